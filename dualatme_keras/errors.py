@@ -1,0 +1,8 @@
+"""The error a user can act on; scripts print it without a traceback."""
+
+
+class DualATMEError(ValueError):
+    """Something the user supplied (file, flag, value) is not what was expected.
+
+    The message says what was expected, what was received, where, and what to do next.
+    """

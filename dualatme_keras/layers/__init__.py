@@ -1,0 +1,21 @@
+"""Tier 1: the layers of Dual-ATME, on every Keras backend."""
+
+from dualatme_keras.layers.batch_normalization import BatchNormalization
+from dualatme_keras.layers.cbam import CBAM, ChannelAttention, SpatialAttention
+from dualatme_keras.layers.inception import ConvNormReLU, InceptionBlock
+from dualatme_keras.layers.initializers import torch_uniform
+from dualatme_keras.layers.roi_puzzle import ROIPuzzle
+from dualatme_keras.layers.similarity_fusion import SimilarityFusion, cosine_similarity
+
+__all__ = [
+    "CBAM",
+    "BatchNormalization",
+    "ChannelAttention",
+    "ConvNormReLU",
+    "InceptionBlock",
+    "ROIPuzzle",
+    "SimilarityFusion",
+    "SpatialAttention",
+    "cosine_similarity",
+    "torch_uniform",
+]

@@ -1,0 +1,70 @@
+"""The HARS puzzle as a layer: regions cut out of an image and re-assembled."""
+
+import keras
+from keras import ops
+
+from dualatme_keras.regions import TEMPLATE_BOXES, check_boxes, tile_sizes
+
+
+@keras.saving.register_keras_serializable(package="dualatme_keras")
+class ROIPuzzle(keras.layers.Layer):
+    """Cuts the brow-and-eyelid tiles and the mouth tile out of an image and re-assembles them.
+
+    With it the ROI branch works from the entire image alone, where no puzzled image exists. Each tile is
+    resized by an antialiased bilinear filter, as two small matrix products. `regions.cut_puzzle` is
+    the same in NumPy.
+
+    Args:
+        size: `(height, width)` of the puzzle in pixels. Defaults to `(28, 28)`.
+        boxes: three rows `(top, left, bottom, right)` in fractions of the image: image-left brow and
+            eyelid, image-right ones, mouth. Used where a call brings none. Defaults to
+            `regions.TEMPLATE_BOXES`.
+
+    Call arguments:
+        inputs: `(batch, height, width, channels)`.
+        boxes: optional `(batch, 3, 4)`, each clip's own boxes, fractions of the image.
+
+    Returns:
+        `(batch, *size, channels)`.
+
+    References:
+        Zhou et al., Entropy 25(3):460, section 3.1 (HARS).
+    """
+
+    def __init__(self, size=(28, 28), boxes=None, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+        self.boxes = check_boxes(TEMPLATE_BOXES if boxes is None else boxes).tolist()
+        tile_sizes(self.size)
+
+    def call(self, inputs, boxes=None):
+        batch, height, width = ops.shape(inputs)[0], inputs.shape[1], inputs.shape[2]
+        if boxes is None:
+            boxes = ops.broadcast_to(ops.convert_to_tensor(self.boxes, "float32"), (batch, 3, 4))
+        boxes = ops.cast(boxes, "float32")
+        tiles = []
+        for index, (tile_height, tile_width) in enumerate(tile_sizes(self.size)):
+            top, left, bottom, right = ops.unstack(boxes[:, index], 4, axis=-1)  # (batch,) each
+            rows = _resampling_matrices(top, bottom, height, tile_height)
+            columns = _resampling_matrices(left, right, width, tile_width)
+            rows, columns = ops.cast(rows, inputs.dtype), ops.cast(columns, inputs.dtype)
+            tile = ops.einsum("bth,bhwc->btwc", rows, inputs)  # (batch, tile_height, width, channels)
+            tiles.append(ops.einsum("bsw,btwc->btsc", columns, tile))
+        above = ops.concatenate(tiles[:2], axis=2)
+        return ops.concatenate([above, tiles[2]], axis=1)  # (batch, *size, channels)
+
+    def compute_output_shape(self, input_shape, boxes_shape=None):
+        return (input_shape[0], *self.size, input_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "boxes": self.boxes}
+
+
+def _resampling_matrices(start, stop, source, target):
+    """Batched `regions.resampling_matrix`: `(batch,)` fractions -> `(batch, target, source)` weights."""
+    start, stop = start[:, None], stop[:, None]
+    step = (stop - start) * (source / target)  # (batch, 1)
+    centres = start * source + (ops.arange(target, dtype="float32") + 0.5) * step  # (batch, target)
+    distance = ops.abs(ops.arange(source, dtype="float32") + 0.5 - centres[:, :, None])
+    weights = ops.maximum(0.0, 1.0 - distance / ops.maximum(step, 1.0)[:, :, None])
+    return weights / ops.sum(weights, axis=-1, keepdims=True)  # (batch, target, source)

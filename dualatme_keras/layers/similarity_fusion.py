@@ -1,0 +1,67 @@
+"""Fusion of the two branches, tied together by a cosine similarity loss."""
+
+import keras
+from keras import ops
+
+
+def cosine_similarity(first, second):
+    """Cosine of the angle between feature vectors.
+
+    Args:
+        first, second: `(batch, features)`.
+
+    Returns:
+        `(batch,)` float32 in [-1, 1]; 0 where a vector is zero.
+    """
+    # Sums over thousands of features lose too much in half precision.
+    first, second = ops.cast(first, "float32"), ops.cast(second, "float32")
+    product = ops.sum(first * second, axis=-1)
+    squares = ops.sum(ops.square(first), axis=-1) * ops.sum(ops.square(second), axis=-1)
+    # The floor of each norm is 1e-8, as in the published network; under the root it keeps gradients finite.
+    return product * ops.rsqrt(ops.maximum(squares, 1e-16))
+
+
+@keras.saving.register_keras_serializable(package="dualatme_keras")
+class SimilarityFusion(keras.layers.Layer):
+    """Concatenates the features of both branches and asks them to agree.
+
+    Adds the loss `weight * mean(1 - cos(entire, puzzled))` and returns the concatenation.
+
+    Args:
+        weight: weight of the loss, not negative; 0 adds none. Defaults to 0.01 (the paper's lambda).
+
+    Call arguments:
+        inputs: pair `(entire, puzzled)`, each `(batch, features)`.
+
+    Returns:
+        `(batch, 2 * features)`, entire branch first.
+
+    References:
+        Zhou et al., Entropy 25(3):460, section 3.3.
+    """
+
+    def __init__(self, weight=0.01, **kwargs):
+        super().__init__(**kwargs)
+        if weight < 0:
+            raise ValueError(f"Expected `weight` not to be negative. Received: weight={weight}.")
+        self.weight = weight
+
+    def build(self, input_shape):
+        if len(input_shape) != 2 or input_shape[0][-1] != input_shape[1][-1]:
+            raise ValueError(
+                "Expected a pair of inputs with as many features each, (batch, features). "
+                f"Received: {input_shape}."
+            )
+
+    def call(self, inputs):
+        entire, puzzled = inputs
+        if self.weight:
+            self.add_loss(self.weight * ops.mean(1.0 - cosine_similarity(entire, puzzled)))
+        return ops.concatenate([entire, puzzled], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        entire, puzzled = input_shape
+        return (*entire[:-1], entire[-1] + puzzled[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "weight": self.weight}

@@ -1,0 +1,63 @@
+"""Named networks: the paper's, the published code's, the paper's ablations, and a tiny one for tests."""
+
+from dualatme_keras.errors import DualATMEError
+
+PRESETS = {
+    "paper": {
+        "description": "The paper's network: CBAM on the entire branch (AARS), Entropy 25(3):460, section 3.",
+        "config": {},
+        "parameters": 4_835_625,
+    },
+    "released": {
+        "description": "The published code: one CBAM, same weights, on both branches.",
+        "config": {"attention": "shared"},
+        "parameters": 4_835_625,
+    },
+    "no_attention": {
+        "description": "Ablation: both branches, no attention.",
+        "config": {"attention": "none"},
+        "parameters": 4_835_267,
+    },
+    "attention_puzzled": {
+        "description": "Ablation: CBAM on the puzzled branch only.",
+        "config": {"attention": "puzzled"},
+        "parameters": 4_835_625,
+    },
+    "attention_both": {
+        "description": "Ablation: a CBAM of its own on each branch.",
+        "config": {"attention": "both"},
+        "parameters": 4_835_983,
+    },
+    "entire_only": {
+        "description": "Ablation: the entire branch with its attention (AARS) alone.",
+        "config": {"branches": "entire", "attention": "entire", "similarity_weight": 0.0},
+        "parameters": 2_422_089,
+    },
+    "puzzled_only": {
+        "description": "Ablation: the puzzled branch (HARS) alone.",
+        "config": {"branches": "puzzled", "attention": "none", "similarity_weight": 0.0},
+        "parameters": 2_421_731,
+    },
+    "no_similarity": {
+        "description": "Ablation: the paper's network without the cosine loss.",
+        "config": {"similarity_weight": 0.0},
+        "parameters": 4_835_625,
+    },
+    "convolution": {
+        "description": "The published code's other backbone: two 3x3 convolutions per branch.",
+        "config": {"backbone": "convolution", "filters": (12, 24), "attention": "shared"},
+        "parameters": 2_422_927,
+    },
+    "tiny": {
+        "description": "For tests: every part of the paper's network, few channels.",
+        "config": {"filters": (2, 4), "bottleneck": 2, "hidden_units": 16},
+        "parameters": 26_663,
+    },
+}
+
+
+def preset_config(name: str) -> dict:
+    """Arguments of `DualATME` for the preset `name`; raises `DualATMEError` when there is none."""
+    if name not in PRESETS:
+        raise DualATMEError(f"Expected a preset out of {', '.join(PRESETS)}. Received: {name!r}.")
+    return dict(PRESETS[name]["config"])

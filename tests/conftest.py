@@ -1,0 +1,47 @@
+"""What all tests share: quiet TensorFlow, two logical CPU devices, the published network's numbers."""
+
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+PARITY = Path(__file__).parent / "parity"
+
+
+def pytest_configure(config):
+    import tensorflow as tf
+
+    # Logical devices stand in for two GPUs; they can only be made before TensorFlow starts.
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(scope="session")
+def expected():
+    """Numbers that the published network computes; see tests/parity/README.md."""
+    with np.load(PARITY / "expected.npz") as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="session")
+def torch_tensors():
+    """The weights behind `expected`, drawn anew from their seed, by PyTorch name."""
+    rng = np.random.default_rng(20230306)
+    tensors = {}
+    for name, shape in json.loads((PARITY / "state_dict_spec.json").read_text()):
+        if name.endswith("num_batches_tracked"):
+            tensors[name] = np.zeros(shape, "int64")
+            continue
+        scale = len(shape) == 1 and name.endswith("weight") and (".1." in name or ".4." in name)
+        if name.endswith("running_var") or scale:
+            values = rng.uniform(0.5, 1.5, shape)
+        elif len(shape) == 1:
+            values = 0.1 * rng.standard_normal(shape)
+        else:
+            values = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+        tensors[name] = values.astype("float32")
+    return tensors

@@ -1,0 +1,72 @@
+"""Classification losses against the published values and hand-computed ones."""
+
+import keras
+import numpy as np
+import pytest
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.losses import LOSSES, BalancedLoss, CosineLoss, FocalLoss, get_loss
+
+PUBLISHED = {
+    "focal_gamma2": FocalLoss(),
+    "focal_gamma0": FocalLoss(gamma=0.0),
+    "balanced_gamma2": BalancedLoss(),
+    "cosine": CosineLoss(),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_values(name, expected):
+    value = PUBLISHED[name](expected["loss.labels"], expected["loss.logits"])
+    np.testing.assert_allclose(value, expected[f"loss.{name}"], atol=1e-6, rtol=0)
+
+
+def test_crossentropy_is_focal_without_focus(expected):
+    arguments = expected["loss.labels"], expected["loss.logits"]
+    np.testing.assert_allclose(
+        get_loss("crossentropy")(*arguments), FocalLoss(gamma=0.0)(*arguments), rtol=1e-6
+    )
+
+
+def test_focal_by_hand():
+    # softmax([0, ln 3]) = [1/4, 3/4]
+    value = FocalLoss(gamma=1.0, alpha=2.0)(np.array([1]), np.array([[0.0, np.log(3.0)]], "float32"))
+    np.testing.assert_allclose(value, -2.0 * 0.25 * np.log(0.75), rtol=1e-6)
+
+
+def test_cosine_by_hand():
+    value = CosineLoss()(np.array([1]), np.array([[3.0, 4.0, 0.0]], "float32"))
+    np.testing.assert_allclose(value, 1.0 - 4.0 / 5.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_finite_at_extremes_with_finite_gradients(name):
+    import tensorflow as tf
+
+    logits = tf.constant([[60.0, -60.0, 0.0], [-90.0, 90.0, 0.0], [0.0, 0.0, 0.0]])
+    labels = np.array([0, 0, 2])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = get_loss(name)(labels, logits)
+    assert np.isfinite(loss)
+    assert np.isfinite(tape.gradient(loss, logits)).all()
+
+
+@pytest.mark.parametrize("loss", [FocalLoss(1.5, 0.5), BalancedLoss(1.0), CosineLoss(reduction="sum")])
+def test_config_round_trip(loss, expected):
+    copy = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert copy.get_config() == loss.get_config()
+    arguments = expected["loss.labels"], expected["loss.logits"]
+    np.testing.assert_allclose(copy(*arguments), loss(*arguments))
+
+
+def test_labels_may_be_a_column(expected):
+    labels, logits = expected["loss.labels"], expected["loss.logits"]
+    np.testing.assert_allclose(FocalLoss()(labels[:, None], logits), FocalLoss()(labels, logits))
+
+
+def test_unknown_names_and_values_are_refused():
+    with pytest.raises(DualATMEError, match="focal, balanced, cosine, crossentropy"):
+        get_loss("focus")
+    with pytest.raises(ValueError, match="gamma=-1"):
+        FocalLoss(gamma=-1)
