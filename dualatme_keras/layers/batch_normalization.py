@@ -62,19 +62,23 @@ class BatchNormalization(keras.layers.Layer):
     def call(self, inputs, training=None):
         values = ops.cast(inputs, self.gamma.dtype)
         if training and self.trainable:
-            axes = list(range(len(inputs.shape) - 1))
-            mean, variance = ops.moments(values, axes=axes)  # (channels,)
-            count = ops.shape(inputs)[0] * math.prod(inputs.shape[1:-1])
-            self._move_statistics(mean, variance, ops.cast(count, values.dtype))
+            mean, variance = self._batch_statistics(values)
         else:
             mean, variance = self.moving_mean, self.moving_variance
         scale = self.gamma * ops.rsqrt(variance + self.epsilon)
         return ops.cast(values * scale + (self.beta - mean * scale), inputs.dtype)
 
-    def _move_statistics(self, mean, variance, count):
+    def _batch_statistics(self, values):
+        """Mean and variance of the batch, `(channels,)` each, towards which the moving ones are moved."""
+        axes = list(range(len(values.shape) - 1))
+        mean, variance = ops.moments(values, axes=axes)
+        count = ops.cast(ops.shape(values)[0] * math.prod(values.shape[1:-1]), values.dtype)
         unbiased = variance * (count / ops.maximum(count - 1.0, 1.0))
         for moving, current in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            moving.assign(moving * self.momentum + current * (1.0 - self.momentum))
+            moved = moving * self.momentum + current * (1.0 - self.momentum)
+            # With several devices a small last batch leaves some of them none: no values, no statistics.
+            moving.assign(ops.where(count > 0, moved, moving))
+        return mean, variance
 
     def compute_output_shape(self, input_shape):
         return input_shape

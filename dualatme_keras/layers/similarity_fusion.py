@@ -56,7 +56,10 @@ class SimilarityFusion(keras.layers.Layer):
     def call(self, inputs):
         entire, puzzled = inputs
         if self.weight:
-            self.add_loss(self.weight * ops.mean(1.0 - cosine_similarity(entire, puzzled)))
+            distance = 1.0 - cosine_similarity(entire, puzzled)  # (batch,)
+            # Not a mean: with several devices a small last batch leaves some of them none.
+            count = ops.maximum(ops.cast(ops.shape(distance)[0], distance.dtype), 1.0)
+            self.add_loss(self.weight * ops.sum(distance) / count)
         return ops.concatenate([entire, puzzled], axis=-1)
 
     def compute_output_shape(self, input_shape):

@@ -1,0 +1,48 @@
+"""List files, leave-one-subject-out splits, their audit, predictions, and the tf.data pipeline.
+
+Importing this package does not import TensorFlow; the names of `_LAZY` do when they are first used.
+"""
+
+import importlib
+
+from dualatme_keras.data.audit import audit
+from dualatme_keras.data.clips import Clip
+from dualatme_keras.data.findings import AuditReport, Finding
+from dualatme_keras.data.ground_truth import GroundTruth, clips_from_ground_truth, read_ground_truth
+from dualatme_keras.data.lists import ListEntry, read_list, write_lists
+from dualatme_keras.data.paths import find_image, puzzled_path
+from dualatme_keras.data.predictions import Predictions, concatenate, read_predictions, write_predictions
+from dualatme_keras.data.splits import Fold, Protocol, make_folds, read_protocol
+
+_LAZY = {"ImageTable": "pipeline", "decode_image": "pipeline"}
+
+__all__ = [
+    "AuditReport",
+    "Clip",
+    "Finding",
+    "Fold",
+    "GroundTruth",
+    "ImageTable",
+    "ListEntry",
+    "Predictions",
+    "Protocol",
+    "audit",
+    "clips_from_ground_truth",
+    "concatenate",
+    "decode_image",
+    "find_image",
+    "make_folds",
+    "puzzled_path",
+    "read_ground_truth",
+    "read_list",
+    "read_predictions",
+    "read_protocol",
+    "write_lists",
+    "write_predictions",
+]
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,259 @@
+"""Looks for what makes a leave-one-subject-out figure wrong before anything is trained.
+
+Lists are made by scripts on other people's disks; a test clip in a train list or two swapped labels change a
+published figure without changing a single error message.
+"""
+
+import os
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from dualatme_keras.data.clips import Clip, subject_in_name
+from dualatme_keras.data.findings import AuditReport, Finding
+from dualatme_keras.data.ground_truth import GroundTruth, find_truth, index_truth
+from dualatme_keras.data.lists import ListEntry
+from dualatme_keras.data.paths import check_data_root, find_image, puzzled_path
+from dualatme_keras.data.splits import Protocol
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.protocol import CLASS_NAMES, DATABASES, parse_subject
+
+
+def audit(
+    protocol: Protocol,
+    ground_truth: Iterable[GroundTruth] | None = None,
+    data_root: str | os.PathLike | None = None,
+    puzzled: bool = True,
+    check_files: bool = False,
+) -> AuditReport:
+    """Checks lists for leaks, contradictions, gaps and missing images.
+
+    Errors are of kind `leak` (a fold trains on its test subject), `duplicate` (an image twice), `subject` (a
+    file name of another subject than its list's), `label` and `database number` (contradictions between
+    lists), `incomplete fold`, `stranger` (a clip in train lists only), `image` and `puzzled image`
+    (missing on disk).
+    Warnings are of kind `numbering` (a database number against the subject's name) and `ground truth`.
+
+    Args:
+        protocol: the lists.
+        ground_truth: rows of `read_ground_truth` to compare clips and labels with.
+        data_root: where the databases' folders are, see `find_image`; two paths that lead to the same file
+            then count as the same image.
+        puzzled: whether training needs the puzzled images too.
+        check_files: whether every image must be on disk.
+
+    Raises:
+        DualATMEError: `data_root` is no directory. Faults of the lists never raise here.
+    """
+    located = _locate(protocol, data_root)
+    images = {path: _identity(path, found) for path, found in located.items()}
+    errors = [
+        *_leaks(protocol, images),
+        *_duplicates(protocol, images),
+        *_foreign_clips(protocol),
+        *_contradictions(protocol, images),
+        *_gaps(protocol),
+        *_strangers(protocol),
+    ]
+    if check_files:
+        errors += _missing_images(protocol, located, data_root, puzzled)
+    warnings = [*_odd_numbers(protocol)]
+    if ground_truth is not None:
+        warnings += _against_truth(protocol, ground_truth)
+    return AuditReport(_summary(protocol), errors, warnings)
+
+
+def _summary(protocol: Protocol) -> str:
+    counts = Counter(clip.database for clip in protocol.clips)
+    parts = ", ".join(f"{name} {counts[name]}" for name in DATABASES if counts[name])
+    subjects = len(protocol.lists)
+    return f"Audit of {protocol.directory}: {len(protocol.clips)} clips ({parts}) of {subjects} subjects"
+
+
+def _entries(protocol: Protocol) -> Iterator[ListEntry]:
+    """All lines of all lists; test lists first, where a reader looks for a clip first."""
+    for lists in protocol.lists:
+        yield from lists.test
+    for lists in protocol.lists:
+        yield from lists.train
+
+
+def _locate(protocol: Protocol, data_root: str | os.PathLike | None) -> dict[str, str | None]:
+    """Path as written -> file on disk, None where there is none; in the order of `_entries`."""
+    if data_root is not None:
+        check_data_root(data_root)
+    return {path: _file(path, data_root) for path in {entry.path: None for entry in _entries(protocol)}}
+
+
+def _file(path: str, data_root: str | os.PathLike | None) -> str | None:
+    try:
+        found = find_image(path, data_root)
+    except DualATMEError:
+        return None
+    return found if os.path.isfile(found) else None
+
+
+def _identity(path: str, found: str | None) -> str:
+    """Equal for two spellings of the same image."""
+    return posixpath.normpath(path.replace("\\", "/")) if found is None else os.path.realpath(found)
+
+
+def _leaks(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
+    named = {path: subject_in_name(path) for path in images}
+    for lists in protocol.lists:
+        own_images = {images[entry.path]: entry for entry in lists.test}
+        own_name = parse_subject(lists.subject)
+        for entry in lists.train:
+            test_entry = own_images.get(images[entry.path])
+            if test_entry is not None:
+                message = f"fold {lists.subject} trains on {entry.path}, its test clip at {test_entry.source}"
+            elif named[entry.path] == own_name:
+                message = (
+                    f"fold {lists.subject} trains on {entry.path}, by its name a clip of its test subject"
+                )
+            else:
+                continue
+            yield Finding("leak", message, entry.source)
+
+
+def _duplicates(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
+    # All test lists together must hold an image once; each train list by itself.
+    tests = [entry for lists in protocol.lists for entry in lists.test]
+    for entries in (tests, *(lists.train for lists in protocol.lists)):
+        seen = {}
+        for entry in entries:
+            first = seen.setdefault(images[entry.path], entry)
+            if first is not entry:
+                message = f"{entry.path} is the same image as {first.path} at {first.source}"
+                yield Finding("duplicate", message, entry.source)
+
+
+def _foreign_clips(protocol: Protocol) -> Iterator[Finding]:
+    for lists in protocol.lists:
+        for entry in lists.test:
+            named = subject_in_name(entry.path)
+            if named is not None and named != parse_subject(lists.subject):
+                owner = f"{named[0]} subject {named[1]}"
+                message = f"{entry.path} is by its name a clip of {owner}, not of {lists.subject}"
+                yield Finding("subject", message, entry.source)
+
+
+def _contradictions(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
+    for kind, attribute in (("label", "label"), ("database number", "database_number")):
+        values = {}
+        for entry in _entries(protocol):
+            values.setdefault(images[entry.path], {}).setdefault(getattr(entry, attribute), []).append(entry)
+        for by_value in values.values():
+            if len(by_value) > 1:
+                rarest_last = sorted(by_value.items(), key=lambda item: -len(item[1]))
+                told = "; ".join(
+                    f"{value} {len(at)} times, e.g. at {at[0].source}" for value, at in rarest_last
+                )
+                odd = rarest_last[-1][1][0]
+                yield Finding(kind, f"{odd.path} has more than one {kind}: {told}", odd.source)
+
+
+def _gaps(protocol: Protocol) -> Iterator[Finding]:
+    every = {entry.path: None for lists in protocol.lists for entry in lists.test}
+    for lists in protocol.lists:
+        held = {entry.path for entry in (*lists.train, *lists.test)}
+        absent = [path for path in every if path not in held]
+        if absent:
+            more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+            shown = ", ".join(absent[:3]) + more
+            message = f"fold {lists.subject} lacks {len(absent)} of {len(every)} clips: {shown}"
+            yield Finding("incomplete fold", message, lists.train[0].file)
+
+
+def _strangers(protocol: Protocol) -> Iterator[Finding]:
+    tested = {entry.path for lists in protocol.lists for entry in lists.test}
+    strangers = {}
+    for lists in protocol.lists:
+        for entry in lists.train:
+            if entry.path not in tested:
+                strangers.setdefault(entry.path, []).append(entry)
+    for path, entries in strangers.items():
+        message = (
+            f"{path} stands in {len(entries)} train lists and in no test list, so its subject is unknown"
+        )
+        yield Finding("stranger", message, entries[0].source)
+
+
+def _missing_images(
+    protocol: Protocol,
+    located: Mapping[str, str | None],
+    data_root: str | os.PathLike | None,
+    puzzled: bool,
+) -> Iterator[Finding]:
+    sources = {}
+    for entry in _entries(protocol):
+        sources.setdefault(entry.path, entry.source)
+    place = "on disk; no data root was given" if data_root is None else f"below {os.fspath(data_root)}"
+    for path, found in located.items():
+        if found is None:
+            yield Finding("image", f"{path} is not {place}", sources[path])
+        if puzzled:
+            try:
+                wanted = puzzled_path(path)
+            except DualATMEError as error:
+                yield Finding("puzzled image", str(error), sources[path])
+                continue
+            if _file(wanted, data_root) is None:
+                yield Finding("puzzled image", f"{wanted} is not {place}", sources[path])
+
+
+def _odd_numbers(protocol: Protocol) -> Iterator[Finding]:
+    base = protocol.database_base
+    for lists in protocol.lists:
+        expected = DATABASES.index(parse_subject(lists.subject)[0]) + base
+        odd = [entry for entry in lists.test if entry.database_number != expected]
+        if odd:
+            number = odd[0].database_number
+            message = (
+                f"{len(odd)} of {len(lists.test)} clips of {lists.subject} have database number {number} "
+                f"({DATABASES[number - base]}), by the subject's name it is {expected} "
+                f"({DATABASES[expected - base]}), which is taken"
+            )
+            yield Finding("numbering", message, odd[0].source)
+
+
+def _against_truth(protocol: Protocol, truth: Iterable[GroundTruth]) -> Iterator[Finding]:
+    truth = list(truth)
+    index = index_truth(truth)
+    listed = Counter(clip.database for clip in protocol.clips)
+    expected = Counter(row.database for row in truth)
+    for name in DATABASES:
+        # A database that one side lacks altogether is one line, not a hundred.
+        if expected[name] and not listed[name]:
+            yield _truth(f"{name} is not in the lists ({expected[name]} clips)", protocol.directory)
+        if listed[name] and not expected[name]:
+            yield _truth(
+                f"{name} is not in the ground truth ({listed[name]} clips listed)", protocol.directory
+            )
+    matched = {}
+    for clip in protocol.clips:
+        row = find_truth(clip, index)
+        if row is not None:
+            yield from _against_row(clip, row, matched.setdefault(row, clip))
+        elif expected[clip.database]:
+            yield _truth(f"{clip.path} of {clip.subject} is not in the ground truth", clip.source)
+    for row in truth:
+        if row not in matched and listed[row.database]:
+            message = f"{row.database} {row.subject} {row.clip} is not in the lists"
+            yield _truth(message, row.source or protocol.directory)
+
+
+def _against_row(clip: Clip, row: GroundTruth, first: Clip) -> Iterator[Finding]:
+    if first is not clip:
+        message = f"{clip.path} is {row.database} {row.subject} {row.clip}, as is {first.path}"
+        yield _truth(message, clip.source)
+    if clip.label != row.label:
+        message = (
+            f"{row.database} {row.subject} {row.clip} is {clip.label} ({CLASS_NAMES[clip.label]}) "
+            f"in the lists, {row.label} ({CLASS_NAMES[row.label]}) in the ground truth"
+        )
+        yield _truth(message, clip.source)
+
+
+def _truth(message: str, where: str) -> Finding:
+    return Finding("ground truth", message, where)

@@ -1,0 +1,59 @@
+"""One clip of the benchmark, and what its file name says about its subject."""
+
+import dataclasses
+import re
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.protocol import parse_subject
+
+_SAMM_STEM = re.compile(r"\d{1,3}_\d+_\d+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """One labelled clip.
+
+    Attributes:
+        path: the entire-face flow image, as the lists write it (see `find_image`).
+        subject: name of the subject, e.g. `sub01`, `s01`, `006`.
+        database: one of `protocol.DATABASES`.
+        label: index into `protocol.CLASS_NAMES`, 0 to 2.
+        source: `FILE:LINE` where the clip was read, or empty; two clips compare equal without it.
+    """
+
+    path: str
+    subject: str
+    database: str
+    label: int
+    source: str = dataclasses.field(default="", compare=False, repr=False)
+
+
+def stem(path: str) -> str:
+    """The file's name without directories and extension; `/` and `\\` both separate directories."""
+    name = re.split(r"[\\/]", path)[-1]
+    return name.rpartition(".")[0] or name
+
+
+def subject_in_name(path: str) -> tuple[str, int] | None:
+    """The subject that a file name clearly carries.
+
+    Args:
+        path: e.g. `sub01_EP02_01f_flow.png`, `s01_s01_ne_01_flow.png`, `006_1_2_flow.png`.
+
+    Returns:
+        `(database, number)` as `protocol.parse_subject` gives it, or None where the name carries none.
+        Bare digits count only in the form of a SAMM clip (`006_1_2`): other databases number files too.
+    """
+    name = stem(path)
+    first, separator, _ = name.partition("_")
+    if not separator or (first.isdigit() and not _SAMM_STEM.match(name)):
+        return None
+    return subject_key(first)
+
+
+def subject_key(name: str) -> tuple[str, int] | None:
+    """`protocol.parse_subject(name)`, or None where the name is no subject's."""
+    try:
+        return parse_subject(name)
+    except DualATMEError:
+        return None

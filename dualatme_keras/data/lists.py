@@ -1,0 +1,214 @@
+"""List files: one clip a line, `PATH LABEL DATABASE`, one train and one test list per subject.
+
+Source of the format: the published code of Zhou et al., Entropy 25(3):460 (`v_cde_flow/SUBJECT_train.txt`,
+`SUBJECT_test.txt`, `subName.txt`).
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dualatme_keras.data.clips import Clip
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.protocol import CLASS_NAMES, DATABASES, parse_subject
+
+SUBJECTS_FILE = "subName.txt"
+"""Names of the subjects, one a line, in the order of the folds."""
+
+_LABELS = {str(label): label for label in range(len(CLASS_NAMES))}
+_NUMBERS = {str(number): number for number in range(len(DATABASES) + 1)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One line of a list, as written.
+
+    Attributes:
+        path: the entire-face flow image.
+        label: 0 to 2.
+        database_number: 0 to 3; what it means depends on the whole protocol (`Protocol.database_base`).
+        file: the list file.
+        line: line number in it, from 1.
+    """
+
+    path: str
+    label: int
+    database_number: int
+    file: str
+    line: int
+
+    @property
+    def source(self) -> str:
+        """`FILE:LINE`."""
+        return f"{self.file}:{self.line}"
+
+
+def list_names(subject: str) -> tuple[str, str]:
+    """File names of a subject's train list and test list."""
+    return f"{subject}_train.txt", f"{subject}_test.txt"
+
+
+def read_lines(path: str | os.PathLike) -> list[tuple[int, str]]:
+    """Reads the lines of a text file that are not blank, stripped, with their numbers from 1.
+
+    UTF-8, with or without a byte-order mark, any line ends.
+
+    Raises:
+        DualATMEError: the file cannot be read or is not UTF-8.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DualATMEError(f"{os.fspath(path)}: Expected a UTF-8 text file. Received: {error}.") from error
+
+
+def read_list(path: str | os.PathLike) -> list[ListEntry]:
+    """Reads one list file.
+
+    Args:
+        path: a file of lines `PATH LABEL DATABASE`; PATH may hold spaces, blank lines are skipped.
+
+    Returns:
+        The entries in the order of the file, at least one.
+
+    Raises:
+        DualATMEError: unreadable file, malformed line, label outside 0..2, database number outside 0..3,
+            or no entry; names file and line.
+    """
+    name = os.fspath(path)
+    entries = [_parse_line(text, name, number) for number, text in read_lines(path)]
+    if not entries:
+        raise DualATMEError(
+            f"{name}:1: Expected at least one line `PATH LABEL DATABASE`. Received: an empty list."
+        )
+    return entries
+
+
+def _parse_line(text: str, file: str, line: int) -> ListEntry:
+    fields = text.rsplit(maxsplit=2)
+    if len(fields) != 3:
+        raise DualATMEError(f"{file}:{line}: Expected a line `PATH LABEL DATABASE`. Received: {text!r}.")
+    path, label, number = fields
+    if label not in _LABELS:
+        raise DualATMEError(
+            f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a label 0 (negative), 1 (positive) "
+            f"or 2 (surprise). Received: label {label!r} in {text!r}."
+        )
+    if number not in _NUMBERS:
+        raise DualATMEError(
+            f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a database number 0 to 3. "
+            f"Received: {number!r} in {text!r}."
+        )
+    return ListEntry(path, _LABELS[label], _NUMBERS[number], file, line)
+
+
+def write_lists(
+    clips: Iterable[Clip], directory: str | os.PathLike, database_base: int = 0, overwrite: bool = False
+) -> None:
+    """Writes the leave-one-subject-out lists of a table of clips; `read_protocol` gives the clips back.
+
+    Subjects come in the order in which the table first names them. `subName.txt` is removed first and
+    written last, so that an interrupted run leaves lists that `read_protocol` refuses, not a mixture of two
+    protocols.
+
+    Args:
+        clips: the table; at least two subjects, every path once.
+        directory: where `subName.txt` and the lists go; created where absent.
+        database_base: number of the first database in the third column, 0 (published lists) or 1.
+        overwrite: replace lists that are already there.
+
+    Raises:
+        DualATMEError: a clip that the lists cannot express, a path twice, fewer than two subjects, another
+            `database_base`, or existing lists without `overwrite`.
+    """
+    clips = list(clips)
+    if database_base not in (0, 1):
+        raise DualATMEError(f"Expected database_base to be 0 or 1. Received: {database_base!r}.")
+    subjects = _checked_subjects(clips)
+    texts = _list_texts(clips, subjects, database_base)
+    directory = Path(directory)
+    taken = sorted(name for name in (SUBJECTS_FILE, *texts) if (directory / name).exists())
+    if taken and not overwrite:
+        raise DualATMEError(
+            f"Expected a directory without lists, or overwrite=True. Received: {os.fspath(directory)!r}, "
+            f"which holds {taken[0]} ({len(taken)} of the files to be written)."
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    _remove_lists(directory)
+    for name, text in texts.items():
+        _write_text(directory / name, text)
+    _write_text(directory / SUBJECTS_FILE, "".join(f"{subject}\n" for subject in subjects))
+
+
+def _checked_subjects(clips: Sequence[Clip]) -> list[str]:
+    """Names of the subjects in order of appearance; raises where lists could not give the clips back."""
+    seen_paths = set()
+    names = {}
+    for clip in clips:
+        key = _checked_key(clip)
+        if clip.path in seen_paths:
+            raise DualATMEError(f"Expected every clip once. Received: {clip.path!r} twice.")
+        seen_paths.add(clip.path)
+        if names.setdefault(key, clip.subject) != clip.subject:
+            raise DualATMEError(
+                "Expected one name per subject. "
+                f"Received: {names[key]!r} and {clip.subject!r} of {clip.path!r}."
+            )
+    if len(names) < 2:
+        raise DualATMEError(
+            "Expected clips of at least two subjects, so that leaving one out leaves something to train on. "
+            f"Received: {len(clips)} clips of {list(names.values())}."
+        )
+    return list(names.values())
+
+
+def _checked_key(clip: Clip) -> tuple[str, int]:
+    if clip.label not in range(len(CLASS_NAMES)):
+        raise DualATMEError(f"Expected a label 0, 1 or 2. Received: {clip.label!r} of {clip.path!r}.")
+    key = parse_subject(clip.subject)
+    if clip.database != key[0]:
+        raise DualATMEError(
+            f"Expected database {key[0]!r} for a subject named {clip.subject!r}. "
+            f"Received: {clip.database!r} of {clip.path!r}."
+        )
+    if not clip.path or clip.path != clip.path.strip() or len(clip.path.splitlines()) > 1:
+        raise DualATMEError(
+            f"Expected a path without line breaks or spaces around it. Received: {clip.path!r}."
+        )
+    return key
+
+
+def _list_texts(clips: Sequence[Clip], subjects: Sequence[str], database_base: int) -> dict[str, str]:
+    """File name -> text of every train and test list."""
+    lines = [
+        (clip.subject, f"{clip.path} {clip.label} {DATABASES.index(clip.database) + database_base}\n")
+        for clip in clips
+    ]
+    texts = {}
+    for subject in subjects:
+        train_name, test_name = list_names(subject)
+        texts[train_name] = "".join(line for owner, line in lines if owner != subject)
+        texts[test_name] = "".join(line for owner, line in lines if owner == subject)
+    return texts
+
+
+def _remove_lists(directory: Path) -> None:
+    """Removes the protocol that `subName.txt` names, that name file first."""
+    subjects_file = directory / SUBJECTS_FILE
+    if not subjects_file.exists():
+        return
+    names = [name for _, subject in read_lines(subjects_file) for name in list_names(subject)]
+    subjects_file.unlink()
+    for name in names:
+        # Only plain names: a line of subName.txt must not reach files elsewhere.
+        if os.path.basename(name) == name:
+            (directory / name).unlink(missing_ok=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Writes a whole file or none."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(partial, path)

@@ -1,0 +1,170 @@
+"""predictions.csv: one row per clip, what a fold answered, and all that the scores are computed from.
+
+NumPy and the standard library only.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.protocol import CLASS_NAMES, DATABASES
+
+COLUMNS = ("path", "subject", "database", "label", "prediction", *(f"p_{name}" for name in CLASS_NAMES))
+"""The header of predictions.csv."""
+
+_TOLERANCE = 1e-3  # float16 probabilities may exceed 1 by a rounding; logits exceed it by far more
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Answers for n clips.
+
+    Attributes:
+        paths: path of each clip's image as in the list files, `(n,)` strings.
+        subjects: subject of each clip, which is also its fold, `(n,)` strings.
+        databases: names of `protocol.DATABASES`, `(n,)` strings.
+        labels: true classes, indices into `protocol.CLASS_NAMES`, `(n,)` int64.
+        predictions: predicted classes, `(n,)` int64.
+        probabilities: probability of each class in [0, 1], `(n, classes)` float32.
+    """
+
+    paths: np.ndarray
+    subjects: np.ndarray
+    databases: np.ndarray
+    labels: np.ndarray
+    predictions: np.ndarray
+    probabilities: np.ndarray
+
+    def __len__(self):
+        return len(self.labels)
+
+
+def read_predictions(path) -> Predictions:
+    """Reads a predictions.csv.
+
+    Args:
+        path: the file, UTF-8, with the header `COLUMNS`.
+
+    Returns:
+        The predictions in the file's order.
+
+    Raises:
+        DualATMEError: the file cannot be read or is empty, or a line is malformed; names file and line.
+    """
+    rows = []
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            header = next(reader, None)
+            if header is None or tuple(header) != COLUMNS:
+                raise DualATMEError(f"{path}:1: Expected the header {','.join(COLUMNS)}. Received: {header}.")
+            rows = [_parse_row(row, f"{path}:{reader.line_num}") for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DualATMEError(f"Expected a readable predictions file. Received: {path} ({error}).") from error
+    if not rows:
+        raise DualATMEError(f"{path}:2: Expected at least one prediction. Received: only a header.")
+    *names, labels, predictions, probabilities = zip(*rows, strict=True)
+    return Predictions(
+        *(np.array(column) for column in names),
+        np.array(labels, np.int64),
+        np.array(predictions, np.int64),
+        np.array(probabilities, np.float32),
+    )
+
+
+def write_predictions(path, predictions: Predictions) -> None:
+    """Writes a predictions.csv, whole or not at all.
+
+    Args:
+        path: the file; its folder must exist. An existing file is replaced.
+        predictions: what to write. Probabilities are written as float32 and read back bit by bit.
+
+    Raises:
+        OSError: the folder is missing or not writable.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    columns = (getattr(predictions, field.name) for field in fields(Predictions))
+    for name, subject, database, label, prediction, probabilities in zip(*columns, strict=True):
+        # Nine significant digits tell any two float32 apart.
+        numbers = [f"{np.float32(p):.9g}" for p in probabilities]
+        writer.writerow([name, subject, database, int(label), int(prediction), *numbers])
+    replace_file(path, text.getvalue().encode())
+
+
+def concatenate(parts: Iterable[Predictions]) -> Predictions:
+    """Pools the predictions of several folds, in the order given.
+
+    Raises:
+        DualATMEError: there are no parts.
+    """
+    parts = list(parts)
+    if not parts:
+        raise DualATMEError("Expected the predictions of at least one fold. Received: none.")
+    names = [field.name for field in fields(Predictions)]
+    return Predictions(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def replace_file(path, content: bytes) -> None:
+    """Writes a file whole or not at all: a run that is cut off leaves the old file or the new one.
+
+    Args:
+        path: the file; its folder must exist.
+        content: what to write.
+
+    Raises:
+        OSError: the folder is missing or not writable.
+    """
+    path = Path(path)
+    # Beside the target, since a rename is atomic within one file system only; own name per process.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _parse_row(row, where):
+    """One line as `(path, subject, database, label, prediction, probabilities)`; `where` is file:line."""
+    if len(row) != len(COLUMNS):
+        raise DualATMEError(
+            f"{where}: Expected {len(COLUMNS)} columns, {','.join(COLUMNS)}. Received: {row}."
+        )
+    name, subject, database, label, prediction, *probabilities = row
+    if not name or not subject:
+        raise DualATMEError(f"{where}: Expected a path and a subject. Received: {row}.")
+    if database not in DATABASES:
+        raise DualATMEError(f"{where}: Expected a database among {DATABASES}. Received: {database!r}.")
+    return (
+        name,
+        subject,
+        database,
+        _parse_class(label, "label", where),
+        _parse_class(prediction, "prediction", where),
+        [_parse_probability(text, where) for text in probabilities],
+    )
+
+
+def _parse_class(text, column, where):
+    if text not in map(str, range(len(CLASS_NAMES))):
+        classes = ", ".join(f"{index} ({name})" for index, name in enumerate(CLASS_NAMES))
+        raise DualATMEError(f"{where}: Expected {column} to be one of {classes}. Received: {text!r}.")
+    return int(text)
+
+
+def _parse_probability(text, where):
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -_TOLERANCE <= value <= 1 + _TOLERANCE:  # not-a-number fails this too
+        raise DualATMEError(f"{where}: Expected a probability from 0 to 1. Received: {text!r}.")
+    return value

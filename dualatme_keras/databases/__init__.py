@@ -1,0 +1,1 @@
+"""From what is on the disk, or made up, to clips."""

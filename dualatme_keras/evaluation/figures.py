@@ -1,0 +1,99 @@
+"""Figures of a run, drawn without pyplot: no window, no global state."""
+
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dualatme_keras.evaluation.tables import format_score
+from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
+
+_INK, _MUTED, _ACCENT = "#1b2430", "#66717f", "#1f5fa8"
+
+
+def confusion_figure(part: str, scores: dict) -> Figure:
+    """Draws a confusion matrix: counts, and the share of each true class.
+
+    Args:
+        part: `full` or a database, a key of `protocol.DATABASE_TITLES`.
+        scores: that part of `metrics.pooled_scores`.
+
+    Returns:
+        The figure; rows are truth, columns prediction, colour is the share of the row.
+    """
+    confusion = np.array(scores["confusion"])
+    totals = confusion.sum(axis=1, keepdims=True)  # (classes, 1)
+    shares = confusion / np.maximum(totals, 1)
+    figure = Figure(figsize=(4.8, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.15)  # the darkest blue would drown the text
+    for (truth, predicted), count in np.ndenumerate(confusion):
+        ink = "white" if shares[truth, predicted] > 0.55 else _INK
+        place = {"ha": "center", "color": ink}
+        axes.text(predicted, truth + 0.02, str(count), va="bottom", fontsize=17, weight="bold", **place)
+        share = f"{shares[truth, predicted]:.0%}" if totals[truth] else "0/0"
+        axes.text(predicted, truth + 0.09, share, va="top", fontsize=11, **place)
+    rows = [f"{name}\n({total})" for name, total in zip(CLASS_NAMES, totals[:, 0], strict=True)]
+    axes.set_xticks(range(len(CLASS_NAMES)), CLASS_NAMES, fontsize=11, color=_INK)
+    axes.set_yticks(range(len(CLASS_NAMES)), rows, fontsize=11, color=_INK)
+    axes.set_xlabel("predicted", fontsize=11, color=_MUTED)
+    axes.set_ylabel("true (clips)", fontsize=11, color=_MUTED)
+    _clean(axes)
+    title = f"{DATABASE_TITLES[part]}   UF1 {format_score(scores['uf1'])}   UAR {format_score(scores['uar'])}"
+    figure.suptitle(title, fontsize=13, weight="bold", color=_INK)
+    # White gaps between the cells.
+    edges = np.arange(len(CLASS_NAMES) - 1) + 0.5
+    axes.hlines(edges, -0.5, len(CLASS_NAMES) - 0.5, color="white", linewidth=3)
+    axes.vlines(edges, -0.5, len(CLASS_NAMES) - 0.5, color="white", linewidth=3)
+    return figure
+
+
+def curves_figure(histories: list[dict[str, np.ndarray]]) -> Figure:
+    """Draws the training curves, one panel per column: each fold thin, the median of the folds bold.
+
+    Args:
+        histories: columns of each fold, `(epochs,)` each, as from `run_files.read_histories`; at least one.
+
+    Returns:
+        The figure; the horizontal axis is the column `epoch`, or the row where there is none.
+    """
+    names = list(dict.fromkeys(name for history in histories for name in history if name != "epoch"))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(3.6 * columns, 2.6 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for name, axes in zip(names, panels, strict=False):
+        _draw_curves(axes, name, [history for history in histories if name in history])
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def figure_png(figure: Figure) -> bytes:
+    """The figure as a PNG file's content."""
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # inches
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150)
+    return buffer.getvalue()
+
+
+def _draw_curves(axes, name, histories):
+    """One panel; folds may have different numbers of epochs."""
+    length = max(len(history[name]) for history in histories)
+    values = np.full((len(histories), length), np.nan)
+    for row, history in zip(values, histories, strict=True):
+        row[: len(history[name])] = history[name]
+    longest = max(histories, key=lambda history: len(history[name]))
+    epochs = longest.get("epoch", np.arange(1, length + 1))
+    axes.plot(epochs, values.T, color=_ACCENT, alpha=max(0.12, 1 / (1 + len(histories))), linewidth=0.8)
+    measured = np.isfinite(values).any(axis=0)
+    axes.plot(epochs[measured], np.nanmedian(values[:, measured], axis=0), color=_ACCENT, linewidth=2)
+    axes.set_title(name, fontsize=11, color=_INK, loc="left")
+    axes.set_xlabel("epoch", fontsize=9, color=_MUTED)
+    axes.grid(color="#e3e8ee", linewidth=0.8)
+    _clean(axes)
+
+
+def _clean(axes):
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelcolor=_INK)

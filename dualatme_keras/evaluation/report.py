@@ -1,0 +1,139 @@
+"""A run's report: one HTML page that needs no other file."""
+
+import numpy as np
+
+from dualatme_keras.data.predictions import Predictions
+from dualatme_keras.evaluation.challenge_log import clip_name
+from dualatme_keras.evaluation.page import Html, bar, image, page, score_range, section, table, wide_image
+from dualatme_keras.evaluation.tables import SCORES, format_interval, format_score
+from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
+
+_PROTOCOL = {
+    "Pooled over folds": "Each subject's clips are answered by the network that was trained without that "
+    "subject. The answers of all folds are put together first; UF1 (mean of the classes' F1), UAR (mean of "
+    "their recall) and accuracy are computed once, from the sum. Folds are never averaged. A class that does "
+    "not occur counts as 0.",
+    "Last epoch": "The network after the last epoch answers. The test fold chose nothing: not the epoch, not "
+    "a threshold, not a hyper-parameter. Figures of the best epoch on the test fold are not comparable.",
+    "Intervals": "95% percentiles of 2000 resamples of the subjects, drawn with replacement. They say what "
+    "other subjects would change; they do not cover the choice of the training seed.",
+    "Class order": ", ".join(f"{index} {name}" for index, name in enumerate(CLASS_NAMES)) + ".",
+    "To check": "Every score on this page is recomputed from predictions.csv alone.",
+}
+
+
+def render_report(name: str, predictions: Predictions, metrics: dict, figures: dict, settings: dict) -> str:
+    """Writes the report.
+
+    Args:
+        name: what the run is called.
+        predictions: every clip's answer.
+        metrics: scores by part as from `metrics.pooled_scores`.
+        figures: PNG content by name: `confusion_PART` for each part and perhaps `training_curves`.
+        settings: pairs of names and values to show, by kind: `config`, `environment`; kinds may be empty.
+
+    Returns:
+        A whole HTML document.
+    """
+    full = metrics["full"]
+    databases = [DATABASE_TITLES[part] for part in metrics if part != "full"]
+    subtitle = f"{full['samples']} clips of {full['subjects']} subjects: {', '.join(databases)}"
+    parts = [
+        _scores_section(metrics),
+        _confusion_section(metrics, figures),
+        _classes_section(metrics),
+        _curves_section(figures),
+        _mistakes_section(predictions),
+        _subjects_section(predictions),
+        _protocol_section(),
+        _settings_section("Configuration", settings["config"]),
+        _settings_section("Environment", settings["environment"]),
+    ]
+    return page(f"Dual-ATME evaluation: {name}", subtitle, filter(None, parts))
+
+
+def _scores_section(metrics):
+    rows = []
+    for part, scores in metrics.items():
+        cells = [DATABASE_TITLES[part]]
+        for key in SCORES:
+            interval = scores["intervals"][key]
+            label = f"{format_score(scores[key])} {format_interval(interval)}"
+            cells.append(score_range(scores[key], interval, label))
+        rows.append((*cells, scores["samples"], scores["subjects"]))
+    headers = ("", *SCORES.values(), "clips", "subjects")
+    return section("Scores", table(headers, rows, "llllrr"), "In brackets: 95% interval over subjects.")
+
+
+def _confusion_section(metrics, figures):
+    pictures = (
+        image(figures[f"confusion_{part}"], f"Confusion matrix, {DATABASE_TITLES[part]}") for part in metrics
+    )
+    return section("Confusion", Html(f'<div class="figures">{"".join(pictures)}</div>'))
+
+
+def _classes_section(metrics):
+    headers = ("", *(f"F1 {name}" for name in CLASS_NAMES), *(f"recall {name}" for name in CLASS_NAMES))
+    rows = [
+        (DATABASE_TITLES[part], *map(format_score, scores["f1_per_class"] + scores["recall_per_class"]))
+        for part, scores in metrics.items()
+    ]
+    return section("Classes", table(headers, rows, "lrrrrrr"))
+
+
+def _curves_section(figures):
+    if "training_curves" not in figures:
+        return None
+    note = "Each fold thin, their median bold. Shown, never used: no epoch was chosen by them."
+    return section("Training", wide_image(figures["training_curves"], "Training curves of all folds"), note)
+
+
+def _mistakes_section(predictions):
+    wrong = np.flatnonzero(predictions.labels != predictions.predictions)
+    if not len(wrong):
+        return section("Misclassified clips", "None.")
+    # The surest mistakes first: these are the clips worth looking at.
+    confidence = predictions.probabilities[wrong].max(axis=1)
+    rows = [_mistake_row(predictions, i) for i in wrong[np.argsort(-confidence, kind="stable")]]
+    headers = ("clip", "subject", "database", "true", "predicted", *(f"p {name}" for name in CLASS_NAMES))
+    note = f"{len(wrong)} of {len(predictions)} clips, the surest mistakes first."
+    return section("Misclassified clips", note, table(headers, rows, "lllll" + "r" * len(CLASS_NAMES)))
+
+
+def _mistake_row(predictions, i):
+    database = predictions.databases[i]
+    return (
+        clip_name(predictions.paths[i], database),
+        predictions.subjects[i],
+        DATABASE_TITLES[database],
+        CLASS_NAMES[predictions.labels[i]],
+        CLASS_NAMES[predictions.predictions[i]],
+        *(bar(p, format_score(p, 2)) for p in predictions.probabilities[i]),
+    )
+
+
+def _subjects_section(predictions):
+    correct = predictions.labels == predictions.predictions
+    people = {}
+    for database, subject, hit in zip(predictions.databases, predictions.subjects, correct, strict=True):
+        people.setdefault((database, subject), []).append(hit)
+    order = list(DATABASE_TITLES)
+
+    def place(item):
+        (database, subject), _ = item
+        return order.index(database), subject.zfill(8)  # 6 before 11
+
+    rows = [
+        (subject, DATABASE_TITLES[database], len(hits), sum(hits), bar(np.mean(hits), f"{np.mean(hits):.0%}"))
+        for (database, subject), hits in sorted(people.items(), key=place)
+    ]
+    return section("Subjects", table(("subject", "database", "clips", "correct", "share"), rows, "llrrr"))
+
+
+def _protocol_section():
+    pairs = (f"<dt>{term}</dt><dd>{meaning}</dd>" for term, meaning in _PROTOCOL.items())
+    return section("Protocol", Html(f"<dl>{''.join(pairs)}</dl>"))
+
+
+def _settings_section(title, settings):
+    return section(title, table(("name", "value"), settings.items(), "lw")) if settings else None

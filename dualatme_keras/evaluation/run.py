@@ -1,0 +1,53 @@
+"""From a finished run's predictions to its scores, figures, challenge log and report."""
+
+import json
+from pathlib import Path
+
+from dualatme_keras.data.predictions import read_predictions, replace_file
+from dualatme_keras.evaluation.challenge_log import format_challenge_log
+from dualatme_keras.evaluation.figures import confusion_figure, curves_figure, figure_png
+from dualatme_keras.evaluation.report import render_report
+from dualatme_keras.evaluation.run_files import read_histories, read_settings
+from dualatme_keras.metrics.pooled import pooled_scores
+
+
+def evaluate_run(workdir) -> dict:
+    """Recomputes every score of a run from its predictions.csv alone and writes what shows them.
+
+    Writes, replacing older ones: `metrics.json`, `challenge_log.txt`, `report.html`,
+    `figures/confusion_PART.png` and, if the folds left histories, `figures/training_curves.png`.
+    The report also quotes `config.json`, `environment.json` and `folds/*/history.csv` where present.
+
+    Args:
+        workdir: the run's folder; only `predictions.csv` must be there.
+
+    Returns:
+        The scores as written to metrics.json; see `metrics.pooled_scores`.
+
+    Raises:
+        DualATMEError: predictions.csv is missing or malformed, or a settings file is not JSON.
+    """
+    workdir = Path(workdir)
+    predictions = read_predictions(workdir / "predictions.csv")
+    settings = {name: read_settings(workdir / f"{name}.json") for name in ("config", "environment")}
+    metrics = pooled_scores(
+        predictions.labels, predictions.predictions, predictions.subjects, predictions.databases
+    )
+    figures = _draw(metrics, read_histories(workdir / "folds"))
+
+    (workdir / "figures").mkdir(exist_ok=True)
+    for name, png in figures.items():
+        replace_file(workdir / "figures" / f"{name}.png", png)
+    replace_file(workdir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    replace_file(workdir / "challenge_log.txt", format_challenge_log(predictions).encode())
+    page = render_report(workdir.resolve().name, predictions, metrics, figures, settings)
+    replace_file(workdir / "report.html", page.encode())
+    return metrics
+
+
+def _draw(metrics, histories):
+    """Name -> PNG bytes of each figure."""
+    figures = {f"confusion_{part}": figure_png(confusion_figure(part, metrics[part])) for part in metrics}
+    if histories:
+        figures["training_curves"] = figure_png(curves_figure(histories))
+    return figures

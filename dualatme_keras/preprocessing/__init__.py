@@ -1,0 +1,5 @@
+"""From frames to the images the network reads."""
+
+from dualatme_keras.preprocessing.encoding import encode_flow, optical_strain
+
+__all__ = ["encode_flow", "optical_strain"]

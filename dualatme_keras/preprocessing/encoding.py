@@ -1,0 +1,71 @@
+"""Optical flow as an 8-bit image: horizontal flow, vertical flow and optical strain as R, G and B.
+
+The encoding of the published flow images (Zhou et al., Entropy 25(3):460, section 3.1). NumPy only.
+"""
+
+import numpy as np
+
+from dualatme_keras.errors import DualATMEError
+
+_ROUNDING = 1e-6
+"""Span of a channel, relative to the largest flow, below which it is float32 rounding and not motion."""
+
+
+def optical_strain(flow: np.ndarray) -> np.ndarray:
+    """Magnitude of the deformation in a flow field; a motion of the whole image has none.
+
+    `sqrt(u_x^2 + v_y^2 + (u_y + v_x)^2 / 2)`: the Frobenius norm of the infinitesimal strain tensor
+    (Shreve et al., *Macro- and micro-expression spotting in long videos using spatio-temporal strain*, 2011).
+    Derivatives are central differences, one-sided at the border.
+
+    Args:
+        flow: `(height, width, 2)` in pixels; `u = flow[..., 0]` points right, `v = flow[..., 1]` down.
+
+    Returns:
+        float64 array `(height, width)`, pixels per pixel, >= 0.
+
+    Raises:
+        DualATMEError: `flow` is no finite field of at least 2 x 2 pixels.
+    """
+    flow = _check_flow(flow)
+    u_y, u_x = np.gradient(flow[..., 0])
+    v_y, v_x = np.gradient(flow[..., 1])
+    return np.sqrt(u_x**2 + v_y**2 + (u_y + v_x) ** 2 / 2)
+
+
+def encode_flow(flow: np.ndarray) -> np.ndarray:
+    """Encodes a flow field as an RGB image of u, v and optical strain.
+
+    Each channel is min-max scaled by its own extremes in this image, so magnitude and sign of the flow are
+    only kept relative to the rest of the image. A constant channel, which has no extremes, becomes 0; so does
+    one that is constant but for rounding, such as the strain of a rotation.
+
+    Args:
+        flow: `(height, width, 2)` in pixels; `u = flow[..., 0]` points right, `v = flow[..., 1]` down.
+
+    Returns:
+        uint8 array `(height, width, 3)`, 0..255.
+
+    Raises:
+        DualATMEError: `flow` is no finite field of at least 2 x 2 pixels.
+    """
+    flow = _check_flow(flow)
+    channels = np.dstack([flow, optical_strain(flow)])  # (height, width, 3)
+    low = channels.min(axis=(0, 1))
+    span = channels.max(axis=(0, 1)) - low
+    varies = span > _ROUNDING * np.abs(flow).max()
+    scaled = np.where(varies, (channels - low) / np.where(varies, span, 1.0), 0.0)
+    return np.rint(255 * scaled).astype("uint8")
+
+
+def _check_flow(flow) -> np.ndarray:
+    """Returns `flow` as float64 `(height, width, 2)`; raises `DualATMEError` where it is no finite field."""
+    flow = np.asarray(flow)
+    if flow.ndim != 3 or flow.shape[2] != 2 or min(flow.shape[:2]) < 2:
+        raise DualATMEError(
+            f"Expected a flow field of shape (height >= 2, width >= 2, 2). Received: shape {flow.shape}."
+        )
+    if not np.all(np.isfinite(flow)):
+        count = int(np.count_nonzero(~np.isfinite(flow)))
+        raise DualATMEError(f"Expected a flow field of finite numbers. Received: {count} that are not.")
+    return flow.astype("float64")

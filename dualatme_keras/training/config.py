@@ -1,0 +1,93 @@
+"""What a run is: one frozen record, written into the run so that it can be run again."""
+
+import dataclasses
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.losses import LOSSES
+from dualatme_keras.models import PRESETS
+
+OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
+PROTOCOLS = ("cde", "sde", "hde")
+STRATEGIES = ("none", "mirrored")
+
+MAY_DIFFER = (
+    "workdir",
+    "lists",
+    "data_root",
+    "subjects",
+    "final_model",
+    "tensorboard",
+    "protocol_csv",
+    "strict",
+)
+"""Settings that change no fold's result: where things lie, which folds to run, what else to write."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a leave-one-subject-out run; the defaults are the published ones.
+
+    Attributes:
+        lists: folder of `subName.txt` and the train and test lists.
+        data_root: where the images lie; None takes the lists' paths as they are.
+        workdir: folder of the run; one with finished folds of the same configuration is continued.
+        preset: network, a name in `models.PRESETS`.
+        puzzle: `"image"` reads the puzzled images, `"layer"` cuts them from the entire ones.
+        loss: `focal`, `crossentropy`, `balanced` or `cosine`.
+        optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd` (momentum 0.9).
+        learning_rate: constant over training.
+        batch_size: clips per step, over all devices.
+        epochs: epochs per fold; the last one is evaluated.
+        protocol: `cde`, `sde` or `hde`, see `data.make_folds`.
+        databases: databases that take part (hde: that are held out); empty for all.
+        subjects: folds to run; empty for all.
+        seed: of initial weights, order of clips and dropout, for each fold together with its name.
+        mixed_precision: float16 computation with loss scaling.
+        jit_compile: compile the training step with XLA.
+        distribute: `none`, or `mirrored` over all GPUs (logical CPU devices where there is none).
+        final_model: after the folds, also train on all clips and save `final/model.keras`.
+        tensorboard: write `tensorboard/FOLD` event files.
+        protocol_csv: the organisers' CSV to compare the lists with; None for no comparison.
+        strict: make the audit's warnings errors.
+    """
+
+    lists: str = "data/MEGC2019/v_cde_flow"
+    data_root: str | None = None
+    workdir: str = "runs/dualatme"
+    preset: str = "paper"
+    puzzle: str = "image"
+    loss: str = "focal"
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    batch_size: int = 128
+    epochs: int = 60
+    protocol: str = "cde"
+    databases: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    seed: int = 1
+    mixed_precision: bool = False
+    jit_compile: bool = False
+    distribute: str = "none"
+    final_model: bool = False
+    tensorboard: bool = False
+    protocol_csv: str | None = None
+    strict: bool = False
+
+    def __post_init__(self):
+        for name, allowed in (
+            ("preset", tuple(PRESETS)),
+            ("loss", tuple(LOSSES)),
+            ("optimizer", OPTIMIZERS),
+            ("protocol", PROTOCOLS),
+            ("distribute", STRATEGIES),
+            ("puzzle", ("image", "layer")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise DualATMEError(
+                    f"Expected --{name} out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
+                )
+        for name in ("learning_rate", "batch_size", "epochs"):
+            if not getattr(self, name) > 0:
+                raise DualATMEError(f"Expected a positive --{name}. Received: {getattr(self, name)}.")
+        if self.seed < 0:
+            raise DualATMEError(f"Expected --seed not to be negative. Received: {self.seed}.")

@@ -1,0 +1,53 @@
+"""TensorFlow set up for a run: memory, determinism, precision, several devices."""
+
+import contextlib
+import importlib.metadata
+import platform
+
+import keras
+import tensorflow as tf
+
+from dualatme_keras.training.config import TrainConfig
+
+_PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scikit-learn", "pillow")
+
+
+def prepare_devices() -> None:
+    """Lets GPU memory grow as needed and makes operations reproducible, for the rest of the process."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # A process that has used its GPUs keeps the settings it started with.
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_op_determinism()
+
+
+def new_strategy(config: TrainConfig) -> tf.distribute.Strategy:
+    """The distribution strategy of a run: all GPUs, or all logical CPU devices where there is none."""
+    if config.distribute == "none":
+        return tf.distribute.get_strategy()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def precision_policy(config: TrainConfig) -> str:
+    """Name of the dtype policy that the network is built with."""
+    return "mixed_float16" if config.mixed_precision else "float32"
+
+
+def describe_environment() -> dict:
+    """Versions and devices that a run depends on beside its configuration."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    details = [
+        tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "backend": keras.backend.backend(),
+        "packages": versions,
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "gpus": [detail.get("device_name", "unknown") for detail in details],
+    }

@@ -1,0 +1,129 @@
+"""One network, built and compiled once, that is trained anew for each fold."""
+
+import zlib
+
+import keras
+import numpy as np
+
+from dualatme_keras.data import Fold, ImageTable
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.losses import get_loss
+from dualatme_keras.models import DualATME
+from dualatme_keras.training.config import TrainConfig
+from dualatme_keras.training.devices import new_strategy, precision_policy
+
+
+class FoldTrainer:
+    """Trains a fresh network per fold without building and tracing a new one each time.
+
+    Before each fold, weights, optimizer and random states are set to what a newly built network has
+    with the fold's seed, so folds are independent of each other and of their order.
+
+    Args:
+        config: the run's settings.
+    """
+
+    def __init__(self, config: TrainConfig):
+        self._config = config
+        with new_strategy(config).scope():
+            self._model = self._build()
+            self._model.compile(
+                optimizer=_new_optimizer(config),
+                loss=get_loss(config.loss),
+                metrics=["accuracy"],
+                jit_compile=config.jit_compile,
+            )
+            self._model.optimizer.build(self._model.trainable_variables)
+        self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the images that the network takes."""
+        return tuple(tensor.name for tensor in self._model.inputs)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images that the network takes, in pixels."""
+        return self._model.get_config()["image_size"]
+
+    def train(self, fold: Fold, table: ImageTable, callbacks=()) -> dict:
+        """Trains on the fold's train clips with the published recipe, from fresh weights.
+
+        Args:
+            fold: what to train on.
+            table: the images.
+            callbacks: further Keras callbacks.
+
+        Returns:
+            The history, `{metric: [value of each epoch]}`.
+
+        Raises:
+            DualATMEError: the loss became NaN or infinite; names fold and epoch.
+        """
+        seed = fold_seed(self._config.seed, fold.name)
+        self._reset(seed)
+        return self._model.fit(
+            table.dataset(fold.train, self._config.batch_size, shuffle_seed=seed),
+            shuffle=False,  # the dataset does, reproducibly
+            epochs=self._config.epochs,
+            callbacks=[_StopOnDivergence(fold.name), *callbacks],
+            verbose=0,
+        ).history
+
+    def predict(self, fold: Fold, table: ImageTable) -> np.ndarray:
+        """Probabilities `(clips, classes)` of the fold's test clips, float32."""
+        dataset = table.dataset(fold.test, self._config.batch_size)
+        logits = self._model.predict(dataset, verbose=0)
+        return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+
+    def save(self, path) -> None:
+        """Saves the trained network as a `.keras` file, without the state of training."""
+        copy = self._build()
+        copy.set_weights(self._model.get_weights())
+        copy.save(path)
+
+    def _build(self) -> DualATME:
+        policy = precision_policy(self._config)
+        return DualATME.from_preset(self._config.preset, puzzle=self._config.puzzle, dtype=policy)
+
+    def _reset(self, seed):
+        keras.utils.set_random_seed(seed)
+        fresh = self._build()
+        # Unlike weights, variables include the random state of dropout.
+        for variable, value in zip(self._model.variables, fresh.variables, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self._model.optimizer.variables, self._fresh_optimizer, strict=True):
+            variable.assign(value)
+
+
+def fold_seed(seed: int, name: str) -> int:
+    """A seed for one fold that does not depend on which other folds are run, in [0, 2^31)."""
+    return zlib.crc32(f"{seed}/{name}".encode()) >> 1
+
+
+class _StopOnDivergence(keras.callbacks.Callback):
+    """Ends training at the first epoch without a finite loss."""
+
+    def __init__(self, fold):
+        super().__init__()
+        self._fold = fold
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            raise DualATMEError(
+                f"fold {self._fold}, epoch {epoch + 1}: Expected a finite loss. Received: {logs['loss']}. "
+                "Lower --learning_rate, or turn off --mixed_precision."
+            )
+
+
+def _new_optimizer(config):
+    rate = config.learning_rate
+    constructors = {
+        # The published run's epsilon; Keras's own default is 1e-7.
+        "adam": lambda: keras.optimizers.Adam(rate, epsilon=1e-8),
+        "adamw": lambda: keras.optimizers.AdamW(rate, epsilon=1e-8),
+        "nadam": lambda: keras.optimizers.Nadam(rate, epsilon=1e-8),
+        "rmsprop": lambda: keras.optimizers.RMSprop(rate),
+        "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.9),
+    }
+    return constructors[config.optimizer]()

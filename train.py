@@ -1,0 +1,96 @@
+"""Trains and tests Dual-ATME, leave one subject out.
+
+    python train.py --lists=data/MEGC2019/v_cde_flow --data_root=data --workdir=runs/paper
+
+Prints a line per fold and, at the end, the table of scores; `python evaluate.py --workdir=runs/paper` draws
+figures and a report. Stopped at any point and called again, it continues. The 68 folds of the composite
+take one to two hours on two CPU cores with the published settings.
+"""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import app, flags
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.losses import LOSSES
+from dualatme_keras.models import PRESETS
+from dualatme_keras.training import OPTIMIZERS, PROTOCOLS, STRATEGIES, TrainConfig
+
+_DEFAULTS = TrainConfig()
+
+
+def _define(kind, name, description, *arguments, **options):
+    """Defines the flag of a setting, whose default is the configuration's."""
+    return kind(name, getattr(_DEFAULTS, name), *arguments, description, **options)
+
+
+def _define_choice(name, choices, description):
+    return flags.DEFINE_enum(name, getattr(_DEFAULTS, name), choices, description, case_sensitive=False)
+
+
+_SETTINGS = [
+    _define(flags.DEFINE_string, "lists", "folder of subName.txt and the train and test lists"),
+    _define(flags.DEFINE_string, "data_root", "where the images lie; default: the lists' paths as they are"),
+    _define(flags.DEFINE_string, "workdir", "folder of the run"),
+    _define_choice("preset", list(PRESETS), "network"),
+    _define_choice("puzzle", ["image", "layer"], "read the puzzled images, or cut them from the entire ones"),
+    _define_choice("loss", list(LOSSES), "classification loss"),
+    _define_choice("optimizer", OPTIMIZERS, "optimizer"),
+    _define(flags.DEFINE_float, "learning_rate", "constant learning rate"),
+    _define(flags.DEFINE_integer, "batch_size", "clips per step"),
+    _define(flags.DEFINE_integer, "epochs", "epochs per fold; the last one is evaluated"),
+    _define_choice("protocol", PROTOCOLS, "composite, single-database or holdout-database evaluation"),
+    _define(
+        flags.DEFINE_list, "databases", "databases that take part (hde: that are held out); default: all"
+    ),
+    _define(flags.DEFINE_list, "subjects", "folds to run; default: all"),
+    _define(flags.DEFINE_integer, "seed", "of initial weights, order of clips and dropout"),
+    _define(flags.DEFINE_boolean, "mixed_precision", "compute in float16 with loss scaling"),
+    _define(flags.DEFINE_boolean, "jit_compile", "compile the training step with XLA"),
+    _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
+    _define(flags.DEFINE_boolean, "final_model", "also train on all clips, save and export that network"),
+    _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),
+    _define(flags.DEFINE_string, "protocol_csv", "the organisers' CSV to compare the lists with"),
+    _define(flags.DEFINE_boolean, "strict", "refuse lists with warnings"),
+]
+# The published script's names.
+flags.DEFINE_alias("learningrate", "learning_rate")
+flags.DEFINE_alias("batchsize", "batch_size")
+flags.DEFINE_alias("lossfunction", "loss")
+_DATAVERSION = flags.DEFINE_string(
+    "dataversion", None, "published name of a folder of lists below data/MEGC2019, e.g. v_cde_flow"
+)
+
+
+@flags.multi_flags_validator(["lists", "dataversion"], "give --lists or --dataversion, not both")
+def _one_source_of_lists(values):
+    return not values["dataversion"] or values["lists"] == _DEFAULTS.lists
+
+
+def _config() -> TrainConfig:
+    values = {flag.name: flag.value for flag in _SETTINGS}
+    values.update({name: tuple(values[name]) for name in ("databases", "subjects")})
+    if _DATAVERSION.value:
+        values["lists"] = os.path.join("data", "MEGC2019", _DATAVERSION.value)
+    return TrainConfig(**values)
+
+
+def main(_arguments):
+    from dualatme_keras.evaluation import format_table
+    from dualatme_keras.serving import export_saved_model
+    from dualatme_keras.training import run_loso
+
+    try:
+        result = run_loso(_config())
+    except DualATMEError as error:
+        sys.exit(f"train.py: {error}")
+    print(f"\n{format_table(result.metrics)}\n\nrun: {result.workdir}")
+    if result.final_model:
+        print(f"export: {export_saved_model(result.final_model, result.workdir / 'export')}")
+
+
+if __name__ == "__main__":
+    app.run(main)
