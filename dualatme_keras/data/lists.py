@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import replace_file
 from dualatme_keras.protocol import CLASS_NAMES, DATABASES, parse_subject
 
 SUBJECTS_FILE = "subName.txt"
@@ -138,8 +139,8 @@ def write_lists(
     directory.mkdir(parents=True, exist_ok=True)
     _remove_lists(directory)
     for name, text in texts.items():
-        _write_text(directory / name, text)
-    _write_text(directory / SUBJECTS_FILE, "".join(f"{subject}\n" for subject in subjects))
+        replace_file(directory / name, text.encode())
+    replace_file(directory / SUBJECTS_FILE, "".join(f"{subject}\n" for subject in subjects).encode())
 
 
 def _checked_subjects(clips: Sequence[Clip]) -> list[str]:
@@ -205,10 +206,3 @@ def _remove_lists(directory: Path) -> None:
         # Only plain names: a line of subName.txt must not reach files elsewhere.
         if os.path.basename(name) == name:
             (directory / name).unlink(missing_ok=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Writes a whole file or none."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, path)

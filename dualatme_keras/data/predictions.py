@@ -5,14 +5,14 @@ NumPy and the standard library only.
 
 import csv
 import io
-import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import replace_file
 from dualatme_keras.protocol import CLASS_NAMES, DATABASES
 
 COLUMNS = ("path", "subject", "database", "label", "prediction", *(f"p_{name}" for name in CLASS_NAMES))
@@ -44,6 +44,18 @@ class Predictions:
     def __len__(self):
         return len(self.labels)
 
+    @classmethod
+    def of_clips(cls, clips, probabilities) -> "Predictions":
+        """The answers for `clips`, from their probabilities `(len(clips), classes)`: the likeliest class."""
+        return cls(
+            paths=np.array([clip.path for clip in clips]),
+            subjects=np.array([clip.subject for clip in clips]),
+            databases=np.array([clip.database for clip in clips]),
+            labels=np.array([clip.label for clip in clips], np.int64),
+            predictions=np.argmax(probabilities, axis=-1).astype(np.int64),
+            probabilities=np.asarray(probabilities, np.float32),
+        )
+
 
 def read_predictions(path) -> Predictions:
     """Reads a predictions.csv.
@@ -69,6 +81,7 @@ def read_predictions(path) -> Predictions:
         raise DualATMEError(f"Expected a readable predictions file. Received: {path} ({error}).") from error
     if not rows:
         raise DualATMEError(f"{path}:2: Expected at least one prediction. Received: only a header.")
+    _refuse_duplicates([row[0] for row in rows], path)
     *names, labels, predictions, probabilities = zip(*rows, strict=True)
     return Predictions(
         *(np.array(column) for column in names),
@@ -112,24 +125,10 @@ def concatenate(parts: Iterable[Predictions]) -> Predictions:
     return Predictions(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def replace_file(path, content: bytes) -> None:
-    """Writes a file whole or not at all: a run that is cut off leaves the old file or the new one.
-
-    Args:
-        path: the file; its folder must exist.
-        content: what to write.
-
-    Raises:
-        OSError: the folder is missing or not writable.
-    """
-    path = Path(path)
-    # Beside the target, since a rename is atomic within one file system only; own name per process.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _refuse_duplicates(paths, file):
+    repeated = next((path for path, count in Counter(paths).items() if count > 1), None)
+    if repeated is not None:
+        raise DualATMEError(f"{file}: Expected every clip once. Received: {repeated!r} more than once.")
 
 
 def _parse_row(row, where):

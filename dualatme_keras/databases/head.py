@@ -5,7 +5,7 @@ import numpy as np
 from dualatme_keras.databases.muscles import REFERENCE_SIZE, Grid, pixel_grid
 from dualatme_keras.regions import resampling_matrix
 
-_NOISE_GRIDS = ((4, 0.6), (10, 0.5), (28, 0.35))
+_NOISE_GRIDS = ((4, 0.6), (10, 0.5), (28, 0.5))
 """Points per side and weight of the layers that estimation noise is made of, from smooth to rough."""
 
 

@@ -36,7 +36,6 @@ class Pull(NamedTuple):
 
 LANDMARKS = {
     "forehead": (0.12, 0.07),
-    "glabella": (0.00, 0.22),
     "brow_inner": (0.09, 0.19),
     "brow_middle": (0.20, 0.15),
     "brow_outer": (0.32, 0.19),
@@ -57,12 +56,12 @@ LANDMARKS = {
 top) in fractions of the image. One on the midline exists once, any other on both sides."""
 
 ACTION_UNITS = {
-    1: (Pull("brow_inner", 0.1, -1.0, 0.060, 0.045), Pull("forehead", 0.0, -0.5, 0.080, 0.050)),
-    2: (Pull("brow_outer", 0.1, -1.0, 0.075, 0.045, 20), Pull("brow_middle", 0.0, -0.5, 0.070, 0.045)),
+    1: (Pull("brow_inner", 0.0, -1.0, 0.065, 0.045), Pull("forehead", 0.0, -0.3, 0.080, 0.050)),
+    2: (Pull("brow_outer", 0.0, -0.7, 0.070, 0.045), Pull("brow_middle", 0.0, -0.9, 0.070, 0.045)),
     4: (
-        Pull("brow_inner", -0.5, 0.9, 0.065, 0.045),
-        Pull("brow_middle", -0.2, 0.6, 0.070, 0.040),
-        Pull("glabella", 0.0, 0.4, 0.040, 0.050),
+        Pull("brow_inner", -0.8, 0.6, 0.065, 0.045),
+        Pull("brow_middle", -0.7, 0.5, 0.070, 0.045),
+        Pull("brow_outer", -0.3, 0.2, 0.070, 0.045),
     ),
     5: (Pull("upper_lid", 0.0, -1.0, 0.065, 0.022),),
     6: (
@@ -79,10 +78,13 @@ ACTION_UNITS = {
     10: (Pull("upper_lip_side", 0.1, -1.0, 0.060, 0.040), Pull("nose_wing", 0.2, -0.5, 0.050, 0.040)),
     12: (
         Pull("mouth_corner", 0.8, -0.8, 0.065, 0.050, -25),
-        Pull("cheek", 0.25, -0.45, 0.090, 0.075, -25),
+        Pull("cheek", 0.15, -0.3, 0.090, 0.075, -25),
     ),
     14: (Pull("mouth_corner", 0.8, 0.1, 0.050, 0.045), Pull("cheek", 0.1, 0.15, 0.080, 0.080)),
-    15: (Pull("mouth_corner", 0.2, 1.0, 0.055, 0.055, 25),),
+    15: (
+        Pull("mouth_corner", 0.5, 0.9, 0.065, 0.050, 25),
+        Pull("cheek", 0.05, 0.2, 0.080, 0.080),
+    ),
     17: (Pull("chin", 0.0, -1.0, 0.100, 0.050), Pull("lower_lip", 0.0, -0.6, 0.090, 0.030)),
     20: (Pull("mouth_corner", 0.9, 0.3, 0.070, 0.045, 10), Pull("lower_lip", 0.0, 0.3, 0.100, 0.035)),
     24: (Pull("upper_lip", 0.0, 0.6, 0.090, 0.025), Pull("lower_lip", 0.0, -0.6, 0.090, 0.025)),

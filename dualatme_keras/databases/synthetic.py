@@ -11,11 +11,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dualatme_keras.data import Clip, write_lists
+from dualatme_keras.data.lists import SUBJECTS_FILE
 from dualatme_keras.databases.performers import Style, new_performance, new_performer, performance_flow
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import encode_flow
 from dualatme_keras.protocol import DATABASES
 from dualatme_keras.regions import TEMPLATE_BOXES, cut_puzzle, resampling_matrix
+
+LISTS = "MEGC2019/v_cde_flow"
+"""Folder of the lists below the data directory, as published."""
 
 _STYLES = {
     "casme2": Style(intensity=1.0, noise=0.10),
@@ -41,6 +46,7 @@ class SyntheticClip:
         label: index into `protocol.CLASS_NAMES`.
         action_units: those of the emotion.
         intensity: of the strongest of them on its stronger side; 1 is about a pixel on a face of 112.
+        relaxing: the clip runs from the apex to the offset, its motion is reversed; else onset to apex.
         distractor: an action unit that has nothing to do with the emotion, or None.
     """
 
@@ -51,14 +57,49 @@ class SyntheticClip:
     label: int
     action_units: tuple[int, ...]
     intensity: float
+    relaxing: bool
     distractor: int | None
+
+
+def make_demo(
+    directory: str | Path,
+    seed: int = 0,
+    subjects_per_database: int = 3,
+    clips_per_subject: int = 16,
+    image_size: int = 28,
+    overwrite: bool = False,
+) -> list[SyntheticClip]:
+    """Writes the demo database and its leave-one-subject-out lists, `DIRECTORY/MEGC2019/v_cde_flow`.
+
+    Args:
+        directory: data directory of the demo, best one of its own.
+        seed, subjects_per_database, clips_per_subject, image_size: as for `write_synthetic`.
+        overwrite: replace lists that are already there.
+
+    Returns:
+        What `write_synthetic` returns.
+
+    Raises:
+        DualATMEError: a number is out of its range, or there are lists already and `overwrite` is not set.
+    """
+    lists = Path(directory) / LISTS
+    # Asked before the first image is written: made-up images must not end up among somebody's data.
+    if (lists / SUBJECTS_FILE).exists() and not overwrite:
+        raise DualATMEError(
+            f"Expected a directory without lists, or overwrite=True. Received: {str(directory)!r}, which "
+            f"holds {LISTS}/{SUBJECTS_FILE}."
+        )
+    clips = write_synthetic(directory, seed, subjects_per_database, clips_per_subject, image_size)
+    rows = [Clip(clip.path, clip.subject, clip.database, clip.label) for clip in clips]
+    write_lists(rows, lists, overwrite=overwrite)
+    return clips
 
 
 def write_synthetic(
     directory: str | Path,
     seed: int = 0,
     subjects_per_database: int = 3,
-    clips_per_subject: int = 14,
+    clips_per_subject: int = 16,
     image_size: int = 28,
 ) -> list[SyntheticClip]:
     """Writes the flow images of a demo database, and their puzzles, in the published layout.
@@ -120,6 +161,7 @@ def _write_subject(directory, database, number, clip_count, image_size, seed) ->
                 label=label,
                 action_units=performance.action_units,
                 intensity=max(max(sides) for sides in performance.sides),
+                relaxing=performance.relaxing,
                 distractor=performance.distractor,
             )
         )

@@ -1,7 +1,7 @@
 """Tier 3: what people look at, computed from a run's predictions.csv alone."""
 
 from dualatme_keras.evaluation.challenge_log import clip_name, format_challenge_log
-from dualatme_keras.evaluation.run import evaluate_run
+from dualatme_keras.evaluation.run import evaluate_run, score_predictions
 from dualatme_keras.evaluation.tables import format_table
 
-__all__ = ["clip_name", "evaluate_run", "format_challenge_log", "format_table"]
+__all__ = ["clip_name", "evaluate_run", "format_challenge_log", "format_table", "score_predictions"]

@@ -4,17 +4,36 @@ import numpy as np
 
 from dualatme_keras.data.predictions import Predictions
 from dualatme_keras.evaluation.challenge_log import clip_name
-from dualatme_keras.evaluation.page import Html, bar, image, page, score_range, section, table, wide_image
+from dualatme_keras.evaluation.page import (
+    Html,
+    bar,
+    image,
+    page,
+    score_range,
+    section,
+    table,
+    text,
+    wide_image,
+)
 from dualatme_keras.evaluation.tables import SCORES, format_interval, format_score
 from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
 
-_PROTOCOL = {
-    "Pooled over folds": "Each subject's clips are answered by the network that was trained without that "
-    "subject. The answers of all folds are put together first; UF1 (mean of the classes' F1), UAR (mean of "
-    "their recall) and accuracy are computed once, from the sum. Folds are never averaged. A class that does "
-    "not occur counts as 0.",
+_TRAINED = {
+    "Leave one subject out": "Each subject's clips are answered by the network that was trained without that "
+    "subject.",
     "Last epoch": "The network after the last epoch answers. The test fold chose nothing: not the epoch, not "
     "a threshold, not a hyper-parameter. Figures of the best epoch on the test fold are not comparable.",
+}
+
+_UNKNOWN = {
+    "Origin of the answers": "Unknown: there is no config.json of a training run beside the predictions. "
+    "These scores are a test only if the network that answered was not trained on these people.",
+}
+
+_SCORING = {
+    "Pooled over folds": "The answers of all folds are put together first; UF1 (mean of the classes' F1), "
+    "UAR (mean of their recall) and accuracy are computed once, from the sum. Folds are never averaged. "
+    "A class that does not occur counts as 0.",
     "Intervals": "95% percentiles of 2000 resamples of the subjects, drawn with replacement. They say what "
     "other subjects would change; they do not cover the choice of the training seed.",
     "Class order": ", ".join(f"{index} {name}" for index, name in enumerate(CLASS_NAMES)) + ".",
@@ -45,7 +64,7 @@ def render_report(name: str, predictions: Predictions, metrics: dict, figures: d
         _curves_section(figures),
         _mistakes_section(predictions),
         _subjects_section(predictions),
-        _protocol_section(),
+        _protocol_section(trained=bool(settings["config"])),
         _settings_section("Configuration", settings["config"]),
         _settings_section("Environment", settings["environment"]),
     ]
@@ -130,8 +149,10 @@ def _subjects_section(predictions):
     return section("Subjects", table(("subject", "database", "clips", "correct", "share"), rows, "llrrr"))
 
 
-def _protocol_section():
-    pairs = (f"<dt>{term}</dt><dd>{meaning}</dd>" for term, meaning in _PROTOCOL.items())
+def _protocol_section(trained):
+    """What the scores mean. Predictions without a training run beside them may come from any weights."""
+    notes = (_TRAINED if trained else _UNKNOWN) | _SCORING
+    pairs = (f"<dt>{text(term)}</dt><dd>{text(meaning)}</dd>" for term, meaning in notes.items())
     return section("Protocol", Html(f"<dl>{''.join(pairs)}</dl>"))
 
 

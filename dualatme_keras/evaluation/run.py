@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
-from dualatme_keras.data.predictions import read_predictions, replace_file
+from dualatme_keras.data.predictions import Predictions, read_predictions
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
 from dualatme_keras.evaluation.figures import confusion_figure, curves_figure, figure_png
 from dualatme_keras.evaluation.report import render_report
 from dualatme_keras.evaluation.run_files import read_histories, read_settings
+from dualatme_keras.files import replace_file
 from dualatme_keras.metrics.pooled import pooled_scores
 
 
@@ -30,9 +31,7 @@ def evaluate_run(workdir) -> dict:
     workdir = Path(workdir)
     predictions = read_predictions(workdir / "predictions.csv")
     settings = {name: read_settings(workdir / f"{name}.json") for name in ("config", "environment")}
-    metrics = pooled_scores(
-        predictions.labels, predictions.predictions, predictions.subjects, predictions.databases
-    )
+    metrics = score_predictions(predictions)
     figures = _draw(metrics, read_histories(workdir / "folds"))
 
     (workdir / "figures").mkdir(exist_ok=True)
@@ -43,6 +42,13 @@ def evaluate_run(workdir) -> dict:
     page = render_report(workdir.resolve().name, predictions, metrics, figures, settings)
     replace_file(workdir / "report.html", page.encode())
     return metrics
+
+
+def score_predictions(predictions: Predictions) -> dict:
+    """Pooled scores of predictions; see `metrics.pooled_scores`."""
+    return pooled_scores(
+        predictions.labels, predictions.predictions, predictions.subjects, predictions.databases
+    )
 
 
 def _draw(metrics, histories):

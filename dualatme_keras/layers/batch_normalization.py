@@ -74,11 +74,13 @@ class BatchNormalization(keras.layers.Layer):
         mean, variance = ops.moments(values, axes=axes)
         count = ops.cast(ops.shape(values)[0] * math.prod(values.shape[1:-1]), values.dtype)
         unbiased = variance * (count / ops.maximum(count - 1.0, 1.0))
+        # With several devices a small last batch leaves some of them none: no values, no statistics, and
+        # no NaN that would reach the gradient of gamma.
+        some = count > 0
         for moving, current in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
             moved = moving * self.momentum + current * (1.0 - self.momentum)
-            # With several devices a small last batch leaves some of them none: no values, no statistics.
-            moving.assign(ops.where(count > 0, moved, moving))
-        return mean, variance
+            moving.assign(ops.where(some, moved, moving))
+        return ops.where(some, mean, self.moving_mean), ops.where(some, variance, self.moving_variance)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -53,8 +53,8 @@ class ROIPuzzle(keras.layers.Layer):
         above = ops.concatenate(tiles[:2], axis=2)
         return ops.concatenate([above, tiles[2]], axis=1)  # (batch, *size, channels)
 
-    def compute_output_shape(self, input_shape, boxes_shape=None):
-        return (input_shape[0], *self.size, input_shape[-1])
+    def compute_output_shape(self, inputs_shape, boxes_shape=None):
+        return (inputs_shape[0], *self.size, inputs_shape[-1])
 
     def get_config(self):
         return {**super().get_config(), "size": self.size, "boxes": self.boxes}

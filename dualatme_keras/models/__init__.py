@@ -2,7 +2,8 @@
 
 from dualatme_keras.models.dual_atme import DualATME
 from dualatme_keras.models.presets import PRESETS
+from dualatme_keras.models.saved import load_model
 from dualatme_keras.models.torch_checkpoint import load_torch_checkpoint
 from dualatme_keras.models.torch_file import read_torch_tensors
 
-__all__ = ["PRESETS", "DualATME", "load_torch_checkpoint", "read_torch_tensors"]
+__all__ = ["PRESETS", "DualATME", "load_model", "load_torch_checkpoint", "read_torch_tensors"]

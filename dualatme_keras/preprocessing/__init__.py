@@ -1,4 +1,4 @@
-"""From frames to the images the network reads."""
+"""Tier 1: from frames to the images the network reads."""
 
 from dualatme_keras.preprocessing.encoding import encode_flow, optical_strain
 

@@ -108,7 +108,7 @@ def _answering_model(model: DualATME) -> keras.Model:
     if model.get_config()["branches"] == "both":
         entire, puzzled = (model.get_layer(f"{branch}_features").output for branch in ("entire", "puzzled"))
         outputs["similarity"] = cosine_similarity(entire, puzzled)
-    return keras.Model(dict(zip(model.input_names, model.inputs, strict=True)), outputs)
+    return keras.Model(model.input, outputs)
 
 
 def _with_label(answers):

@@ -36,7 +36,7 @@ class TrainConfig:
         loss: `focal`, `crossentropy`, `balanced` or `cosine`.
         optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd` (momentum 0.9).
         learning_rate: constant over training.
-        batch_size: clips per step, over all devices.
+        batch_size: clips per step, over all devices; a multiple of their number.
         epochs: epochs per fold; the last one is evaluated.
         protocol: `cde`, `sde` or `hde`, see `data.make_folds`.
         databases: databases that take part (hde: that are held out); empty for all.

@@ -2,11 +2,13 @@
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import platform
 
 import keras
 import tensorflow as tf
 
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.training.config import TrainConfig
 
 _PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scikit-learn", "pillow")
@@ -27,6 +29,15 @@ def new_strategy(config: TrainConfig) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def check_tensorboard() -> None:
+    """Raises `DualATMEError` where the package that writes event files is missing."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise DualATMEError(
+            "Expected the package tensorboard for --tensorboard. Received: an environment without it. "
+            "Install it: pip install tensorboard."
+        )
 
 
 def precision_policy(config: TrainConfig) -> str:

@@ -25,7 +25,14 @@ class FoldTrainer:
 
     def __init__(self, config: TrainConfig):
         self._config = config
-        with new_strategy(config).scope():
+        strategy = new_strategy(config)
+        self._devices = strategy.num_replicas_in_sync
+        if config.batch_size % self._devices:
+            raise DualATMEError(
+                f"Expected --batch_size to be a multiple of the {self._devices} devices that share a batch. "
+                f"Received: {config.batch_size}."
+            )
+        with strategy.scope():
             self._model = self._build()
             self._model.compile(
                 optimizer=_new_optimizer(config),
@@ -62,8 +69,11 @@ class FoldTrainer:
         """
         seed = fold_seed(self._config.seed, fold.name)
         self._reset(seed)
+        # Keras learns shapes from the first batch and wants it in equal parts for all devices.
+        clips = len(fold.train)
+        batch_size = min(self._config.batch_size, max(clips - clips % self._devices, 1))
         return self._model.fit(
-            table.dataset(fold.train, self._config.batch_size, shuffle_seed=seed),
+            table.dataset(fold.train, batch_size, shuffle_seed=seed),
             shuffle=False,  # the dataset does, reproducibly
             epochs=self._config.epochs,
             callbacks=[_StopOnDivergence(fold.name), *callbacks],

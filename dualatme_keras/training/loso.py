@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from dualatme_keras.data import (
     Fold,
@@ -21,7 +20,7 @@ from dualatme_keras.data import (
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.metrics import pooled_scores
 from dualatme_keras.training.config import MAY_DIFFER, TrainConfig
-from dualatme_keras.training.devices import describe_environment, prepare_devices
+from dualatme_keras.training.devices import check_tensorboard, describe_environment, prepare_devices
 from dualatme_keras.training.fold_trainer import FoldTrainer
 from dualatme_keras.training.progress import Progress
 from dualatme_keras.training.run_directory import RunDirectory
@@ -61,6 +60,8 @@ def run_loso(config: TrainConfig) -> RunResult:
         DualATMEError: lists, images or settings are not as expected, the folder holds another run, or a
             loss diverged; finished folds are kept.
     """
+    if config.tensorboard:
+        check_tensorboard()
     all_folds, folds = _read_folds(config)
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
     prepare_devices()
@@ -102,9 +103,10 @@ def _read_folds(config):
     """Reads and audits the lists; returns all folds of the protocol and those to run."""
     if not Path(config.lists).is_dir():
         raise DualATMEError(
-            f"Expected a folder of train and test lists. Received: --lists={config.lists}, which is not there. "
-            "See data/README.md for how to get the databases and make their lists, or run `make demo`, which "
-            "trains on generated data."
+            "Expected a folder of train and test lists. "
+            f"Received: --lists={config.lists}, which is not there. "
+            "data/README.md says how to get the databases and make their lists; `make demo` trains on "
+            "generated data instead."
         )
     protocol = read_protocol(config.lists)
     truth = read_ground_truth(config.protocol_csv) if config.protocol_csv else None
@@ -142,20 +144,9 @@ def _run_fold(fold, config, run, session, progress):
     if config.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(run.tensorboard(fold.name)))
     history = trainer.train(fold, table, callbacks)
-    predictions = _predictions(fold, trainer.predict(fold, table))
+    predictions = Predictions.of_clips(fold.test, trainer.predict(fold, table))
     run.write_fold(fold.name, history, predictions, trainer.save)
     progress.finish_fold(fold.name, predictions, time.perf_counter() - start)
-
-
-def _predictions(fold, probabilities):
-    return Predictions(
-        paths=np.array([clip.path for clip in fold.test]),
-        subjects=np.array([clip.subject for clip in fold.test]),
-        databases=np.array([clip.database for clip in fold.test]),
-        labels=np.array([clip.label for clip in fold.test], "int64"),
-        predictions=probabilities.argmax(axis=-1).astype("int64"),
-        probabilities=probabilities,
-    )
 
 
 def _train_final(config, run, session, clips):

@@ -28,8 +28,10 @@ class Progress:
 
     def epoch_callback(self, fold: str) -> keras.callbacks.Callback:
         """A callback that shows the epoch on a terminal, and nothing elsewhere."""
-        prefix = f"fold {self._done + 1:>{len(str(self._folds))}}/{self._folds} {fold:<6}"
-        return _EpochLine(self._stream, prefix, self._epochs)
+        return _EpochLine(self._stream, self._prefix(fold), self._epochs)
+
+    def _prefix(self, fold):
+        return f"fold {self._done + 1:>{len(str(self._folds))}}/{self._folds} {fold:<6}"
 
     def finish_fold(self, fold: str, predictions, seconds: float | None) -> None:
         """Counts a fold in and prints its line.
@@ -39,22 +41,20 @@ class Progress:
             predictions: `Predictions` of its test clips.
             seconds: how long it took, or None where it was finished in an earlier run.
         """
-        self._done += 1
         confusion = confusion_matrix(predictions.labels, predictions.predictions)
         self._confusion += confusion
         right, clips = np.trace(confusion), confusion.sum()
+        left = self._folds - self._done - 1
         if seconds is None:
             timing = "finished before"
         else:
             self._trained_seconds.append(seconds)
-            left = (self._folds - self._done) * float(np.median(self._trained_seconds))
-            timing = f"{seconds:5.1f} s, {_duration(left)} left"
-        line = (
-            f"fold {self._done:>{len(str(self._folds))}}/{self._folds} {fold:<6} {right:>3} of {clips:<3} right | "
-            f"so far UF1 {uf1(self._confusion):.4f} UAR {uar(self._confusion):.4f} | {timing}"
-        )
+            timing = f"{seconds:5.1f} s, {_duration(left * np.median(self._trained_seconds))} left"
+        so_far = f"UF1 {uf1(self._confusion):.4f} UAR {uar(self._confusion):.4f}"
+        line = f"{self._prefix(fold)} {right:>3} of {clips:<3} right | so far {so_far} | {timing}"
         clear = "\r\033[K" if self._stream.isatty() else ""
         print(clear + line, file=self._stream, flush=True)
+        self._done += 1
 
 
 class _EpochLine(keras.callbacks.Callback):

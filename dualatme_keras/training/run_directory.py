@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 from dualatme_keras.data import Predictions, read_predictions, write_predictions
-from dualatme_keras.data.predictions import replace_file
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import replace_file
 
 
 class RunDirectory:

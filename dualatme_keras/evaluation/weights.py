@@ -1,0 +1,32 @@
+"""Scores of given weights on given lists, without training."""
+
+import keras
+
+from dualatme_keras.data import ImageTable, Predictions, audit, read_protocol
+from dualatme_keras.models import DualATME
+
+
+def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Predictions:
+    """Answers of one network for every clip of a protocol's test lists.
+
+    Nothing here knows what the network was trained on: only clips of other people than those are a test.
+
+    Args:
+        model: the network.
+        lists: folder of `subName.txt` and the lists.
+        data_root: where the images lie, see `data.find_image`.
+        batch_size: clips per step; does not change the answers.
+
+    Returns:
+        Predictions in the order of the lists.
+
+    Raises:
+        DualATMEError: lists or images are not as expected.
+    """
+    protocol = read_protocol(lists)
+    inputs = [tensor.name for tensor in model.inputs]
+    audit(protocol, data_root=data_root, puzzled="puzzled" in inputs, check_files=True).raise_if_failed()
+    table = ImageTable(protocol.clips, model.get_config()["image_size"], inputs, data_root)
+    logits = model.predict(table.dataset(protocol.clips, batch_size), verbose=0)
+    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+    return Predictions.of_clips(protocol.clips, probabilities)

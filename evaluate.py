@@ -1,0 +1,70 @@
+"""Scores a run, or given weights.
+
+    python evaluate.py --workdir=runs/paper
+    python evaluate.py --weights=model.pth --lists=data/MEGC2019/v_cde_flow --data_root=data
+
+The first recomputes everything from the run's predictions.csv alone and writes metrics.json, figures,
+report.html and the challenge's log file. The second answers for all clips of the lists without training;
+with --workdir it leaves the same files there.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import app, flags
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.evaluation import evaluate_run, format_table, score_predictions
+
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "folder of a run, or with --weights a new folder for the result"
+)
+_WEIGHTS = flags.DEFINE_string("weights", None, ".keras file, or .pth file of the published code")
+_LISTS = flags.DEFINE_string("lists", None, "with --weights: folder of subName.txt and the lists")
+_DATA_ROOT = flags.DEFINE_string("data_root", None, "with --weights: where the images lie")
+_ATTENTION = flags.DEFINE_enum(
+    "attention", "shared", ["shared", "entire", "puzzled", "none"], "where a .pth file's CBAM stands"
+)
+
+
+def main(_arguments):
+    try:
+        metrics = _score_weights() if _WEIGHTS.value else _score_run()
+    except DualATMEError as error:
+        sys.exit(f"evaluate.py: {error}")
+    print(format_table(metrics))
+    if _WORKDIR.value:
+        print(f"\nreport: {Path(_WORKDIR.value) / 'report.html'}")
+
+
+def _score_run():
+    if not _WORKDIR.value:
+        raise DualATMEError("Expected --workdir, or --weights and --lists. Received: neither.")
+    return evaluate_run(_WORKDIR.value)
+
+
+def _score_weights():
+    # TensorFlow is imported only where a network must answer.
+    from dualatme_keras.data import write_predictions
+    from dualatme_keras.evaluation.weights import predict_lists
+    from dualatme_keras.models import load_model
+
+    if not _LISTS.value:
+        raise DualATMEError("Expected --lists with --weights. Received: none.")
+    workdir = Path(_WORKDIR.value) if _WORKDIR.value else None
+    if workdir and workdir.exists():
+        raise DualATMEError(f"Expected --workdir to be a new folder with --weights. Received: {workdir}.")
+    model = load_model(_WEIGHTS.value, attention=_ATTENTION.value)
+    predictions = predict_lists(model, _LISTS.value, _DATA_ROOT.value)
+    if workdir is None:
+        return score_predictions(predictions)
+    workdir.mkdir(parents=True)
+    write_predictions(workdir / "predictions.csv", predictions)
+    return evaluate_run(workdir)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,146 @@
+import dataclasses
+import re
+
+import pytest
+
+from dualatme_keras.data import Clip, read_list, read_protocol, write_lists
+from dualatme_keras.errors import DualATMEError
+
+
+def _file(tmp_path, content):
+    path = tmp_path / "x_train.txt"
+    path.write_bytes(content)
+    return path
+
+
+def test_read_list_tolerates_spaces_blank_lines_bom_and_crlf(tmp_path):
+    path = _file(
+        tmp_path, b"\xef\xbb\xbf/my data/a b.png 0 0\r\n\r\n  \r\nC:\\d\\c.png\t2  3\r\n/\xc3\xa9.png 1 1"
+    )
+    entries = read_list(path)
+    assert [(e.path, e.label, e.database_number, e.line) for e in entries] == [
+        ("/my data/a b.png", 0, 0, 1),
+        ("C:\\d\\c.png", 2, 3, 4),
+        ("/é.png", 1, 1, 5),
+    ]
+    assert entries[1].source == f"{path}:4"
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "received"),
+    [
+        (b"a.png 0 0\na.png 1", 2, "'a.png 1'"),
+        (b"a.png", 1, "'a.png'"),
+        (b"\na.png 3 0", 2, "label '3'"),
+        (b"a.png -1 0", 1, "label '-1'"),
+        (b"a b.png 1", 1, "label 'b.png'"),
+        (b"a.png 1.0 0", 1, "label '1.0'"),
+        (b"a.png 1 4", 1, "'4'"),
+        (b"a.png 1 casme2", 1, "'casme2'"),
+        (b"\n \n", 1, "an empty list"),
+    ],
+)
+def test_read_list_names_file_and_line_of_a_fault(tmp_path, content, line, received):
+    path = _file(tmp_path, content)
+    with pytest.raises(DualATMEError, match="Expected") as error:
+        read_list(path)
+    assert str(error.value).startswith(f"{path}:{line}: ")
+    assert received in str(error.value).partition("Received: ")[2]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00a 0 0"])
+def test_read_list_refuses_missing_and_binary_files(tmp_path, content):
+    path = tmp_path / "absent.txt" if content is None else _file(tmp_path, content)
+    with pytest.raises(DualATMEError, match=re.escape(str(path))):
+        read_list(path)
+
+
+@pytest.mark.parametrize("base", [0, 1])
+def test_write_lists_is_read_back(clips, tmp_path, base):
+    clips[0] = dataclasses.replace(clips[0], path="C:\\my data\\flow\\sub01 é_flow.png")
+    write_lists(clips, tmp_path / "new" / "lists", database_base=base)
+    protocol = read_protocol(tmp_path / "new" / "lists")
+    assert list(protocol.clips) == clips
+    assert protocol.database_base == base
+    for fold in protocol.folds:
+        assert list(fold.test) == [clip for clip in clips if clip.subject == fold.name]
+        assert list(fold.train) == [clip for clip in clips if clip.subject != fold.name]
+
+
+def test_write_lists_writes_the_published_format(clips, lists_dir):
+    assert (lists_dir / "subName.txt").read_bytes() == b"sub01\nsub02\n006\n007\ns01\ns02\n"
+    assert (lists_dir / "s02_test.txt").read_bytes() == (
+        b"/home/user/data/smic/flow/s02_s02_sur_01_image9-image1_flow.png 1 2\n"
+        b"/home/user/data/smic/flow/s02_s02_sur_02_image9-image1_flow.png 2 2\n"
+    )
+    assert len(list(lists_dir.iterdir())) == 1 + 2 * 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"path": "b.png"}, "every clip once"),
+        ({"label": 3}, "Received: 3"),
+        ({"label": None}, "Received: None"),
+        ({"database": "samm"}, "Expected database 'casme2'"),
+        ({"subject": "anna"}, "Received: 'anna'"),
+        ({"subject": "sub002"}, "'sub02' and 'sub002'"),
+        ({"path": "a\nb.png"}, "without line breaks"),
+        ({"path": "a.png "}, "without line breaks or spaces"),
+        ({"path": ""}, "Received: ''"),
+    ],
+)
+def test_write_lists_refuses_what_lists_cannot_hold(tmp_path, changes, message):
+    clips = [Clip("c.png", "sub01", "casme2", 0), Clip("b.png", "sub02", "casme2", 0)]
+    clips.append(dataclasses.replace(Clip("a.png", "sub02", "casme2", 0), **changes))
+    with pytest.raises(DualATMEError, match=message):
+        write_lists(clips, tmp_path / "lists")
+    assert not (tmp_path / "lists").exists()
+
+
+def test_write_lists_refuses_one_subject_and_other_bases(clips, tmp_path):
+    with pytest.raises(DualATMEError, match="at least two subjects"):
+        write_lists(clips[:2], tmp_path)
+    with pytest.raises(DualATMEError, match="database_base"):
+        write_lists(clips, tmp_path, database_base=2)
+
+
+def test_write_lists_overwrites_only_when_asked(clips, lists_dir):
+    (lists_dir / "notes.txt").write_text("mine")
+    with pytest.raises(DualATMEError, match="overwrite=True"):
+        write_lists(clips[:4], lists_dir)
+    assert list(read_protocol(lists_dir).clips) == clips
+    write_lists(clips[:4], lists_dir, overwrite=True)
+    assert list(read_protocol(lists_dir).clips) == clips[:4]
+    # Nothing is left of the subjects that are gone, and nothing else is touched.
+    names = {
+        "notes.txt",
+        "subName.txt",
+        "sub01_train.txt",
+        "sub01_test.txt",
+        "sub02_train.txt",
+        "sub02_test.txt",
+    }
+    assert {path.name for path in lists_dir.iterdir()} == names
+
+
+def test_write_lists_interrupted_leaves_no_protocol(clips, lists_dir, monkeypatch):
+    replaced = []
+
+    def fail_third(source, target):
+        if len(replaced) == 2:
+            raise KeyboardInterrupt
+        replaced.append(target)
+
+    monkeypatch.setattr("dualatme_keras.data.lists.os.replace", fail_third)
+    with pytest.raises(KeyboardInterrupt):
+        write_lists(clips[:6], lists_dir, overwrite=True)
+    with pytest.raises(DualATMEError, match=r"without subName\.txt"):
+        read_protocol(lists_dir)
+
+
+def test_write_lists_removes_no_file_outside(clips, lists_dir, tmp_path):
+    (tmp_path / "a_train.txt").write_text("mine")
+    (lists_dir / "subName.txt").write_text("../a\n")
+    write_lists(clips, lists_dir, overwrite=True)
+    assert (tmp_path / "a_train.txt").exists()

@@ -1,0 +1,134 @@
+"""predictions.csv comes back as it was written; a malformed one is refused with file and line."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dualatme_keras.data import predictions as module
+from dualatme_keras.data.predictions import (
+    COLUMNS,
+    Predictions,
+    concatenate,
+    read_predictions,
+    replace_file,
+    write_predictions,
+)
+from dualatme_keras.errors import DualATMEError
+
+HEADER = ",".join(COLUMNS)
+ROW = "a_flow.png,sub01,casme2,0,1,0.25,0.5,0.25"
+
+
+def make_predictions(size=50, seed=0):
+    rng = np.random.default_rng(seed)
+    logits = 20 * rng.normal(size=(size, 3))
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    return Predictions(
+        np.array([f'dir, "x" é/{i} flow.png' for i in range(size)]),
+        np.array([f"sub{i:02d}" for i in range(size)]),
+        np.array(["casme2", "samm", "smic"])[np.arange(size) % 3],
+        rng.integers(3, size=size),
+        logits.argmax(1),
+        (shares / shares.sum(1, keepdims=True)).astype(np.float32),
+    )
+
+
+def assert_same(first, second):
+    for name in (field.name for field in dataclasses.fields(Predictions)):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
+
+
+def test_round_trip_is_exact(tmp_path):
+    written = make_predictions()
+    written.probabilities[0] = [np.float32(1e-42), np.nextafter(np.float32(1), np.float32(0)), 0]
+    write_predictions(tmp_path / "p.csv", written)
+    read = read_predictions(tmp_path / "p.csv")
+    assert_same(read, written)
+    assert read.probabilities.dtype == np.float32
+    assert read.labels.dtype == read.predictions.dtype == np.int64
+    assert len(read) == 50
+
+
+def test_the_file_is_the_documented_table(tmp_path):
+    one = Predictions(
+        np.array(["a, b.png"]),
+        np.array(["006"]),
+        np.array(["samm"]),
+        np.array([2]),
+        np.array([1]),
+        np.array([[0.25, 0.5, 0.25]]),
+    )
+    write_predictions(tmp_path / "p.csv", one)
+    assert (tmp_path / "p.csv").read_bytes() == (
+        b"path,subject,database,label,prediction,p_negative,p_positive,p_surprise\n"
+        b'"a, b.png",006,samm,2,1,0.25,0.5,0.25\n'
+    )
+
+
+def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
+    path = tmp_path / "p.csv"
+    write_predictions(path, make_predictions(3))
+    before = path.read_bytes()
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(module.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        replace_file(path, b"half")
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["p.csv"]
+
+
+def test_columns_of_unequal_length_are_not_written(tmp_path):
+    broken = dataclasses.replace(make_predictions(2), probabilities=np.ones((1, 3)))
+    with pytest.raises(ValueError, match="zip"):
+        write_predictions(tmp_path / "p.csv", broken)
+    assert not list(tmp_path.iterdir())
+
+
+def test_concatenate_keeps_the_order():
+    first, second = make_predictions(3, 1), make_predictions(2, 2)
+    pooled = concatenate(part for part in (first, second))
+    assert len(pooled) == 5
+    assert pooled.paths.tolist() == first.paths.tolist() + second.paths.tolist()
+    np.testing.assert_array_equal(pooled.probabilities[3:], second.probabilities)
+    with pytest.raises(DualATMEError, match="at least one fold"):
+        concatenate([])
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "message"),
+    [
+        ("", 1, "Expected the header"),
+        ("a,b\n", 1, "Expected the header"),
+        (f"{HEADER}\n", 2, "only a header"),
+        (f"{HEADER}\n{ROW}\n{ROW},9\n", 3, "Expected 8 columns"),
+        (f"{HEADER}\n{ROW}\n\n", 3, "Expected 8 columns"),
+        (f"{HEADER}\n{ROW.replace(',0,1,', ',3,1,')}\n", 2, "label to be one of 0 .negative.*Received: '3'"),
+        (f"{HEADER}\n{ROW.replace(',0,1,', ',0,-1,')}\n", 2, "prediction to be one of"),
+        (f"{HEADER}\n{ROW.replace(',0,1,', ',0.0,1,')}\n", 2, "label"),
+        (f"{HEADER}\n{ROW.replace('casme2', 'casme3')}\n", 2, "Received: 'casme3'"),
+        (f"{HEADER}\n{ROW}\n{ROW.replace('0.5', 'nan')}\n", 3, "probability from 0 to 1. Received: 'nan'"),
+        (f"{HEADER}\n{ROW.replace('0.5', 'inf')}\n", 2, "probability"),
+        (f"{HEADER}\n{ROW.replace('0.5', '2.5')}\n", 2, "probability"),
+        (f"{HEADER}\n{ROW.replace('0.5', 'half')}\n", 2, "probability"),
+        (f"{HEADER}\n{ROW.replace('sub01', '')}\n", 2, "a path and a subject"),
+    ],
+)
+def test_malformed_files_are_refused_with_file_and_line(tmp_path, text, where, message):
+    path = tmp_path / "p.csv"
+    path.write_text(text)
+    with pytest.raises(DualATMEError, match=message) as caught:
+        read_predictions(path)
+    assert str(caught.value).startswith(f"{path}:{where}: ")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    path = tmp_path / "missing.csv"
+    with pytest.raises(DualATMEError, match=r"missing\.csv"):
+        read_predictions(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DualATMEError, match=r"missing\.csv"):
+        read_predictions(path)

@@ -1,0 +1,193 @@
+"""A run's scores, figures, log and report come from predictions.csv; the rest is decoration."""
+
+import json
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dualatme_keras.data.predictions import Predictions, write_predictions
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.evaluation import evaluate_run
+from dualatme_keras.metrics import pooled_scores
+
+EVIL = '<script>alert("x")</script>&'
+
+
+def make_predictions():
+    """24 clips of six subjects in two databases; the first SMIC clip's name is hostile."""
+    rng = np.random.default_rng(4)
+    subjects = np.repeat(["sub01", "sub02", "sub03", "s01", "s02", EVIL], 4)
+    databases = np.repeat(["casme2", "smic"], 12)
+    paths = [f"{s}_EP01_{i:02d}f_flow.png" for i, s in enumerate(subjects)]
+    paths[12] = f"{EVIL}_flow.png"
+    labels = rng.integers(3, size=24)
+    predictions = np.where(rng.uniform(size=24) < 0.6, labels, rng.integers(3, size=24))
+    predictions[12] = (labels[12] + 1) % 3  # so that it is listed
+    probabilities = np.where(np.eye(3)[predictions], 0.8, 0.1).astype(np.float32)
+    return Predictions(np.array(paths), subjects, databases, labels, predictions, probabilities)
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    write_predictions(tmp_path / "predictions.csv", make_predictions())
+    return tmp_path
+
+
+class Page(HTMLParser):
+    """Collects text, tags and addresses, and checks that tags are closed in order."""
+
+    VOID = ("meta", "img")
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.tags, self.texts, self.sources = [], [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def read_page(workdir):
+    page = Page((workdir / "report.html").read_text(encoding="utf-8"))
+    assert not page.open
+    return page
+
+
+def test_predictions_alone_are_enough(workdir):
+    run = make_predictions()
+    result = evaluate_run(workdir)
+    assert result == pooled_scores(run.labels, run.predictions, run.subjects, run.databases)
+    assert json.loads((workdir / "metrics.json").read_text()) == result
+    assert (workdir / "challenge_log.txt").read_text().startswith("casme2 sub01\nEP01_00f ")
+    assert sorted(path.name for path in workdir.iterdir()) == [
+        "challenge_log.txt",
+        "figures",
+        "metrics.json",
+        "predictions.csv",
+        "report.html",
+    ]
+    figures = sorted((workdir / "figures").iterdir())
+    assert [f.stem for f in figures] == ["confusion_casme2", "confusion_full", "confusion_smic"]
+    for figure in figures:
+        with Image.open(figure) as image:
+            assert min(image.size) > 500
+    read_page(workdir)
+
+
+def test_a_second_evaluation_gives_the_same_files(workdir):
+    evaluate_run(workdir)
+    before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    (workdir / "metrics.json").write_text("stale")
+    evaluate_run(workdir)
+    assert {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()} == before
+
+
+def test_the_report_is_self_contained_and_escapes_everything(workdir):
+    (workdir / "config.json").write_text(json.dumps({EVIL: EVIL, "loss": {"gamma": 2, "empty": {}}}))
+    (workdir / "environment.json").write_text(json.dumps({"keras": "3.15", "devices": [EVIL]}))
+    evaluate_run(workdir)
+    page = read_page(workdir)
+    assert "script" not in page.tags
+    assert page.sources
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert page.texts.count(EVIL) >= 5  # clip, subject twice, name and value of the configuration
+    assert {"loss.gamma", "2", "loss.empty", "{}", "3.15", "Environment"} <= set(page.texts)
+
+
+def test_the_report_lists_subjects_and_mistakes(workdir):
+    run = make_predictions()
+    evaluate_run(workdir)
+    text = "|".join(read_page(workdir).texts)
+    mistakes = (run.labels != run.predictions).sum()
+    assert f"{mistakes} of 24 clips" in text
+    correct = (run.labels == run.predictions)[:4].sum()
+    assert f"sub01|CASME II|4|{correct}|{correct / 4:.0%}" in text
+    for word in ("Pooled over folds", "0 negative, 1 positive, 2 surprise"):
+        assert word in text
+
+
+def test_the_report_claims_a_protocol_only_for_a_training_run(workdir):
+    evaluate_run(workdir)
+    texts = read_page(workdir).texts
+    assert "Last epoch" not in texts
+    assert "Origin of the answers" in texts
+    (workdir / "config.json").write_text('{"epochs": 60}')
+    evaluate_run(workdir)
+    texts = read_page(workdir).texts
+    assert {"Leave one subject out", "Last epoch"} <= set(texts)
+    assert "Origin of the answers" not in texts
+
+
+def test_training_curves_tolerate_what_folds_left(workdir):
+    histories = {
+        "sub01": "epoch,loss,uf1\n0,1.0,.3\n1,0.5,.6\n2,0.4,.7\n",
+        "sub02": "epoch,loss\n0,1.1\n1,0.6\n2,0.",  # shorter, without uf1
+        "sub03": "epoch,loss,uf1\n0,nan,.2\n1,0.7",  # cut off
+        "s01": "",
+        "s02": "epoch\n0\n",
+        "s03": "loss,note\n1.0,hello\n",  # no epochs, a column of words
+    }
+    for name, text in histories.items():
+        (workdir / "folds" / name).mkdir(parents=True)
+        (workdir / "folds" / name / "history.csv").write_text(text)
+    evaluate_run(workdir)
+    assert (workdir / "figures" / "training_curves.png").exists()
+    assert "Training" in read_page(workdir).texts
+
+
+def test_histories_without_a_curve_draw_no_figure(workdir):
+    (workdir / "folds" / "sub01").mkdir(parents=True)
+    (workdir / "folds" / "sub01" / "history.csv").write_text("epoch\n0\n")
+    evaluate_run(workdir)
+    assert not (workdir / "figures" / "training_curves.png").exists()
+    assert "Training" not in read_page(workdir).texts
+
+
+def test_a_perfect_run_of_one_subject(tmp_path):
+    labels = np.array([0, 1])
+    one = Predictions(
+        np.array(["006_1_2_flow.png", "006_1_3_flow.png"]),
+        np.array(["006"] * 2),
+        np.array(["samm"] * 2),
+        labels,
+        labels,
+        np.eye(3, dtype=np.float32)[:2],
+    )
+    write_predictions(tmp_path / "predictions.csv", one)
+    result = evaluate_run(tmp_path)
+    assert result["full"]["intervals"]["uf1"] is None
+    assert result["full"]["accuracy"] == 1
+    assert "None." in read_page(tmp_path).texts
+
+
+def test_what_is_missing_or_malformed_is_named(workdir):
+    with pytest.raises(DualATMEError, match=r"nowhere.predictions\.csv"):
+        evaluate_run(workdir / "nowhere")
+    (workdir / "config.json").write_text('{\n"epochs": }')
+    with pytest.raises(DualATMEError, match=r"config\.json:2: Expected JSON"):
+        evaluate_run(workdir)
+    (workdir / "config.json").write_text("[1]")
+    with pytest.raises(DualATMEError, match="Expected a JSON object"):
+        evaluate_run(workdir)
+    assert not (workdir / "metrics.json").exists()
+
+
+def test_evaluation_needs_neither_keras_nor_pyplot():
+    code = (
+        "import sys, dualatme_keras.evaluation;"
+        "assert not {'keras', 'tensorflow', 'matplotlib.pyplot'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,186 @@
+"""Every layer: one shared check, then values computed by hand."""
+
+import keras
+import numpy as np
+import pytest
+
+from dualatme_keras import layers, regions
+
+IMAGES = (2, 8, 8, 16)
+FEATURES = ((3, 5), (3, 5))
+CASES = {
+    "batch_normalization": (layers.BatchNormalization, {"momentum": 0.8, "epsilon": 1e-3}, IMAGES, 2, 2),
+    "conv_norm_relu": (layers.ConvNormReLU, {"filters": 4, "kernel_size": 3}, IMAGES, 4, 2),
+    "inception": (layers.InceptionBlock, {"filters": 3, "bottleneck": 2}, IMAGES, 24, 12),
+    "channel_attention": (layers.ChannelAttention, {"reduction": 4}, IMAGES, 4, 0),
+    "spatial_attention": (layers.SpatialAttention, {"kernel_size": 5}, IMAGES, 2, 0),
+    "cbam": (layers.CBAM, {"reduction": 8, "kernel_size": 3}, IMAGES, 6, 0),
+    "roi_puzzle": (layers.ROIPuzzle, {"size": (6, 10)}, IMAGES, 0, 0),
+    "similarity_fusion": (layers.SimilarityFusion, {"weight": 0.5}, FEATURES, 0, 0),
+}
+
+
+def test_every_layer_has_a_case():
+    public = {value for value in vars(layers).values() if isinstance(value, type)}
+    assert public == {case[0] for case in CASES.values()}
+
+
+def random_inputs(shapes):
+    rng = np.random.default_rng(0)
+    if isinstance(shapes[0], tuple):
+        return [rng.standard_normal(shape).astype("float32") for shape in shapes]
+    return rng.standard_normal(shapes).astype("float32")
+
+
+def symbolic(shapes):
+    if isinstance(shapes[0], tuple):
+        return [keras.Input(shape[1:]) for shape in shapes]
+    return keras.Input(shapes[1:])
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", CASES)
+def test_layer(name, policy):
+    """Config, build, symbolic and eager call, shapes, types, variables and one training step."""
+    kind, arguments, shapes, trainable, fixed = CASES[name]
+    layer = kind(**arguments, dtype=policy)
+    copy = kind.from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    assert {key: getattr(copy, key) for key in arguments} == arguments
+
+    inputs = random_inputs(shapes)
+    outputs = layer(inputs)
+    expected_shape = layer.compute_output_shape(
+        [tuple(shape) for shape in shapes] if isinstance(shapes[0], tuple) else shapes
+    )
+    assert tuple(outputs.shape) == tuple(expected_shape)
+    assert keras.backend.standardize_dtype(outputs.dtype) == layer.compute_dtype
+    assert np.isfinite(np.asarray(outputs, "float32")).all()
+    assert len(layer.trainable_variables) == trainable
+    assert len(layer.non_trainable_variables) == fixed
+
+    placeholders = symbolic(shapes)
+    result = copy(placeholders)
+    assert tuple(result.shape[1:]) == tuple(expected_shape[1:])
+    model = keras.Model(placeholders, keras.layers.Dense(1)(keras.layers.Flatten()(result)))
+    model.compile("sgd", "mse", run_eagerly=True)
+    before = [np.array(variable) for variable in copy.trainable_variables]
+    history = model.fit(inputs, np.ones((expected_shape[0], 1)), verbose=0).history
+    assert np.isfinite(history["loss"][0])
+    changed = [
+        not np.array_equal(old, new) for old, new in zip(before, copy.trainable_variables, strict=True)
+    ]
+    assert not changed or any(changed)
+
+
+def test_inception_concatenates_its_paths_in_order():
+    block = layers.InceptionBlock(2, bottleneck=1)
+    image = random_inputs((1, 5, 5, 3))
+    outputs = np.asarray(block(image))
+    pooled = keras.ops.max_pool(image, 3, strides=1, padding="same")
+    by_path = {
+        "1x1": block.path_1x1[0](image),
+        "3x3": block.path_3x3[1](block.path_3x3[0](image)),
+        "5x5": block.path_5x5[1](block.path_5x5[0](image)),
+        "pool": block.path_pool[1](pooled),
+    }
+    np.testing.assert_allclose(outputs, np.concatenate(list(by_path.values()), axis=-1), atol=1e-6)
+    assert [layer[-1].kernel_size for layer in block.paths[:3]] == [1, 3, 5]
+
+
+def test_batch_normalization_by_hand():
+    layer = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    values = np.array([[1.0], [2.0], [6.0]], "float32")  # mean 3, biased variance 14/3, unbiased 7
+    outputs = layer(values, training=True)
+    np.testing.assert_allclose(outputs, (values - 3.0) / np.sqrt(14.0 / 3.0 + 1e-5), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean, [0.3], rtol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, [0.9 + 0.7], rtol=1e-6)
+    np.testing.assert_allclose(layer(values), (values - 0.3) / np.sqrt(1.6 + 1e-5), rtol=1e-5)
+
+
+@pytest.mark.parametrize("clips", [0, 1])
+def test_batch_normalization_of_hardly_any_values(clips):
+    layer = layers.BatchNormalization()
+    layer.build((None, 2))
+    outputs = layer(np.full((clips, 2), 3.0, "float32"), training=True)
+    assert np.isfinite(np.asarray(outputs)).all()
+    assert np.isfinite(np.asarray(layer.moving_variance)).all()
+    np.testing.assert_allclose(layer.moving_mean, [0.3, 0.3] if clips else [0.0, 0.0], rtol=1e-6)
+
+
+def test_channel_attention_by_hand():
+    layer = layers.ChannelAttention(reduction=2)
+    image = np.zeros((1, 2, 2, 2), "float32")
+    image[0, 0, 0] = (4.0, 8.0)  # averages 1 and 2, maxima 4 and 8
+    layer.build(image.shape)
+    layer.hidden.set_weights([np.array([[1.0], [1.0]]), np.array([-4.0])])
+    layer.output_dense.set_weights([np.array([[0.1, -0.1]]), np.array([0.0, 0.5])])
+    # hidden: relu(3 - 4) = 0 and relu(12 - 4) = 8; outputs: 0.8 and 0.5 - 0.8 + 0.5
+    np.testing.assert_allclose(layer(image)[0, 0, 0], 1 / (1 + np.exp([-0.8, -0.2])), rtol=1e-6)
+
+
+def test_spatial_attention_takes_mean_before_maximum():
+    layer = layers.SpatialAttention(kernel_size=1)
+    image = np.array([[[[1.0, 5.0]]]], "float32")  # mean 3, maximum 5
+    layer.build(image.shape)
+    layer.convolution.set_weights([np.array([[[[1.0], [10.0]]]]), np.array([-52.0])])
+    np.testing.assert_allclose(layer(image), [[[[1 / (1 + np.exp(-1.0))]]]], rtol=1e-5)
+
+
+def test_similarity_fusion_by_hand():
+    layer = layers.SimilarityFusion(weight=0.5)
+    first, second = np.array([[1.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 2.0], [6.0, 8.0]])
+    outputs = layer([first, second])
+    np.testing.assert_allclose(outputs, [[1.0, 0.0, 0.0, 2.0], [3.0, 4.0, 6.0, 8.0]])
+    np.testing.assert_allclose(layer.losses, [0.5 * (1.0 + 0.0) / 2], rtol=1e-6)  # cosines 0 and 1
+
+
+def test_similarity_of_a_zero_vector_is_zero_with_finite_gradient():
+    import tensorflow as tf
+
+    zeros, ones = tf.zeros((1, 3)), tf.ones((1, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(zeros)
+        similarity = layers.cosine_similarity(zeros, ones)
+    assert float(similarity[0]) == 0.0
+    assert np.isfinite(tape.gradient(similarity, zeros)).all()
+
+
+def test_no_similarity_loss_without_weight():
+    layer = layers.SimilarityFusion(weight=0.0)
+    layer([np.ones((2, 3)), np.ones((2, 3))])
+    assert layer.losses == []
+
+
+def test_puzzle_layer_equals_numpy():
+    images = np.random.default_rng(1).uniform(-1, 1, (3, 30, 40, 2)).astype("float32")
+    boxes = np.clip(regions.TEMPLATE_BOXES + np.array([[[0.0]], [[0.03]], [[-0.05]]]), 0, 1)
+    puzzles = layers.ROIPuzzle((28, 27))(images, boxes=boxes)
+    for image, own, puzzle in zip(images, boxes, puzzles, strict=True):
+        np.testing.assert_allclose(puzzle, regions.cut_puzzle(image, own, (28, 27)), atol=1e-5)
+    default = layers.ROIPuzzle((28, 27))(images)
+    np.testing.assert_allclose(default[0], regions.cut_puzzle(images[0], size=(28, 27)), atol=1e-5)
+
+
+def test_puzzle_of_quadrants():
+    """Boxes that are the puzzle's own tiles give the image back."""
+    image = np.random.default_rng(2).uniform(size=(1, 8, 8, 3)).astype("float32")
+    own = [(0.0, 0.0, 0.5, 0.5), (0.0, 0.5, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)]
+    np.testing.assert_allclose(layers.ROIPuzzle((8, 8), boxes=own)(image), image, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.InceptionBlock(0), "filters=0"),
+        (lambda: layers.ChannelAttention(0), "reduction=0"),
+        (lambda: layers.SimilarityFusion(-1.0), "weight=-1.0"),
+        (lambda: layers.BatchNormalization(momentum=1.5), "momentum=1.5"),
+        (lambda: layers.ROIPuzzle(boxes=[(0, 0, 1, 1)]), "three boxes"),
+        (lambda: layers.ROIPuzzle(boxes=[(0.5, 0, 0.4, 1)] * 3), "0 <= top < bottom"),
+        (lambda: layers.SimilarityFusion().build([(None, 3), (None, 4)]), "as many features"),
+    ],
+)
+def test_bad_arguments(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,152 @@
+"""The network: presets, options, files."""
+
+import keras
+import numpy as np
+import pytest
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import PRESETS, DualATME, load_model
+
+
+def random_images(model, clips=2):
+    size = model.get_config()["image_size"]
+    rng = np.random.default_rng(0)
+    return {
+        tensor.name: rng.uniform(-1, 1, (clips, size, size, 3)).astype("float32") for tensor in model.inputs
+    }
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_have_their_parameters(preset):
+    assert DualATME.from_preset(preset).count_params() == PRESETS[preset]["parameters"]
+
+
+def test_attention_stands_where_it_should():
+    cbams = {
+        attention: sorted(layer.name for layer in tiny(attention=attention).layers if "cbam" in layer.name)
+        for attention in ("entire", "shared", "both", "puzzled", "none")
+    }
+    assert cbams == {
+        "entire": ["entire_cbam"],
+        "shared": ["shared_cbam"],
+        "both": ["entire_cbam", "puzzled_cbam"],
+        "puzzled": ["puzzled_cbam"],
+        "none": [],
+    }
+    assert len(tiny(attention="shared").get_layer("shared_cbam")._inbound_nodes) == 2
+
+
+def tiny(**overrides):
+    return DualATME.from_preset("tiny", **overrides)
+
+
+VARIANTS = [
+    {},
+    {"attention": "shared"},
+    {"branches": "entire", "similarity_weight": 0.0},
+    {"branches": "puzzled", "attention": "none", "similarity_weight": 0.0},
+    {"puzzle": "layer", "image_size": 32, "num_classes": 5},
+    {"backbone": "convolution", "similarity_weight": 0.0},
+    {"dtype": "mixed_float16"},
+]
+
+
+@pytest.mark.parametrize("overrides", VARIANTS, ids=str)
+def test_keras_file_round_trip(overrides, tmp_path):
+    model = tiny(**overrides)
+    images = random_images(model)
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")  # safe mode is the default
+    assert type(copy) is DualATME
+    assert copy.get_config() == model.get_config()
+    logits = model(images)
+    assert logits.shape == (2, model.get_config()["num_classes"])
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    np.testing.assert_array_equal(copy(images), logits)
+
+
+def test_inputs_follow_the_branches():
+    names = [sorted(tensor.name for tensor in tiny(**overrides).inputs) for overrides in VARIANTS[:5]]
+    both = ["entire", "puzzled"]
+    assert names == [both, both, ["entire"], ["puzzled"], ["entire"]]
+
+
+def test_puzzle_layer_feeds_the_puzzled_branch():
+    """A network that cuts its own puzzle answers as one that is given the same puzzle."""
+    from dualatme_keras.layers import ROIPuzzle
+
+    own, given = tiny(puzzle="layer"), tiny()
+    for layer in given.layers:
+        if layer.weights:
+            layer.set_weights(own.get_layer(layer.name).get_weights())
+    entire = random_images(own)["entire"]
+    puzzled = ROIPuzzle()(entire)
+    np.testing.assert_allclose(
+        own({"entire": entire}), given({"entire": entire, "puzzled": puzzled}), atol=1e-5
+    )
+
+
+def test_similarity_loss_only_with_weight():
+    model, without = tiny(similarity_weight=0.25), tiny(similarity_weight=0.0)
+    model(random_images(model))
+    without(random_images(without))
+    assert len(model.losses) == 1
+    assert 0.0 <= float(model.losses[0]) <= 0.5
+    assert without.losses == []
+
+
+def test_dropout_only_in_training():
+    model = tiny(dropout=0.5)
+    images = random_images(model, 8)
+    np.testing.assert_array_equal(model(images), model(images))
+    assert not np.array_equal(model(images, training=True), model(images, training=True))
+
+
+def test_initial_weights_are_those_of_the_published_network():
+    kernel = DualATME.from_preset("paper").get_layer("hidden").kernel
+    bound = 1.0 / np.sqrt(kernel.shape[0])
+    values = np.asarray(kernel)
+    assert 0.99 * bound < np.abs(values).max() <= 1.0001 * bound
+    np.testing.assert_allclose(values.std(), bound / np.sqrt(3), rtol=0.01)  # of a uniform distribution
+
+
+def test_summary_is_readable():
+    lines = []
+    tiny().summary(print_fn=lines.append, line_length=100)
+    text = "\n".join(lines)
+    for name in ("entire_inception_1", "puzzled_inception_2", "entire_cbam", "similarity_fusion", "logits"):
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"attention": "all"}, "attention.*'all'"),
+        ({"backbone": "resnet"}, "backbone.*'resnet'"),
+        ({"image_size": 30}, "image_size=30"),
+        ({"filters": (6,)}, r"filters=\(6,\)"),
+        ({"branches": "entire"}, "similarity_weight=0"),
+        ({"branches": "puzzled", "similarity_weight": 0}, "attention='entire'"),
+        ({"branches": "entire", "similarity_weight": 0, "puzzle": "layer"}, "puzzle='image'"),
+    ],
+)
+def test_bad_arguments(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        tiny(**overrides)
+
+
+def test_unknown_preset_names_the_known_ones():
+    with pytest.raises(DualATMEError, match="paper, released.*'paperr'"):
+        DualATME.from_preset("paperr")
+
+
+def test_load_model_refuses_what_is_no_network(tmp_path):
+    with pytest.raises(DualATMEError, match="existing .keras or .pth"):
+        load_model(tmp_path / "absent.keras")
+    (tmp_path / "junk.keras").write_bytes(b"junk")
+    with pytest.raises(DualATMEError, match="junk.keras"):
+        load_model(tmp_path / "junk.keras")
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(DualATMEError, match="holds a Sequential"):
+        load_model(tmp_path / "other.keras")

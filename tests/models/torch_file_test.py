@@ -1,0 +1,169 @@
+"""Files of the published code: read without PyTorch, never executed."""
+
+import os
+import pickle
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from torch_files import Storage, as_tensors, pickled, stand_in, write_legacy, write_zip
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import DualATME, load_torch_checkpoint, read_torch_tensors
+from dualatme_keras.models.torch_checkpoint import assign_torch_tensors
+
+WHOLE_MODULE = Path(__file__).parents[3] / "shared" / "parity" / "released_whole_module.pth"
+
+
+@pytest.fixture
+def torch_stand_in():
+    with stand_in() as names:
+        yield names
+
+
+def as_module(names, tensors):
+    """The tensors as a tree of modules whose state holds them, as torch.save(model) writes it."""
+    root = names.module("Me_Model_att", "MEROIInception")()
+    inner = names.module("torch.nn.modules.container", "Sequential")
+    root.__dict__.update(training=True, _parameters={}, _buffers={}, _modules=OrderedDict(), hooks={"a"})
+    for name, tensor in tensors.items():
+        *path, leaf = name.split(".")
+        module = root
+        for step in path:
+            if step not in module._modules:
+                module._modules[step] = inner()
+                module._modules[step].__dict__.update(_parameters={}, _buffers={}, _modules=OrderedDict())
+            module = module._modules[step]
+        buffer = leaf.startswith(("running", "num_batches"))
+        (module._buffers if buffer else module._parameters)[leaf] = tensor
+    return root
+
+
+FORMS = ("state dict", "checkpoint", "data parallel", "whole module", "legacy state dict", "legacy module")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_forms_of_file(form, torch_stand_in, torch_tensors, expected, tmp_path):
+    path = tmp_path / "model.pth"
+    arrays = torch_tensors
+    if form == "data parallel":
+        arrays = {f"module.{name}": array for name, array in arrays.items()}
+    tensors, storages = as_tensors(torch_stand_in, arrays, parameter="module" in form)
+    value = tensors
+    if form == "checkpoint":
+        value = {"epoch": 60, "best": 0.5, "state_dict": tensors, "note": None}
+    elif "module" in form:
+        value = as_module(torch_stand_in, tensors)
+    if form.startswith("legacy"):
+        write_legacy(path, torch_stand_in, value, storages)
+    else:
+        write_zip(path, pickled(torch_stand_in, value), storages)
+    read = read_torch_tensors(path)
+    assert set(read) == set(torch_tensors)
+    for name, array in torch_tensors.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].dtype == array.dtype
+    if form == "whole module":
+        images = {name: np.moveaxis(expected[f"x_{name}"], 1, -1) for name in ("entire", "puzzled")}
+        for attention, variant in (("shared", "released"), ("entire", "paper")):
+            logits = load_torch_checkpoint(path, attention=attention)(images)
+            np.testing.assert_allclose(logits, expected[f"{variant}.logits"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.skipif(not WHOLE_MODULE.exists(), reason="the 19 MB file is not in the repository")
+def test_file_written_by_pytorch(expected):
+    images = {name: np.moveaxis(expected[f"x_{name}"], 1, -1) for name in ("entire", "puzzled")}
+    np.testing.assert_allclose(
+        load_torch_checkpoint(WHOLE_MODULE)(images), expected["released.logits"], atol=1e-5, rtol=0
+    )
+
+
+class Malicious:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def test_nothing_is_executed_and_the_name_is_told(torch_stand_in, tmp_path):
+    path, proof = tmp_path / "bad.pth", tmp_path / "proof"
+    content = pickled(torch_stand_in, {"state_dict": Malicious(os.mkdir, str(proof))})
+    write_zip(path, content)
+    with pytest.raises(DualATMEError, match=rf"bad.pth: .*'{os.name}.mkdir'.*not executed.*state_dict"):
+        read_torch_tensors(path)
+    assert not proof.exists()
+    pickle.loads(content)  # the same bytes do execute where they are unpickled
+    assert proof.exists()
+
+
+class Built:
+    pass
+
+
+@pytest.mark.parametrize("case", ["class", "evaluation", "new object with arguments", "getattr"])
+def test_other_requests_are_refused_by_name(case, torch_stand_in, tmp_path):
+    path = tmp_path / "bad.pth"
+    names = torch_stand_in
+    requests = {
+        "class": (pickled(names, names.module("mymodels", "Net")()), "mymodels.Net"),
+        "evaluation": (pickled(names, Malicious(eval, "1")), "eval"),
+        "new object with arguments": (
+            b"\x80\x02ctorch.nn.modules.linear\nLinear\nK\x01\x85\x81.",
+            "new torch.nn",
+        ),
+        "getattr": (pickled(names, Malicious(getattr, "a", "upper")), "getattr"),
+    }
+    content, name = requests[case]
+    write_zip(path, content)
+    with pytest.raises(DualATMEError, match=name):
+        read_torch_tensors(path)
+
+
+def test_damaged_files(torch_stand_in, torch_tensors, tmp_path):
+    tensors, storages = as_tensors(torch_stand_in, {"fc.4.bias": torch_tensors["fc.4.bias"]})
+    content = pickled(torch_stand_in, tensors)
+    short = Storage("0", np.zeros(2, "float32"))
+    cases = {
+        "absent": None,
+        "empty": b"",
+        "text": b"hello",
+        "cut zip": "cut",
+        "storage too short": [short],
+        "storage missing": [],
+    }
+    for case, damage in cases.items():
+        path = tmp_path / f"{case}.pth"
+        if isinstance(damage, bytes):
+            path.write_bytes(damage)
+        elif damage == "cut":
+            write_zip(path, content, storages)
+            path.write_bytes(path.read_bytes()[:-40])
+        elif damage is not None:
+            write_zip(path, content, damage)
+        with pytest.raises(DualATMEError, match=case):
+            read_torch_tensors(path)
+
+
+def test_weights_of_another_network_are_refused(torch_tensors):
+    model = DualATME.from_preset("released")
+    before = model.get_weights()
+    fewer = {name: array for name, array in torch_tensors.items() if name != "fc.4.bias"}
+    with pytest.raises(DualATMEError, match=r"missing fc\.4\.bias; unknown none"):
+        assign_torch_tensors(model, fewer)
+    with pytest.raises(DualATMEError, match="unknown extra"):
+        assign_torch_tensors(model, {**torch_tensors, "extra": np.zeros(1)})
+    with pytest.raises(DualATMEError, match=r"fc.4.bias.*\(3,\).*\(4,\)"):
+        assign_torch_tensors(model, {**torch_tensors, "fc.4.bias": np.zeros(4)})
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    with pytest.raises(DualATMEError, match="unknown cbam"):
+        assign_torch_tensors(DualATME.from_preset("no_attention"), torch_tensors)
+    with pytest.raises(DualATMEError, match="two Inception branches"):
+        assign_torch_tensors(DualATME.from_preset("convolution"), torch_tensors)
+    with pytest.raises(DualATMEError, match="at most one CBAM"):
+        assign_torch_tensors(DualATME.from_preset("attention_both"), torch_tensors)

@@ -1,0 +1,154 @@
+"""train.py and evaluate.py as a user calls them."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from absl import flags
+
+sys.path.insert(0, str(Path(__file__).parent))
+from demo_data import write_colours
+from torch_files import write_state_dict
+
+ROOT = Path(__file__).parents[1]
+
+
+def call(script, *arguments):
+    """Runs a script's main in this process, as a fresh one would with these arguments."""
+    known = set(flags.FLAGS)
+    try:
+        spec = importlib.util.spec_from_file_location(script, ROOT / f"{script}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        flags.FLAGS([f"{script}.py", *map(str, arguments)])
+        module.main([])
+    finally:
+        for name in set(flags.FLAGS) - known:
+            delattr(flags.FLAGS, name)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data")
+    write_colours(directory, clips_per_subject=3)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """A run with the published script's flag names."""
+    workdir = tmp_path_factory.mktemp("run") / "workdir"
+    call(
+        "train",
+        f"--lists={data / 'lists'}",
+        f"--data_root={data}",
+        f"--workdir={workdir}",
+        "--preset=tiny",
+        "--learningrate=0.02",
+        "--batchsize=4",
+        "--lossfunction=CrossEntropy",
+        "--optimizer=Adam",
+        "--epochs=2",
+        "--final_model",
+    )
+    return workdir
+
+
+def test_published_flag_names_reach_the_run(run):
+    settings = json.loads((run / "config.json").read_text())
+    values = {name: settings[name] for name in ("learning_rate", "batch_size", "loss", "optimizer", "epochs")}
+    assert values == {
+        "learning_rate": 0.02,
+        "batch_size": 4,
+        "loss": "crossentropy",
+        "optimizer": "adam",
+        "epochs": 2,
+    }
+    assert (run / "final" / "model.keras").is_file()
+    assert (run / "export" / "1" / "saved_model.pb").is_file()
+
+
+def test_dataversion_names_lists_below_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="--lists=data/MEGC2019/v_other, which is not there"):
+        call("train", "--dataversion=v_other")
+
+
+def test_every_setting_has_a_flag():
+    from dualatme_keras.training import TrainConfig
+
+    source = (ROOT / "train.py").read_text()
+    for name in TrainConfig.__dataclass_fields__:
+        assert f'"{name}"' in source
+
+
+def test_evaluate_recomputes_from_predictions_alone(run, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "predictions.csv").write_bytes((run / "predictions.csv").read_bytes())
+    call("evaluate", f"--workdir={copy}")
+    printed = capsys.readouterr().out
+    assert json.loads((copy / "metrics.json").read_text()) == json.loads((run / "metrics.json").read_text())
+    for text in ("Full", "CASME II", "SAMM", "SMIC", "UF1", "UAR", "report.html"):
+        assert text in printed
+    for name in (
+        "report.html",
+        "challenge_log.txt",
+        "figures/confusion_full.png",
+        "figures/confusion_samm.png",
+    ):
+        assert (copy / name).stat().st_size > 0
+
+
+def test_evaluate_given_weights(run, data, tmp_path, capsys):
+    weights = run / "final" / "model.keras"
+    arguments = (f"--weights={weights}", f"--lists={data / 'lists'}", f"--data_root={data}")
+    call("evaluate", *arguments)
+    table = capsys.readouterr().out
+    call("evaluate", *arguments, f"--workdir={tmp_path / 'scored'}")
+    assert capsys.readouterr().out.startswith(table.rstrip("\n"))
+    assert len((tmp_path / "scored" / "predictions.csv").read_text().splitlines()) == 1 + 9
+    with pytest.raises(SystemExit, match="new folder"):
+        call("evaluate", *arguments, f"--workdir={tmp_path / 'scored'}")
+
+
+def test_evaluate_published_weights(data, torch_tensors, tmp_path, capsys):
+    """A `.pth` file goes the same way; its answers are those of the network it holds."""
+    from dualatme_keras.data import read_predictions
+    from dualatme_keras.evaluation.weights import predict_lists
+    from dualatme_keras.models import DualATME
+    from dualatme_keras.models.torch_checkpoint import assign_torch_tensors
+
+    write_state_dict(tmp_path / "model.pth", torch_tensors)
+    model = DualATME.from_preset("paper")
+    assign_torch_tensors(model, torch_tensors)
+    expected = predict_lists(model, data / "lists", data)
+    call(
+        "evaluate",
+        f"--weights={tmp_path / 'model.pth'}",
+        "--attention=entire",
+        f"--lists={data / 'lists'}",
+        f"--data_root={data}",
+        f"--workdir={tmp_path / 'scored'}",
+    )
+    answers = read_predictions(tmp_path / "scored" / "predictions.csv")
+    np.testing.assert_allclose(answers.probabilities, expected.probabilities, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("train", ["--lists=nowhere"], "train.py: Expected a folder.*nowhere"),
+        ("evaluate", [], "evaluate.py: Expected --workdir"),
+        ("evaluate", ["--workdir=nowhere"], "evaluate.py: .*nowhere/predictions.csv"),
+        ("evaluate", ["--weights=a.keras"], "Expected --lists"),
+        ("evaluate", ["--weights=a.keras", "--lists=b"], "a.keras"),
+    ],
+)
+def test_bad_input_is_one_line_and_a_failure(script, arguments, message):
+    with pytest.raises(SystemExit, match=message) as failure:
+        call(script, *arguments)
+    assert "\n" not in failure.value.code

@@ -1,0 +1,219 @@
+"""Runs: every fold trained and pooled, the same for the same seed, continued, refused."""
+
+import csv
+import dataclasses
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from demo_data import SUBJECTS, write_colours
+
+from dualatme_keras.data import read_predictions
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import DualATME
+from dualatme_keras.training import TrainConfig, run_loso
+from dualatme_keras.training.fold_trainer import fold_seed
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("colours")
+    write_colours(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def base(data, tmp_path_factory):
+    return TrainConfig(
+        lists=str(data / "lists"),
+        data_root=str(data),
+        workdir=str(tmp_path_factory.mktemp("runs") / "base"),
+        preset="tiny",
+        epochs=40,
+        batch_size=5,  # 12 clips to train on: the last batch is a small one
+        learning_rate=0.01,
+        final_model=True,
+        tensorboard=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(base):
+    return run_loso(base)
+
+
+def test_learns_and_leaves_the_files_of_a_run(finished, base):
+    workdir = Path(base.workdir)
+    assert finished.metrics["full"]["uf1"] > 0.9
+    assert json.loads((workdir / "metrics.json").read_text()) == finished.metrics
+    settings = json.loads((workdir / "config.json").read_text())
+    assert settings["epochs"] == 40
+    assert len(settings["lists_sha256"]) == 64
+    assert json.loads((workdir / "environment.json").read_text())["packages"]["keras"] == keras.__version__
+    predictions = read_predictions(workdir / "predictions.csv")
+    assert len(predictions) == 18
+    assert list(dict.fromkeys(predictions.subjects)) == list(SUBJECTS)
+    np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1.0, atol=1e-5)
+    for fold in SUBJECTS:
+        with (workdir / "folds" / fold / "history.csv").open() as file:
+            history = list(csv.DictReader(file))
+        assert [int(row["epoch"]) for row in history] == list(range(1, 41))
+        assert float(history[-1]["loss"]) < 0.5 * float(history[0]["loss"])
+        assert list((workdir / "tensorboard" / fold).rglob("events.*"))
+
+
+def test_saved_networks_give_the_predictions(finished, base, data):
+    """The network of each fold answers for its own test clips as predictions.csv says."""
+    from dualatme_keras.evaluation.weights import predict_lists
+
+    for fold in SUBJECTS:
+        model = keras.models.load_model(Path(base.workdir) / "folds" / fold / "model.keras")
+        answers = predict_lists(model, data / "lists", data)
+        rows = answers.subjects == fold
+        pooled = finished.predictions
+        np.testing.assert_allclose(
+            answers.probabilities[rows], pooled.probabilities[pooled.subjects == fold], atol=1e-5
+        )
+
+
+def test_final_model_knows_all_clips(finished, data):
+    from dualatme_keras.evaluation.weights import predict_lists
+
+    model = keras.models.load_model(finished.final_model)
+    assert isinstance(model, DualATME)
+    answers = predict_lists(model, data / "lists", data)
+    assert (answers.labels == answers.predictions).mean() > 0.9
+
+
+def rerun(base, workdir, **changes):
+    settings = {"final_model": False, "tensorboard": False, "epochs": 3, **changes}
+    return run_loso(dataclasses.replace(base, workdir=str(workdir), **settings))
+
+
+def test_seed_decides_everything_and_folds_are_independent(base, tmp_path, capsys):
+    rerun(base, tmp_path / "whole")
+    contents = (tmp_path / "whole" / "predictions.csv").read_bytes()
+    # The last fold first, then the others, with what a stopped run leaves of a fold.
+    rerun(base, tmp_path / "parts", subjects=("s01",))
+    shutil.copytree(tmp_path / "parts" / "folds" / "s01", tmp_path / "parts" / "folds" / ".006.partial")
+    capsys.readouterr()
+    rerun(base, tmp_path / "parts")
+    assert capsys.readouterr().out.count("finished before") == 1
+    assert (tmp_path / "parts" / "predictions.csv").read_bytes() == contents
+
+
+def test_another_seed_is_another_run(base, finished, tmp_path):
+    other = rerun(base, tmp_path / "other", seed=2, epochs=40, subjects=("006",))
+    rows = finished.predictions.subjects == "006"
+    assert not np.array_equal(other.predictions.probabilities, finished.predictions.probabilities[rows])
+    assert len({fold_seed(seed, name) for seed in (1, 2) for name in SUBJECTS}) == 6
+
+
+def test_two_devices_learn_too(base, tmp_path):
+    """Two logical CPU devices; the last batch of 5 clips in 4s is one clip, so one device has none."""
+    write_colours(tmp_path, clips_per_subject=5, subjects={"sub01": "casme2", "s01": "smic"})
+    changes = {"lists": str(tmp_path / "lists"), "data_root": str(tmp_path), "distribute": "mirrored"}
+    rerun(base, tmp_path / "run", **changes, epochs=15, batch_size=4)
+    with (tmp_path / "run" / "folds" / "s01" / "history.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < 0.7 * losses[0]
+    saved = keras.models.load_model(tmp_path / "run" / "folds" / "s01" / "model.keras")
+    assert all(np.isfinite(weights).all() for weights in saved.get_weights())
+    with pytest.raises(DualATMEError, match="multiple of the 2 devices.*5"):
+        rerun(base, tmp_path / "odd", **changes, batch_size=5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mixed_precision": True, "learning_rate": 0.003},
+        {"jit_compile": True},
+        {"puzzle": "layer", "optimizer": "sgd", "loss": "balanced"},
+        {"loss": "cosine", "optimizer": "adamw"},
+    ],
+    ids=["mixed precision", "jit", "puzzle layer", "cosine"],
+)
+def test_options_learn(changes, base, tmp_path):
+    result = rerun(base, tmp_path / "run", epochs=60, subjects=("sub01",), **changes)
+    assert result.metrics["full"]["accuracy"] > 0.6
+    assert np.isfinite(result.predictions.probabilities).all()
+
+
+def test_other_protocols(base, tmp_path):
+    held_out = rerun(base, tmp_path / "hde", protocol="hde", databases=("samm",), epochs=1)
+    assert set(held_out.predictions.subjects) == {"006"}
+    with pytest.raises(DualATMEError, match="clips to train on"):
+        rerun(base, tmp_path / "sde", protocol="sde")  # one subject per database leaves nothing
+
+
+def test_run_of_other_settings_is_refused(finished, base):
+    before = Path(base.workdir, "predictions.csv").read_bytes()
+    with pytest.raises(DualATMEError, match="batch_size 5 -> 6, seed 1 -> 2"):
+        run_loso(dataclasses.replace(base, batch_size=6, seed=2))
+    assert Path(base.workdir, "predictions.csv").read_bytes() == before
+    assert json.loads(Path(base.workdir, "config.json").read_text())["seed"] == 1
+
+
+def test_folder_of_something_else_is_refused(base, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(DualATMEError, match="holds other files"):
+        run_loso(dataclasses.replace(base, workdir=str(tmp_path)))
+
+
+def test_changed_lists_are_another_run(finished, base, data, tmp_path):
+    shutil.copytree(data, tmp_path / "copy")
+    moved = dataclasses.replace(base, lists=str(tmp_path / "copy" / "lists"))
+    assert run_loso(moved).metrics == finished.metrics  # the same lists elsewhere continue the run
+    for path in (tmp_path / "copy" / "lists").glob("*.txt"):
+        path.write_text(path.read_text().replace("sub01_clip0_flow.png 0 0", "sub01_clip0_flow.png 1 0"))
+    with pytest.raises(DualATMEError, match="lists_sha256"):
+        run_loso(moved)
+
+
+def test_diverging_loss_names_fold_and_epoch(base, tmp_path):
+    with pytest.raises(DualATMEError, match=r"fold sub01, epoch \d+: Expected a finite loss. Received: nan"):
+        rerun(base, tmp_path / "nan", learning_rate=1e30, optimizer="sgd", epochs=20)
+    assert not (tmp_path / "nan" / "folds").exists()
+
+
+def test_tensorboard_must_be_there(base, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DualATMEError, match="pip install tensorboard"):
+        rerun(base, tmp_path / "run", tensorboard=True)
+
+
+def test_audit_refuses_a_leak(base, data, tmp_path):
+    shutil.copytree(data / "lists", tmp_path / "lists")
+    with (tmp_path / "lists" / "s01_train.txt").open("a") as file:
+        file.write("/home/user/data/smic/flow/s01_clip0_flow.png 0 2\n")
+    with pytest.raises(DualATMEError, match="leak"):
+        run_loso(dataclasses.replace(base, lists=str(tmp_path / "lists"), workdir=str(tmp_path / "run")))
+    assert not (tmp_path / "run").exists()
+
+
+def test_absent_lists_point_to_help(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DualATMEError, match="data/MEGC2019/v_cde_flow.*data/README.md.*make demo"):
+        run_loso(TrainConfig())
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", -1),
+        ("seed", -1),
+        ("loss", "huber"),
+        ("preset", "x"),
+        ("protocol", "loo"),
+    ],
+)
+def test_bad_settings(setting, value):
+    with pytest.raises(DualATMEError, match=f"--{setting}.*{value}"):
+        TrainConfig(**{setting: value})
