@@ -139,7 +139,7 @@ def new_performance(label: int, performer: Performer, rng: np.random.Generator) 
         sides.append(tuple(float(strength * share * side) for side in balance))
     distractor, distractor_sides = None, (0.0, 0.0)
     if rng.random() < _DISTRACTED:
-        distractor = int(rng.choice(_DISTRACTORS))
+        distractor = int(rng.choice([unit for unit in _DISTRACTORS if unit not in units]))
         distractor_sides = _new_distraction(distractor, strength, rng)
     return Performance(
         action_units=units,

@@ -1,0 +1,46 @@
+# make demo   install, generate data, train leave-one-subject-out, evaluate, export
+# make test   install with the tools of development, check style, run the tests
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := data/demo
+RUN := runs/demo
+
+.PHONY: demo test format clean
+
+demo: .venv/installed
+	rm -rf $(DEMO) $(RUN)
+	$(BIN)/dualatme-demo --output=$(DEMO)
+	$(BIN)/python train.py --lists=$(DEMO)/MEGC2019/v_cde_flow --data_root=$(DEMO) --workdir=$(RUN) \
+		--epochs=30 --final_model
+	$(BIN)/python evaluate.py --workdir=$(RUN)
+
+test: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv $(DEMO) $(RUN) *.egg-info .pytest_cache .ruff_cache
+
+# Debian's python3 comes without venv.
+.venv/bin/pip:
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq python3-venv; \
+		else \
+			echo "Python's venv is missing: install the package python3-venv"; exit 1; \
+		fi; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+
+.venv/installed: .venv/bin/pip pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+.venv/installed-dev: .venv/bin/pip pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@ .venv/installed
