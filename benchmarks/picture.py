@@ -1,4 +1,4 @@
-"""Draws the README's picture from the demo data: flow images and puzzles of each class, and a confusion matrix.
+"""Draws the README's picture: flow images and puzzles of each class of the demo, and its confusion matrix.
 
 python benchmarks/picture.py --data_root=data/demo --workdir=runs/demo --output=docs/images/demo.png
 """

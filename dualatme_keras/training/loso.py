@@ -1,6 +1,7 @@
 """The whole experiment: one training per fold, predictions pooled, scored once."""
 
 import dataclasses
+import functools
 import hashlib
 import time
 from pathlib import Path
@@ -84,19 +85,19 @@ def run_loso(config: TrainConfig) -> RunResult:
 
 
 class _Session:
-    """The images and the compiled network, made when the first fold needs them."""
+    """The compiled network and the images, made when the first fold needs them."""
 
     def __init__(self, config, clips):
         self._config = config
         self._clips = clips
-        self._made = None
 
-    def get(self) -> tuple[FoldTrainer, ImageTable]:
-        if self._made is None:
-            trainer = FoldTrainer(self._config)
-            table = ImageTable(self._clips, trainer.image_size, trainer.inputs, self._config.data_root)
-            self._made = trainer, table
-        return self._made
+    @functools.cached_property
+    def trainer(self) -> FoldTrainer:
+        return FoldTrainer(self._config)
+
+    @functools.cached_property
+    def table(self) -> ImageTable:
+        return ImageTable(self._clips, self.trainer.image_size, self.trainer.inputs, self._config.data_root)
 
 
 def _read_folds(config):
@@ -138,8 +139,8 @@ def _run_fold(fold, config, run, session, progress):
         predictions = run.read_fold(fold.name)
         progress.finish_fold(fold.name, predictions, seconds=None)
         return
-    trainer, table = session.get()
     start = time.perf_counter()
+    trainer, table = session.trainer, session.table
     callbacks = [progress.epoch_callback(fold.name)]
     if config.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(run.tensorboard(fold.name)))
@@ -153,7 +154,7 @@ def _train_final(config, run, session, clips):
     """Trains on all clips, with nothing left to test on."""
     if run.final_model.exists():
         return run.final_model
-    trainer, table = session.get()
+    trainer, table = session.trainer, session.table
     print(f"final model: training on all {len(clips)} clips", flush=True)
     history = trainer.train(Fold("final", train=clips, test=()), table)
     return run.write_final(history, trainer.save)
