@@ -45,8 +45,9 @@ _RELAXING = 0.5
 It keeps the demo from being trivial: for a sum of templates of known sign a linear classifier on pixels is
 hard to beat, while here only the relation of horizontal to vertical motion tells a smile from a sad mouth."""
 
-_MISPLACEMENT = 0.015
-_MISSIZE = 0.03
+_OWN = 0.02
+_MISPLACEMENT = 0.02
+_MISSIZE = 0.05
 """Errors of the face detector as standard deviations: place in fractions of the image, relative size."""
 
 _TEXTURE = 0.35
@@ -109,7 +110,7 @@ def new_performer(style: Style, rng: np.random.Generator) -> Performer:
     widen, lengthen = rng.normal(1.0, 0.06, size=2)
     landmarks = {}
     for name, (outward, down) in LANDMARKS.items():
-        own = rng.normal(scale=0.012, size=2)
+        own = rng.normal(scale=_OWN, size=2)
         # Faces are aligned by the eyes, so all that lies below moves with the length of the face.
         landmarks[name] = (
             outward and outward * widen + own[0],
