@@ -11,7 +11,7 @@ demo: .venv/installed
 	rm -rf $(DEMO) $(RUN)
 	$(BIN)/dualatme-demo --output=$(DEMO)
 	$(BIN)/python train.py --lists=$(DEMO)/MEGC2019/v_cde_flow --data_root=$(DEMO) --workdir=$(RUN) \
-		--epochs=30 --final_model
+		--batch_size=32 --epochs=21 --final_model
 	$(BIN)/python evaluate.py --workdir=$(RUN)
 
 test: .venv/installed-dev

@@ -42,13 +42,16 @@ _ONE_SIDED = 0.3
 _RELAXING = 0.5
 """Share of clips that run from the apex to the offset, so that all motion of the emotion is reversed.
 
-It keeps the demo from being trivial: for a sum of templates of known sign a linear classifier on pixels is
-hard to beat, while here only the relation of horizontal to vertical motion tells a smile from a sad mouth."""
+This keeps the demo from being trivial. On sums of templates of known sign a linear classifier of pixels is
+hard to beat; here it is the relation of horizontal to vertical motion that tells a smile from a sad mouth,
+which takes a network. Real databases run from onset to apex."""
 
-_OWN = 0.02
 _MISPLACEMENT = 0.02
 _MISSIZE = 0.05
 """Errors of the face detector as standard deviations: place in fractions of the image, relative size."""
+
+_INDIVIDUALITY = 0.02
+"""How far a person's landmarks lie from the usual places, as a standard deviation in fractions of the face."""
 
 _TEXTURE = 0.35
 """How unevenly motion of the skin is seen, as a standard deviation relative to the motion."""
@@ -110,7 +113,7 @@ def new_performer(style: Style, rng: np.random.Generator) -> Performer:
     widen, lengthen = rng.normal(1.0, 0.06, size=2)
     landmarks = {}
     for name, (outward, down) in LANDMARKS.items():
-        own = rng.normal(scale=_OWN, size=2)
+        own = rng.normal(scale=_INDIVIDUALITY, size=2)
         # Faces are aligned by the eyes, so all that lies below moves with the length of the face.
         landmarks[name] = (
             outward and outward * widen + own[0],
