@@ -51,7 +51,7 @@ _MISSIZE = 0.05
 """Errors of the face detector as standard deviations: place in fractions of the image, relative size."""
 
 _INDIVIDUALITY = 0.02
-"""How far a person's landmarks lie from the usual places, as a standard deviation in fractions of the face."""
+"""How far landmarks lie from their usual places, as a standard deviation in fractions of the face."""
 
 _TEXTURE = 0.35
 """How unevenly motion of the skin is seen, as a standard deviation relative to the motion."""

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dualatme_keras.data import predictions as module
 from dualatme_keras.data.predictions import (
     COLUMNS,
     Predictions,
@@ -74,7 +73,7 @@ def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(module.os, "replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         replace_file(path, b"half")
     assert path.read_bytes() == before

@@ -79,7 +79,7 @@ def test_puzzle_layer_feeds_the_puzzled_branch():
     for layer in given.layers:
         if layer.weights:
             layer.set_weights(own.get_layer(layer.name).get_weights())
-    entire = random_images(own)["entire"]
+    entire = keras.ops.convert_to_tensor(random_images(own)["entire"])
     puzzled = ROIPuzzle()(entire)
     np.testing.assert_allclose(
         own({"entire": entire}), given({"entire": entire, "puzzled": puzzled}), atol=1e-5
