@@ -16,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
 
+from dualatme_keras.commands import quiet_libraries
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import evaluate_run, format_table, score_predictions
 
@@ -31,6 +32,7 @@ _ATTENTION = flags.DEFINE_enum(
 
 
 def main(_arguments):
+    quiet_libraries()
     try:
         metrics = _score_weights() if _WEIGHTS.value else _score_run()
     except DualATMEError as error:

@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
 
+from dualatme_keras.commands import quiet_libraries
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import LOSSES
 from dualatme_keras.models import PRESETS
@@ -83,6 +84,7 @@ def main(_arguments):
     from dualatme_keras.serving import export_saved_model
     from dualatme_keras.training import run_loso
 
+    quiet_libraries()
     try:
         result = run_loso(_config())
     except DualATMEError as error:
