@@ -22,8 +22,7 @@ class Pull(NamedTuple):
     Attributes:
         landmark: key of `LANDMARKS`.
         outward, down: displacement at its peak, in pixels on a face of `REFERENCE_SIZE`.
-        width, height: standard deviations of the Gaussian in fractions of the face, before the tilt.
-        tilt: degrees by which the Gaussian's outer end is turned down.
+        width, height: standard deviations of the Gaussian in fractions of the face.
     """
 
     landmark: str
@@ -31,7 +30,6 @@ class Pull(NamedTuple):
     down: float
     width: float
     height: float
-    tilt: float = 0.0
 
 
 LANDMARKS = {
@@ -86,7 +84,7 @@ ACTION_UNITS = {
         Pull("cheek", 0.05, 0.25, 0.090, 0.075),
     ),
     17: (Pull("chin", 0.0, -1.0, 0.100, 0.050), Pull("lower_lip", 0.0, -0.6, 0.090, 0.030)),
-    20: (Pull("mouth_corner", 0.9, 0.3, 0.070, 0.045, 10), Pull("lower_lip", 0.0, 0.3, 0.100, 0.035)),
+    20: (Pull("mouth_corner", 0.9, 0.3, 0.070, 0.045), Pull("lower_lip", 0.0, 0.3, 0.100, 0.035)),
     24: (Pull("upper_lip", 0.0, 0.6, 0.090, 0.025), Pull("lower_lip", 0.0, -0.6, 0.090, 0.025)),
     25: (Pull("upper_lip", 0.0, -0.4, 0.090, 0.025), Pull("lower_lip", 0.0, 0.7, 0.090, 0.035)),
     26: (Pull("lower_lip", 0.0, 0.9, 0.110, 0.040), Pull("chin", 0.0, 1.0, 0.140, 0.065)),
@@ -160,9 +158,6 @@ def action_unit_flow(
 
 def _pull_flow(pull: Pull, centre: tuple[float, float], side: int, x, y) -> np.ndarray:
     """Displacement `(size, size, 2)` by one pull around `centre` (x, y); `side` -1 mirrors it to the left."""
-    outward, down = side * (x - centre[0]), y - centre[1]
-    angle = np.deg2rad(pull.tilt)
-    along = outward * np.cos(angle) + down * np.sin(angle)
-    across = down * np.cos(angle) - outward * np.sin(angle)
-    weight = np.exp(-0.5 * ((along / pull.width) ** 2 + (across / pull.height) ** 2))  # (size, size)
+    along, across = (x - centre[0]) / pull.width, (y - centre[1]) / pull.height
+    weight = np.exp(-0.5 * (along**2 + across**2))  # (size, size)
     return weight[..., np.newaxis] * np.array([side * pull.outward, pull.down])

@@ -116,13 +116,11 @@ def test_another_seed_is_another_run(base, finished, tmp_path):
 
 
 def test_two_devices_learn_too(base, tmp_path):
-    """Two logical CPU devices; the last batch of 5 clips in 4s is one clip, so one device has none."""
-    write_colours(tmp_path, clips_per_subject=5, subjects={"sub01": "casme2", "s01": "smic"})
+    """Two logical CPU devices; the last batch of 13 clips in 4s is one clip, so one device has none."""
+    write_colours(tmp_path, clips_per_subject=13, subjects={"sub01": "casme2", "s01": "smic"})
     changes = {"lists": str(tmp_path / "lists"), "data_root": str(tmp_path), "distribute": "mirrored"}
-    rerun(base, tmp_path / "run", **changes, epochs=15, batch_size=4)
-    with (tmp_path / "run" / "folds" / "s01" / "history.csv").open() as file:
-        losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    assert losses[-1] < 0.7 * losses[0]
+    result = rerun(base, tmp_path / "run", **changes, epochs=12, batch_size=4)
+    assert result.metrics["full"]["accuracy"] > 0.9
     saved = keras.models.load_model(tmp_path / "run" / "folds" / "s01" / "model.keras")
     assert all(np.isfinite(weights).all() for weights in saved.get_weights())
     with pytest.raises(DualATMEError, match="multiple of the 2 devices.*5"):
