@@ -50,7 +50,9 @@ _SETTINGS = [
     _define(flags.DEFINE_list, "subjects", "folds to run; default: all"),
     _define(flags.DEFINE_integer, "seed", "of initial weights, order of clips and dropout"),
     _define(flags.DEFINE_boolean, "mixed_precision", "compute in float16 with loss scaling"),
-    _define(flags.DEFINE_boolean, "jit_compile", "compile the training step with XLA"),
+    _define(
+        flags.DEFINE_boolean, "jit_compile", "compile the training step with XLA, at the price of determinism"
+    ),
     _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
     _define(flags.DEFINE_boolean, "final_model", "also train on all clips, save and export that network"),
     _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),

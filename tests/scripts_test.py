@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -69,6 +70,15 @@ def test_published_flag_names_reach_the_run(run):
     }
     assert (run / "final" / "model.keras").is_file()
     assert (run / "export" / "1" / "saved_model.pb").is_file()
+
+
+def test_compiled_with_xla(data, tmp_path):
+    """In a process of its own: once operations are deterministic, Keras leaves XLA aside with a warning."""
+    arguments = ["--preset=tiny", "--epochs=1", "--batch_size=6", "--subjects=s01", "--jit_compile"]
+    places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / 'run'}"]
+    command = [sys.executable, "-W", "error::UserWarning", str(ROOT / "train.py"), *arguments, *places]
+    subprocess.run(command, check=True, cwd=ROOT, timeout=600)
+    assert (tmp_path / "run" / "metrics.json").is_file()
 
 
 def test_dataversion_names_lists_below_data(tmp_path, monkeypatch):

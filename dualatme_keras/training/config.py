@@ -43,7 +43,7 @@ class TrainConfig:
         subjects: folds to run; empty for all.
         seed: of initial weights, order of clips and dropout, for each fold together with its name.
         mixed_precision: float16 computation with loss scaling.
-        jit_compile: compile the training step with XLA.
+        jit_compile: compile the training step with XLA; the same seed may then round differently.
         distribute: `none`, or `mirrored` over all GPUs (logical CPU devices where there is none).
         final_model: after the folds, also train on all clips and save `final/model.keras`.
         tensorboard: write `tensorboard/FOLD` event files.

@@ -14,13 +14,18 @@ from dualatme_keras.training.config import TrainConfig
 _PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scikit-learn", "pillow")
 
 
-def prepare_devices() -> None:
-    """Lets GPU memory grow as needed and makes operations reproducible, for the rest of the process."""
+def prepare_devices(config: TrainConfig) -> None:
+    """Lets GPU memory grow as needed and makes operations reproducible, for the rest of the process.
+
+    Keras does not compile with XLA where operations must be deterministic, so with `jit_compile` they are
+    left as XLA makes them.
+    """
     for gpu in tf.config.list_physical_devices("GPU"):
         # A process that has used its GPUs keeps the settings it started with.
         with contextlib.suppress(RuntimeError):
             tf.config.experimental.set_memory_growth(gpu, True)
-    tf.config.experimental.enable_op_determinism()
+    if not config.jit_compile:
+        tf.config.experimental.enable_op_determinism()
 
 
 def new_strategy(config: TrainConfig) -> tf.distribute.Strategy:

@@ -65,7 +65,7 @@ def run_loso(config: TrainConfig) -> RunResult:
         check_tensorboard()
     all_folds, folds = _read_folds(config)
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
-    prepare_devices()
+    prepare_devices(config)
     settings = {**dataclasses.asdict(config), "lists_sha256": _digest(all_folds)}
     run = RunDirectory(config.workdir, settings, may_differ=MAY_DIFFER)
     run.write_environment(describe_environment())

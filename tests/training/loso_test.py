@@ -131,11 +131,10 @@ def test_two_devices_learn_too(base, tmp_path):
     "changes",
     [
         {"mixed_precision": True, "learning_rate": 0.003},
-        {"jit_compile": True},
         {"puzzle": "layer", "optimizer": "sgd", "loss": "balanced"},
         {"loss": "cosine", "optimizer": "adamw"},
     ],
-    ids=["mixed precision", "jit", "puzzle layer", "cosine"],
+    ids=["mixed precision", "puzzle layer", "cosine"],
 )
 def test_options_learn(changes, base, tmp_path):
     result = rerun(base, tmp_path / "run", epochs=60, subjects=("sub01",), **changes)
