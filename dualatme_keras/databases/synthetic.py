@@ -1,8 +1,9 @@
 """Made-up micro-expressions in the published layout, so that everything runs without a licensed database.
 
 A clip's flow field is the sum of the action units of its emotion, on the face of its subject, of an unrelated
-movement now and then, of head motion and of estimation noise. It shows that a network learns and how to
-work with the package; scores on it say nothing about faces.
+movement now and then, of head motion and of estimation noise; half of the clips run from apex to offset (see
+`performers`). It shows that a network learns and how to work with the package; scores on it say nothing
+about faces.
 """
 
 from dataclasses import dataclass
@@ -106,8 +107,10 @@ def write_synthetic(
 
     `DIRECTORY/casme2|samm|smic/flow/NAME_flow.png` and `.../flow_puzzle/NAME_flow_puzzle.png`, RGB. For the
     puzzle the flow field itself is cut and re-assembled, then encoded, so that strain and scaling are the
-    puzzle's own. The same arguments give the same images; a subject's do not depend on how many others there
-    are. The classes are mixed as in MEGC2019, per subject as far as the number of clips allows.
+    puzzle's own; where two tiles move differently, their seam shows in the strain.
+
+    The same arguments give the same images; a subject's do not depend on how many others there are. The
+    classes are mixed as in MEGC2019, per subject as far as the number of clips allows.
 
     Args:
         directory: where to write; made if absent, images of the same name are replaced.
