@@ -38,6 +38,8 @@ def main(_arguments):
     except DualATMEError as error:
         sys.exit(f"evaluate.py: {error}")
     print(format_table(metrics))
+    if _WEIGHTS.value:
+        print("\nA test only where the weights were trained without these people: the file does not say.")
     if _WORKDIR.value:
         print(f"\nreport: {Path(_WORKDIR.value) / 'report.html'}")
 

@@ -19,10 +19,9 @@ from dualatme_keras.evaluation.tables import SCORES, format_interval, format_sco
 from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
 
 _TRAINED = {
-    "Leave one subject out": "Each subject's clips are answered by the network that was trained without that "
-    "subject.",
-    "Last epoch": "The network after the last epoch answers. The test fold chose nothing: not the epoch, not "
-    "a threshold, not a hyper-parameter. Figures of the best epoch on the test fold are not comparable.",
+    "Left-out people": "Each clip is answered by a network that was trained without any clip of its subject.",
+    "Last epoch": "The network after the last epoch answers. The test fold chose nothing in this run: not "
+    "the epoch, not a threshold. Figures of the best epoch on the test fold are not comparable.",
 }
 
 _UNKNOWN = {

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from dualatme_keras.data.predictions import Predictions, read_predictions
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
 from dualatme_keras.evaluation.figures import confusion_figure, curves_figure, figure_png
 from dualatme_keras.evaluation.report import render_report
@@ -29,6 +30,11 @@ def evaluate_run(workdir) -> dict:
         DualATMEError: predictions.csv is missing or malformed, or a settings file is not JSON.
     """
     workdir = Path(workdir)
+    if not (workdir / "predictions.csv").is_file():
+        raise DualATMEError(
+            f"Expected a finished run. Received: {workdir}, without predictions.csv. "
+            f"Train first: train.py --workdir={workdir}."
+        )
     predictions = read_predictions(workdir / "predictions.csv")
     settings = {name: read_settings(workdir / f"{name}.json") for name in ("config", "environment")}
     metrics = score_predictions(predictions)

@@ -127,7 +127,7 @@ def test_the_report_claims_a_protocol_only_for_a_training_run(workdir):
     (workdir / "config.json").write_text('{"epochs": 60}')
     evaluate_run(workdir)
     texts = read_page(workdir).texts
-    assert {"Leave one subject out", "Last epoch"} <= set(texts)
+    assert {"Left-out people", "Last epoch"} <= set(texts)
     assert "Origin of the answers" not in texts
 
 
