@@ -174,7 +174,7 @@ def test_a_perfect_run_of_one_subject(tmp_path):
 
 
 def test_what_is_missing_or_malformed_is_named(workdir):
-    with pytest.raises(DualATMEError, match=r"nowhere.predictions\.csv"):
+    with pytest.raises(DualATMEError, match=r"nowhere, without predictions\.csv.*Train first"):
         evaluate_run(workdir / "nowhere")
     (workdir / "config.json").write_text('{\n"epochs": }')
     with pytest.raises(DualATMEError, match=r"config\.json:2: Expected JSON"):
