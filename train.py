@@ -36,7 +36,7 @@ _SETTINGS = [
     _define(flags.DEFINE_string, "lists", "folder of subName.txt and the train and test lists"),
     _define(flags.DEFINE_string, "data_root", "where the images lie; default: the lists' paths as they are"),
     _define(flags.DEFINE_string, "workdir", "folder of the run"),
-    _define_choice("preset", list(PRESETS), "network"),
+    _define_choice("preset", list(PRESETS), "network: the paper's, the published code's, or an ablation"),
     _define_choice("puzzle", ["image", "layer"], "read the puzzled images, or cut them from the entire ones"),
     _define_choice("loss", list(LOSSES), "classification loss"),
     _define_choice("optimizer", OPTIMIZERS, "optimizer"),
