@@ -1,7 +1,5 @@
 """Scores of given weights on given lists, without training."""
 
-import keras
-
 from dualatme_keras.data import ImageTable, Predictions, audit, read_protocol
 from dualatme_keras.models import DualATME
 
@@ -27,6 +25,5 @@ def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Pre
     inputs = [tensor.name for tensor in model.inputs]
     audit(protocol, data_root=data_root, puzzled="puzzled" in inputs, check_files=True).raise_if_failed()
     table = ImageTable(protocol.clips, model.get_config()["image_size"], inputs, data_root)
-    logits = model.predict(table.dataset(protocol.clips, batch_size), verbose=0)
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+    probabilities = model.predict_probabilities(table.dataset(protocol.clips, batch_size))
     return Predictions.of_clips(protocol.clips, probabilities)

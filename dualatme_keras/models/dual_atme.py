@@ -123,6 +123,11 @@ class DualATME(keras.Model):
         """
         return cls(**{**preset_config(preset), **overrides})
 
+    def predict_probabilities(self, dataset):
+        """Softmax probabilities, a float32 array `(clips, num_classes)`, of data as `predict` takes."""
+        logits = self.predict(dataset, verbose=0)
+        return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+
     def get_config(self):
         return dict(self._config)
 

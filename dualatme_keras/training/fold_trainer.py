@@ -83,8 +83,7 @@ class FoldTrainer:
     def predict(self, fold: Fold, table: ImageTable) -> np.ndarray:
         """Probabilities `(clips, classes)` of the fold's test clips, float32."""
         dataset = table.dataset(fold.test, self._config.batch_size)
-        logits = self._model.predict(dataset, verbose=0)
-        return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+        return self._model.predict_probabilities(dataset)
 
     def save(self, path) -> None:
         """Saves the trained network as a `.keras` file, without the state of training."""
