@@ -62,17 +62,26 @@ class BatchNormalization(keras.layers.Layer):
     def call(self, inputs, training=None):
         values = ops.cast(inputs, self.gamma.dtype)
         if training and self.trainable:
-            mean, variance = self._batch_statistics(values)
+            mean, variance = ops.moments(values, axes=list(range(len(values.shape) - 1)))
+            count = ops.shape(values)[0] * math.prod(values.shape[1:-1])
+            scale, offset = self.train_affine(mean, variance, count)
         else:
-            mean, variance = self.moving_mean, self.moving_variance
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        return ops.cast(values * scale + (self.beta - mean * scale), inputs.dtype)
+            scale, offset = self.affine(self.moving_mean, self.moving_variance)
+        return ops.cast(values * scale + offset, inputs.dtype)
 
-    def _batch_statistics(self, values):
-        """Mean and variance of the batch, `(channels,)` each, towards which the moving ones are moved."""
-        axes = list(range(len(values.shape) - 1))
-        mean, variance = ops.moments(values, axes=axes)
-        count = ops.cast(ops.shape(values)[0] * math.prod(values.shape[1:-1]), values.dtype)
+    def affine(self, mean, variance):
+        """Scale and offset, `(channels,)` each, that normalise values of these statistics."""
+        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
+        return scale, self.beta - mean * scale
+
+    def train_affine(self, mean, variance, count):
+        """Moves the moving statistics towards those of a batch; returns what `affine` makes of the batch's.
+
+        Args:
+            mean, variance: of the batch, `(channels,)` each; the variance is the biased one.
+            count: number of values per channel that they come from.
+        """
+        count = ops.cast(count, mean.dtype)
         unbiased = variance * (count / ops.maximum(count - 1.0, 1.0))
         # With several devices a small last batch leaves some of them none: no values, no statistics, and
         # no NaN that would reach the gradient of gamma.
@@ -80,7 +89,9 @@ class BatchNormalization(keras.layers.Layer):
         for moving, current in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
             moved = moving * self.momentum + current * (1.0 - self.momentum)
             moving.assign(ops.where(some, moved, moving))
-        return ops.where(some, mean, self.moving_mean), ops.where(some, variance, self.moving_variance)
+        return self.affine(
+            ops.where(some, mean, self.moving_mean), ops.where(some, variance, self.moving_variance)
+        )
 
     def compute_output_shape(self, input_shape):
         return input_shape

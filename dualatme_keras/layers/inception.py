@@ -4,7 +4,10 @@ import keras
 from keras import ops
 
 from dualatme_keras.layers.batch_normalization import BatchNormalization
+from dualatme_keras.layers.fast_inception import FastInception
 from dualatme_keras.layers.initializers import torch_uniform
+
+FORMS = ("plain", "fast")
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
@@ -55,18 +58,21 @@ class InceptionBlock(keras.layers.Layer):
     """Four paths of different receptive field side by side, concatenated over channels.
 
     In this order: 1x1; 1x1 then 3x3; 1x1 then 5x5; 3x3 max-pool of stride 1 then 1x1. Every convolution
-    is followed by batch normalisation and ReLU.
+    is followed by batch normalisation and ReLU. A max-pool of the result may follow.
 
     Args:
         filters: output channels of each path.
         bottleneck: output channels of the 1x1 convolutions before the 3x3 and the 5x5. Defaults to 6.
+        pool_size: side and stride of a last max-pool; 1 for none. Defaults to 1.
+        form: how it is computed, with the same variables: `"plain"`, layer by layer, or `"fast"`, by
+            `FastInception`, which needs `pool_size=2` and an even height and width. Defaults to `"plain"`.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
         training: whether batch normalisation uses the batch's statistics.
 
     Returns:
-        `(batch, height, width, 4 * filters)`.
+        `(batch, height // pool_size, width // pool_size, 4 * filters)`.
 
     Example:
 
@@ -77,15 +83,22 @@ class InceptionBlock(keras.layers.Layer):
         Zhou et al., Entropy 25(3):460, section 3.2; Szegedy et al., Going Deeper with Convolutions, 2015.
     """
 
-    def __init__(self, filters, bottleneck=6, **kwargs):
+    def __init__(self, filters, bottleneck=6, pool_size=1, form="plain", **kwargs):
         super().__init__(**kwargs)
-        if filters < 1 or bottleneck < 1:
+        if filters < 1 or bottleneck < 1 or pool_size < 1:
             raise ValueError(
-                "Expected `filters` and `bottleneck` to be at least 1. "
-                f"Received: filters={filters}, bottleneck={bottleneck}."
+                "Expected `filters`, `bottleneck` and `pool_size` to be at least 1. "
+                f"Received: filters={filters}, bottleneck={bottleneck}, pool_size={pool_size}."
+            )
+        if form not in FORMS or (form == "fast" and pool_size != 2):
+            raise ValueError(
+                f"Expected `form` out of {', '.join(FORMS)}, 'fast' with `pool_size=2`. "
+                f"Received: form={form!r}, pool_size={pool_size}."
             )
         self.filters = filters
         self.bottleneck = bottleneck
+        self.pool_size = pool_size
+        self.form = form
 
         def unit(channels, kernel_size, name):
             return ConvNormReLU(channels, kernel_size, dtype=self.dtype_policy, name=name)
@@ -106,6 +119,11 @@ class InceptionBlock(keras.layers.Layer):
         return [self.path_1x1, self.path_3x3, self.path_5x5, self.path_pool]
 
     def build(self, input_shape):
+        height, width = input_shape[1:3]
+        if self.form == "fast" and (height % 2 or width % 2):
+            raise ValueError(
+                f"Expected an even height and width for `form='fast'`. Received: {tuple(input_shape)}."
+            )
         for path in self.paths:
             shape = input_shape
             for layer in path:
@@ -113,16 +131,26 @@ class InceptionBlock(keras.layers.Layer):
                 shape = layer.compute_output_shape(shape)
 
     def call(self, inputs, training=None):
+        if self.form == "fast":
+            return FastInception(self)(inputs, training=training)
         outputs = []
         for path in self.paths:
             x = inputs
             for layer in path:
                 x = layer(x, training=training) if isinstance(layer, ConvNormReLU) else layer(x)
             outputs.append(x)  # (batch, height, width, filters)
-        return ops.concatenate(outputs, axis=-1)  # (batch, height, width, 4 * filters)
+        x = ops.concatenate(outputs, axis=-1)  # (batch, height, width, 4 * filters)
+        return ops.max_pool(x, self.pool_size) if self.pool_size > 1 else x
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], 4 * self.filters)
+        batch, height, width, _channels = input_shape
+        return (batch, height // self.pool_size, width // self.pool_size, 4 * self.filters)
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "bottleneck": self.bottleneck}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "bottleneck": self.bottleneck,
+            "pool_size": self.pool_size,
+            "form": self.form,
+        }

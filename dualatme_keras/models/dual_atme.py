@@ -16,6 +16,7 @@ from dualatme_keras.models.presets import preset_config
 ATTENTIONS = ("entire", "shared", "both", "puzzled", "none")
 BACKBONES = ("inception", "convolution")
 BRANCHES = ("both", "entire", "puzzled")
+FORMS = ("auto", "plain", "fast")
 PUZZLES = ("image", "layer")
 
 
@@ -42,6 +43,9 @@ class DualATME(keras.Model):
             the entire image by `ROIPuzzle`).
         similarity_weight: weight of the cosine loss; 0 for none. Defaults to 0.01.
         hidden_units, dropout: of the classifier. Default to 1024 and 0.5.
+        form: how Inception blocks are computed, see `InceptionBlock`: `"plain"`, `"fast"`, or `"auto"`,
+            which is `"fast"` where there are only CPUs and `"plain"` elsewhere (not measured on a GPU).
+            Variables and files are the same, results equal up to rounding. Defaults to `"auto"`.
         name, dtype: as for `keras.Model`; `dtype` is a policy such as `"mixed_float16"`.
 
     Call arguments:
@@ -77,6 +81,7 @@ class DualATME(keras.Model):
         similarity_weight=0.01,
         hidden_units=1024,
         dropout=0.5,
+        form="auto",
         name="dual_atme",
         dtype=None,
     ):
@@ -95,6 +100,7 @@ class DualATME(keras.Model):
             "similarity_weight": similarity_weight,
             "hidden_units": hidden_units,
             "dropout": dropout,
+            "form": form,
         }
         _check_config(config)
         used = ("entire", "puzzled") if branches == "both" else (branches,)
@@ -142,6 +148,7 @@ def _check_config(config):
         ("backbone", BACKBONES),
         ("branches", BRANCHES),
         ("puzzle", PUZZLES),
+        ("form", FORMS),
     ):
         if config[key] not in allowed:
             raise ValueError(f"Expected `{key}` out of {', '.join(allowed)}. Received: {config[key]!r}.")
@@ -162,6 +169,11 @@ def _check_config(config):
         raise ValueError(
             "Expected `similarity_weight=0` with a single branch, which has nothing to be similar to. "
             f"Received: similarity_weight={config['similarity_weight']}."
+        )
+    if config["form"] == "fast" and config["backbone"] != "inception":
+        raise ValueError(
+            "Expected `form='plain'` or 'auto' without Inception blocks. "
+            f"Received: form='fast', backbone={config['backbone']!r}."
         )
     if branches == "entire" and config["puzzle"] == "layer":
         raise ValueError("Expected `puzzle='image'` with the single branch 'entire'. Received: 'layer'.")
@@ -204,13 +216,22 @@ def _build_branch(image, branch, cbam, config, policy):
     for stage, filters in enumerate(config["filters"], start=1):
         name = f"{branch}_{config['backbone']}_{stage}"
         if config["backbone"] == "inception":
-            x = InceptionBlock(filters, config["bottleneck"], dtype=policy, name=name)(x)
+            block = {"pool_size": 2, "form": _inception_form(config["form"])}
+            x = InceptionBlock(filters, config["bottleneck"], **block, dtype=policy, name=name)(x)
         else:
             x = ConvNormReLU(filters, 3, dtype=policy, name=name)(x)
-        x = keras.layers.MaxPooling2D(2, dtype=policy, name=f"{branch}_pool_{stage}")(x)
+            x = keras.layers.MaxPooling2D(2, dtype=policy, name=f"{branch}_pool_{stage}")(x)
     if cbam is not None:
         x = cbam(x)
     return keras.layers.Flatten(dtype=policy, name=f"{branch}_features")(x)
+
+
+def _inception_form(form):
+    """What `"auto"` is on the devices that Keras sees."""
+    if form != "auto":
+        return form
+    accelerators = keras.distribution.list_devices("gpu") + keras.distribution.list_devices("tpu")
+    return "plain" if accelerators else "fast"
 
 
 def _build_classifier(features, config, policy):

@@ -17,9 +17,9 @@ def variant(request):
     return request.param
 
 
-@pytest.fixture
-def model(variant, torch_tensors):
-    model = DualATME.from_preset(variant, dropout=0.0)
+@pytest.fixture(params=["plain", "fast"])
+def model(request, variant, torch_tensors):
+    model = DualATME.from_preset(variant, dropout=0.0, form=request.param)
     assign_torch_tensors(model, torch_tensors)
     return model
 
