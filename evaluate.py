@@ -4,7 +4,8 @@
     python evaluate.py --weights=model.pth --lists=data/MEGC2019/v_cde_flow --data_root=data
 
 The first recomputes everything from the run's predictions.csv alone and writes metrics.json, figures,
-report.html and the challenge's log file. The second answers for all clips of the lists without training;
+report.html and the challenge's log file; of a folder of several seeds it does so for each, and prints mean
+and spread. The second answers for all clips of the lists without training;
 with --workdir it leaves the same files there.
 """
 
@@ -18,7 +19,14 @@ from absl import app, flags
 
 from dualatme_keras.commands import quiet_libraries
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.evaluation import evaluate_run, format_table, score_predictions
+from dualatme_keras.evaluation import (
+    evaluate_run,
+    find_seeds,
+    format_seeds,
+    format_table,
+    score_predictions,
+    score_seeds,
+)
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "folder of a run, or with --weights a new folder for the result"
@@ -34,20 +42,29 @@ _ATTENTION = flags.DEFINE_enum(
 def main(_arguments):
     quiet_libraries()
     try:
-        metrics = _score_weights() if _WEIGHTS.value else _score_run()
+        if _WEIGHTS.value:
+            _print_weights()
+        elif _WORKDIR.value and find_seeds(_WORKDIR.value):
+            print(format_seeds(score_seeds(_WORKDIR.value, report=True)))
+            print(f"\nreports: {Path(_WORKDIR.value) / 'seed_*' / 'report.html'}")
+        else:
+            _print_run()
     except DualATMEError as error:
         sys.exit(f"evaluate.py: {error}")
-    print(format_table(metrics))
-    if _WEIGHTS.value:
-        print("\nA test only where the weights were trained without these people: the file does not say.")
-    if _WORKDIR.value:
-        print(f"\nreport: {Path(_WORKDIR.value) / 'report.html'}")
 
 
-def _score_run():
+def _print_run():
     if not _WORKDIR.value:
         raise DualATMEError("Expected --workdir, or --weights and --lists. Received: neither.")
-    return evaluate_run(_WORKDIR.value)
+    print(format_table(evaluate_run(_WORKDIR.value)))
+    print(f"\nreport: {Path(_WORKDIR.value) / 'report.html'}")
+
+
+def _print_weights():
+    print(format_table(_score_weights()))
+    print("\nA test only where the weights were trained without these people: the file does not say.")
+    if _WORKDIR.value:
+        print(f"\nreport: {Path(_WORKDIR.value) / 'report.html'}")
 
 
 def _score_weights():

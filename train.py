@@ -17,7 +17,7 @@ from absl import app, flags
 from dualatme_keras.commands import quiet_libraries
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import LOSSES
-from dualatme_keras.models import PRESETS
+from dualatme_keras.models import FORMS, PRESETS
 from dualatme_keras.training import OPTIMIZERS, PROTOCOLS, STRATEGIES, TrainConfig
 
 _DEFAULTS = TrainConfig()
@@ -37,6 +37,7 @@ _SETTINGS = [
     _define(flags.DEFINE_string, "data_root", "where the images lie; default: the lists' paths as they are"),
     _define(flags.DEFINE_string, "workdir", "folder of the run"),
     _define_choice("preset", list(PRESETS), "network: the paper's, the published code's, or an ablation"),
+    _define_choice("form", FORMS, "how the network is computed: auto is fast on CPUs, plain elsewhere"),
     _define_choice("puzzle", ["image", "layer"], "read the puzzled images, or cut them from the entire ones"),
     _define_choice("loss", list(LOSSES), "classification loss"),
     _define_choice("optimizer", OPTIMIZERS, "optimizer"),
@@ -53,12 +54,19 @@ _SETTINGS = [
     _define(
         flags.DEFINE_boolean, "jit_compile", "compile the training step with XLA, at the price of determinism"
     ),
+    _define(
+        flags.DEFINE_integer, "steps_per_execution", "training steps that run in one go; saves time on GPUs"
+    ),
+    _define(flags.DEFINE_integer, "workers", "folds trained side by side, each in a process of its own"),
     _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
     _define(flags.DEFINE_boolean, "final_model", "also train on all clips, save and export that network"),
     _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),
     _define(flags.DEFINE_string, "protocol_csv", "the organisers' CSV to compare the lists with"),
     _define(flags.DEFINE_boolean, "strict", "refuse lists with warnings"),
 ]
+_SEEDS = flags.DEFINE_integer(
+    "seeds", 1, "run --seed and the seeds after it, so many in all; mean and spread", lower_bound=1
+)
 # The published script's names.
 flags.DEFINE_alias("learningrate", "learning_rate")
 flags.DEFINE_alias("batchsize", "batch_size")
@@ -82,16 +90,35 @@ def _config() -> TrainConfig:
 
 
 def main(_arguments):
-    from dualatme_keras.evaluation import format_table
-    from dualatme_keras.serving import export_saved_model
-    from dualatme_keras.training import run_loso
-
     quiet_libraries()
     try:
-        result = run_loso(_config())
+        (_run_seeds if _SEEDS.value > 1 else _run)(_config())
     except DualATMEError as error:
         sys.exit(f"train.py: {error}")
+
+
+def _run(config):
+    from dualatme_keras.evaluation import format_table
+    from dualatme_keras.training import run_loso
+
+    result = run_loso(config)
     print(f"\n{format_table(result.metrics)}\n\nrun: {result.workdir}")
+    _export(result)
+
+
+def _run_seeds(config):
+    from dualatme_keras.evaluation import format_seeds, score_seeds, seed_workdir
+    from dualatme_keras.training import run_seeds
+
+    seeds = range(config.seed, config.seed + _SEEDS.value)
+    for result in run_seeds(config, seeds, [seed_workdir(config.workdir, seed) for seed in seeds]):
+        _export(result)
+    print(f"\n{format_seeds(score_seeds(config.workdir))}\n\nruns: {config.workdir}/seed_*")
+
+
+def _export(result):
+    from dualatme_keras.serving import export_saved_model
+
     if result.final_model:
         print(f"export: {export_saved_model(result.final_model, result.workdir / 'export')}")
 

@@ -2,6 +2,17 @@
 
 from dualatme_keras.evaluation.challenge_log import clip_name, format_challenge_log
 from dualatme_keras.evaluation.run import evaluate_run, score_predictions
+from dualatme_keras.evaluation.seeds import find_seeds, format_seeds, score_seeds, seed_workdir
 from dualatme_keras.evaluation.tables import format_table
 
-__all__ = ["clip_name", "evaluate_run", "format_challenge_log", "format_table", "score_predictions"]
+__all__ = [
+    "clip_name",
+    "evaluate_run",
+    "find_seeds",
+    "format_challenge_log",
+    "format_seeds",
+    "format_table",
+    "score_predictions",
+    "score_seeds",
+    "seed_workdir",
+]

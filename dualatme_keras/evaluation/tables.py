@@ -30,11 +30,17 @@ def format_table(metrics: dict) -> str:
     for part, scores in metrics.items():
         cells = [f"{format_score(scores[key])} {format_interval(scores['intervals'][key])}" for key in SCORES]
         rows.append((DATABASE_TITLES[part], *cells, str(scores["samples"]), str(scores["subjects"])))
+    return "\n".join(align_columns(rows, counts=2))
+
+
+def align_columns(rows, counts: int = 0) -> list[str]:
+    """Rows of texts as lines of equal columns: to the left, the last `counts` columns to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(_align(row, widths)).rstrip() for row in rows)
-
-
-def _align(row, widths):
-    """Names and scores to the left, the two counts to the right."""
-    for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        yield cell.rjust(width) if index > len(SCORES) else cell.ljust(width)
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if index >= len(row) - counts else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines

@@ -4,7 +4,7 @@ import dataclasses
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import LOSSES
-from dualatme_keras.models import PRESETS
+from dualatme_keras.models import FORMS, PRESETS
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PROTOCOLS = ("cde", "sde", "hde")
@@ -15,12 +15,14 @@ MAY_DIFFER = (
     "lists",
     "data_root",
     "subjects",
+    "steps_per_execution",
+    "workers",
     "final_model",
     "tensorboard",
     "protocol_csv",
     "strict",
 )
-"""Settings that change no fold's result: where things lie, which folds to run, what else to write."""
+"""Settings that change no fold's result: where things lie, which folds to run and how, what else to write."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,7 @@ class TrainConfig:
         data_root: where the images lie; None takes the lists' paths as they are.
         workdir: folder of the run; one with finished folds of the same configuration is continued.
         preset: network, a name in `models.PRESETS`.
+        form: how the network is computed: `auto`, `plain` or `fast`, see `models.DualATME`.
         puzzle: `"image"` reads the puzzled images, `"layer"` cuts them from the entire ones.
         loss: `focal`, `crossentropy`, `balanced` or `cosine`.
         optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd` (momentum 0.9).
@@ -44,6 +47,8 @@ class TrainConfig:
         seed: of initial weights, order of clips and dropout, for each fold together with its name.
         mixed_precision: float16 computation with loss scaling.
         jit_compile: compile the training step with XLA; the same seed may then round differently.
+        steps_per_execution: training steps that TensorFlow runs in one go; saves time on GPUs.
+        workers: folds that are trained side by side, each in a process of its own.
         distribute: `none`, or `mirrored` over all GPUs (logical CPU devices where there is none).
         final_model: after the folds, also train on all clips and save `final/model.keras`.
         tensorboard: write `tensorboard/FOLD` event files.
@@ -55,6 +60,7 @@ class TrainConfig:
     data_root: str | None = None
     workdir: str = "runs/dualatme"
     preset: str = "paper"
+    form: str = "auto"
     puzzle: str = "image"
     loss: str = "focal"
     optimizer: str = "adam"
@@ -67,6 +73,8 @@ class TrainConfig:
     seed: int = 1
     mixed_precision: bool = False
     jit_compile: bool = False
+    steps_per_execution: int = 1
+    workers: int = 1
     distribute: str = "none"
     final_model: bool = False
     tensorboard: bool = False
@@ -81,13 +89,23 @@ class TrainConfig:
             ("protocol", PROTOCOLS),
             ("distribute", STRATEGIES),
             ("puzzle", ("image", "layer")),
+            ("form", FORMS),
         ):
             if getattr(self, name) not in allowed:
                 raise DualATMEError(
                     f"Expected --{name} out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
                 )
-        for name in ("learning_rate", "batch_size", "epochs"):
+        for name in ("learning_rate", "batch_size", "epochs", "steps_per_execution", "workers"):
             if not getattr(self, name) > 0:
                 raise DualATMEError(f"Expected a positive --{name}. Received: {getattr(self, name)}.")
         if self.seed < 0:
             raise DualATMEError(f"Expected --seed not to be negative. Received: {self.seed}.")
+        if self.workers > 1 and self.distribute != "none":
+            raise DualATMEError(
+                "Expected either --workers or --distribute: both share the devices out. "
+                f"Received: --workers={self.workers} --distribute={self.distribute}."
+            )
+
+    def for_any_seed(self) -> "TrainConfig":
+        """The settings that a compiled network depends on, the same for every seed and part of a run."""
+        return dataclasses.replace(self, seed=0, workdir="", subjects=())

@@ -1,5 +1,6 @@
 """One network, built and compiled once, that is trained anew for each fold."""
 
+import random
 import zlib
 
 import keras
@@ -11,6 +12,7 @@ from dualatme_keras.losses import get_loss
 from dualatme_keras.models import DualATME
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import new_strategy, precision_policy
+from dualatme_keras.training.optimizers import new_optimizer
 
 
 class FoldTrainer:
@@ -25,6 +27,9 @@ class FoldTrainer:
 
     def __init__(self, config: TrainConfig):
         self._config = config
+        # Only here, as it throws away what TensorFlow has compiled, which costs seconds. A constant,
+        # because it enters the order of clips beside the seed of the fold.
+        keras.utils.set_random_seed(0)
         strategy = new_strategy(config)
         self._devices = strategy.num_replicas_in_sync
         if config.batch_size % self._devices:
@@ -35,10 +40,11 @@ class FoldTrainer:
         with strategy.scope():
             self._model = self._build()
             self._model.compile(
-                optimizer=_new_optimizer(config),
+                optimizer=new_optimizer(config),
                 loss=get_loss(config.loss),
                 metrics=["accuracy"],
                 jit_compile=config.jit_compile,
+                steps_per_execution=config.steps_per_execution,
             )
             self._model.optimizer.build(self._model.trainable_variables)
         self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
@@ -53,12 +59,13 @@ class FoldTrainer:
         """Side of the images that the network takes, in pixels."""
         return self._model.get_config()["image_size"]
 
-    def train(self, fold: Fold, table: ImageTable, callbacks=()) -> dict:
+    def train(self, fold: Fold, table: ImageTable, seed: int, callbacks=()) -> dict:
         """Trains on the fold's train clips with the published recipe, from fresh weights.
 
         Args:
             fold: what to train on.
             table: the images.
+            seed: of the run; the fold's own comes from it and the fold's name.
             callbacks: further Keras callbacks.
 
         Returns:
@@ -67,7 +74,7 @@ class FoldTrainer:
         Raises:
             DualATMEError: the loss became NaN or infinite; names fold and epoch.
         """
-        seed = fold_seed(self._config.seed, fold.name)
+        seed = fold_seed(seed, fold.name)
         self._reset(seed)
         # Keras learns shapes from the first batch and wants it in equal parts for all devices.
         clips = len(fold.train)
@@ -87,19 +94,19 @@ class FoldTrainer:
 
     def save(self, path) -> None:
         """Saves the trained network as a `.keras` file, without the state of training."""
-        copy = self._build()
-        copy.set_weights(self._model.get_weights())
-        copy.save(path)
+        self._untrained.set_weights(self._model.get_weights())
+        self._untrained.save(path)
 
     def _build(self) -> DualATME:
         policy = precision_policy(self._config)
-        return DualATME.from_preset(self._config.preset, puzzle=self._config.puzzle, dtype=policy)
+        config = self._config
+        return DualATME.from_preset(config.preset, puzzle=config.puzzle, form=config.form, dtype=policy)
 
     def _reset(self, seed):
-        keras.utils.set_random_seed(seed)
-        fresh = self._build()
+        random.seed(seed)  # where Keras draws the seeds of initial weights and dropout from
+        self._untrained = self._build()
         # Unlike weights, variables include the random state of dropout.
-        for variable, value in zip(self._model.variables, fresh.variables, strict=True):
+        for variable, value in zip(self._model.variables, self._untrained.variables, strict=True):
             variable.assign(value)
         for variable, value in zip(self._model.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
@@ -123,16 +130,3 @@ class _StopOnDivergence(keras.callbacks.Callback):
                 f"fold {self._fold}, epoch {epoch + 1}: Expected a finite loss. Received: {logs['loss']}. "
                 "Lower --learning_rate, or turn off --mixed_precision."
             )
-
-
-def _new_optimizer(config):
-    rate = config.learning_rate
-    constructors = {
-        # The published run's epsilon; Keras's own default is 1e-7.
-        "adam": lambda: keras.optimizers.Adam(rate, epsilon=1e-8),
-        "adamw": lambda: keras.optimizers.AdamW(rate, epsilon=1e-8),
-        "nadam": lambda: keras.optimizers.Nadam(rate, epsilon=1e-8),
-        "rmsprop": lambda: keras.optimizers.RMSprop(rate),
-        "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.9),
-    }
-    return constructors[config.optimizer]()

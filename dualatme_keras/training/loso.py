@@ -1,16 +1,11 @@
 """The whole experiment: one training per fold, predictions pooled, scored once."""
 
 import dataclasses
-import functools
 import hashlib
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import keras
-
 from dualatme_keras.data import (
-    Fold,
-    ImageTable,
     Predictions,
     audit,
     concatenate,
@@ -22,7 +17,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.metrics import pooled_scores
 from dualatme_keras.training.config import MAY_DIFFER, TrainConfig
 from dualatme_keras.training.devices import check_tensorboard, describe_environment, prepare_devices
-from dualatme_keras.training.fold_trainer import FoldTrainer
+from dualatme_keras.training.fold_runner import FoldRunner, run_in_processes
 from dualatme_keras.training.progress import Progress
 from dualatme_keras.training.run_directory import RunDirectory
 
@@ -61,43 +56,73 @@ def run_loso(config: TrainConfig) -> RunResult:
         DualATMEError: lists, images or settings are not as expected, the folder holds another run, or a
             loss diverged; finished folds are kept.
     """
+    (result,) = run_seeds(config, [config.seed], [config.workdir])
+    return result
+
+
+def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str | Path]) -> list[RunResult]:
+    """Runs the same experiment with several seeds, on one compiled network and one set of images.
+
+    Args:
+        config: the settings; its own seed and folder are not used.
+        seeds: the seeds.
+        workdirs: folder of each seed's run, each as `run_loso` makes it.
+
+    Returns:
+        The result of each run.
+
+    Raises:
+        DualATMEError: as `run_loso`; finished runs and folds are kept.
+    """
     if config.tensorboard:
         check_tensorboard()
     all_folds, folds = _read_folds(config)
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
     prepare_devices(config)
-    settings = {**dataclasses.asdict(config), "lists_sha256": _digest(all_folds)}
-    run = RunDirectory(config.workdir, settings, may_differ=MAY_DIFFER)
-    run.write_environment(describe_environment())
-    session = _Session(config, clips)
-    progress = Progress(len(folds), config.epochs)
+    runner = FoldRunner(config, clips)
+    results = []
+    for seed, workdir in zip(seeds, workdirs, strict=True):
+        own = dataclasses.replace(config, seed=seed, workdir=str(workdir))
+        settings = {**dataclasses.asdict(own), "lists_sha256": _digest(all_folds)}
+        if len(seeds) > 1:
+            print(f"seed {seed}: {workdir}", flush=True)
+        run = RunDirectory(workdir, settings, may_differ=MAY_DIFFER)
+        run.write_environment(describe_environment())
+        _run_folds(own, clips, folds, run, runner)
+        results.append(_finish(own, clips, all_folds, run, runner))
+    return results
+
+
+def _run_folds(config, clips, folds, run, runner):
+    """Runs the folds that are not finished yet."""
+    progress = Progress(len(folds), config.epochs, config.workers)
     for fold in folds:
-        _run_fold(fold, config, run, session, progress)
-    # A run may be done a few subjects at a time: all that is finished counts.
+        if run.finished(fold.name):
+            progress.finish_fold(fold.name, run.read_fold(fold.name), seconds=None)
+    left = [fold for fold in folds if not run.finished(fold.name)]
+    if config.workers > 1:
+        done = run_in_processes(config, clips, left, run)
+    else:
+        done = (
+            (fold.name, runner.run(fold, config.seed, run, [progress.epoch_callback(fold.name)]))
+            for fold in left
+        )
+    for name, seconds in done:
+        progress.finish_fold(name, run.read_fold(name), seconds)
+
+
+def _finish(config, clips, all_folds, run, runner):
+    """Pools and scores what is finished: a run may be done a few subjects at a time."""
     predictions = concatenate(run.read_fold(fold.name) for fold in all_folds if run.finished(fold.name))
     metrics = pooled_scores(
         predictions.labels, predictions.predictions, predictions.subjects, predictions.databases
     )
     run.write_predictions(predictions)
     run.write_metrics(metrics)
-    final_model = _train_final(config, run, session, clips) if config.final_model else None
-    return RunResult(run.path, metrics, predictions, final_model)
-
-
-class _Session:
-    """The compiled network and the images, made when the first fold needs them."""
-
-    def __init__(self, config, clips):
-        self._config = config
-        self._clips = clips
-
-    @functools.cached_property
-    def trainer(self) -> FoldTrainer:
-        return FoldTrainer(self._config)
-
-    @functools.cached_property
-    def table(self) -> ImageTable:
-        return ImageTable(self._clips, self.trainer.image_size, self.trainer.inputs, self._config.data_root)
+    if config.final_model and not run.final_model.exists():
+        print(f"final model: training on all {len(clips)} clips", flush=True)
+        runner.run_final(config.seed, run)
+    return RunResult(run.path, metrics, predictions, run.final_model if config.final_model else None)
 
 
 def _read_folds(config):
@@ -132,29 +157,3 @@ def _digest(folds):
         for fold in folds
     ]
     return hashlib.sha256(repr(content).encode()).hexdigest()
-
-
-def _run_fold(fold, config, run, session, progress):
-    if run.finished(fold.name):
-        predictions = run.read_fold(fold.name)
-        progress.finish_fold(fold.name, predictions, seconds=None)
-        return
-    start = time.perf_counter()
-    trainer, table = session.trainer, session.table
-    callbacks = [progress.epoch_callback(fold.name)]
-    if config.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(run.tensorboard(fold.name)))
-    history = trainer.train(fold, table, callbacks)
-    predictions = Predictions.of_clips(fold.test, trainer.predict(fold, table))
-    run.write_fold(fold.name, history, predictions, trainer.save)
-    progress.finish_fold(fold.name, predictions, time.perf_counter() - start)
-
-
-def _train_final(config, run, session, clips):
-    """Trains on all clips, with nothing left to test on."""
-    if run.final_model.exists():
-        return run.final_model
-    trainer, table = session.trainer, session.table
-    print(f"final model: training on all {len(clips)} clips", flush=True)
-    history = trainer.train(Fold("final", train=clips, test=()), table)
-    return run.write_final(history, trainer.save)

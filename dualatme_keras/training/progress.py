@@ -15,12 +15,14 @@ class Progress:
     Args:
         folds: number of folds of the run.
         epochs: epochs per fold.
+        workers: folds that run at the same time.
         stream: where to print; standard output by default.
     """
 
-    def __init__(self, folds: int, epochs: int, stream=None):
+    def __init__(self, folds: int, epochs: int, workers: int = 1, stream=None):
         self._folds = folds
         self._epochs = epochs
+        self._workers = workers
         self._stream = stream or sys.stdout
         self._confusion = np.zeros((3, 3), "int64")
         self._done = 0
@@ -49,7 +51,9 @@ class Progress:
             timing = "finished before"
         else:
             self._trained_seconds.append(seconds)
-            timing = f"{seconds:5.1f} s, {_duration(left * np.median(self._trained_seconds))} left"
+            timing = (
+                f"{seconds:5.1f} s, {_duration(left / self._workers * np.median(self._trained_seconds))} left"
+            )
         so_far = f"UF1 {uf1(self._confusion):.4f} UAR {uar(self._confusion):.4f}"
         line = f"{self._prefix(fold)} {right:>3} of {clips:<3} right | so far {so_far} | {timing}"
         clear = "\r\033[K" if self._stream.isatty() else ""

@@ -17,7 +17,7 @@ from demo_data import SUBJECTS, write_colours
 from dualatme_keras.data import read_predictions
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME
-from dualatme_keras.training import TrainConfig, run_loso
+from dualatme_keras.training import TrainConfig, run_loso, run_seeds
 from dualatme_keras.training.fold_trainer import fold_seed
 
 
@@ -115,6 +115,42 @@ def test_another_seed_is_another_run(base, finished, tmp_path):
     assert len({fold_seed(seed, name) for seed in (1, 2) for name in SUBJECTS}) == 6
 
 
+def test_seeds_are_the_runs_they_would_be_alone(base, tmp_path):
+    config = dataclasses.replace(base, final_model=False, tensorboard=False, epochs=3)
+    both = run_seeds(config, (1, 2), (tmp_path / "seed_1", tmp_path / "seed_2"))
+    alone = rerun(base, tmp_path / "alone", seed=2)
+    np.testing.assert_array_equal(both[1].predictions.probabilities, alone.predictions.probabilities)
+    assert not np.array_equal(both[0].predictions.probabilities, both[1].predictions.probabilities)
+    assert json.loads((tmp_path / "seed_2" / "config.json").read_text())["seed"] == 2
+
+
+def test_workers_give_what_one_gives(base, finished, tmp_path, capsys):
+    """Two processes; one fold was finished before. Another number of threads may round differently."""
+    changes = {"epochs": 40, "tensorboard": True}
+    rerun(base, tmp_path / "run", subjects=("006",), **changes)
+    capsys.readouterr()
+    result = rerun(base, tmp_path / "run", workers=2, **changes)
+    lines = capsys.readouterr().out
+    assert lines.count("finished before") == 1
+    assert lines.count(" left\n") == 2
+    np.testing.assert_array_equal(result.predictions.paths, finished.predictions.paths)
+    np.testing.assert_allclose(
+        result.predictions.probabilities, finished.predictions.probabilities, atol=1e-3
+    )
+    assert list((tmp_path / "run" / "tensorboard" / "s01").rglob("events.*"))
+
+
+def test_error_in_a_worker_names_the_fold(base, tmp_path):
+    with pytest.raises(DualATMEError, match=r"fold \w+, epoch \d+: Expected a finite loss. Received: nan"):
+        rerun(base, tmp_path / "nan", learning_rate=1e30, optimizer="sgd", epochs=20, workers=2)
+
+
+def test_several_steps_in_one_go_are_the_same_steps(base, tmp_path):
+    one = rerun(base, tmp_path / "one", subjects=("s01",))
+    several = rerun(base, tmp_path / "several", subjects=("s01",), steps_per_execution=2)  # of 3 in an epoch
+    np.testing.assert_allclose(several.predictions.probabilities, one.predictions.probabilities, atol=1e-5)
+
+
 def test_two_devices_learn_too(base, tmp_path):
     """Two logical CPU devices; the last batch of 13 clips in 4s is one clip, so one device has none."""
     write_colours(tmp_path, clips_per_subject=13, subjects={"sub01": "casme2", "s01": "smic"})
@@ -204,6 +240,8 @@ def test_absent_lists_point_to_help(tmp_path, monkeypatch):
     ("setting", "value"),
     [
         ("epochs", 0),
+        ("workers", 0),
+        ("form", "quick"),
         ("batch_size", -1),
         ("seed", -1),
         ("loss", "huber"),
@@ -214,3 +252,8 @@ def test_absent_lists_point_to_help(tmp_path, monkeypatch):
 def test_bad_settings(setting, value):
     with pytest.raises(DualATMEError, match=f"--{setting}.*{value}"):
         TrainConfig(**{setting: value})
+
+
+def test_workers_and_mirrored_devices_exclude_each_other():
+    with pytest.raises(DualATMEError, match="--workers=2 --distribute=mirrored"):
+        TrainConfig(workers=2, distribute="mirrored")

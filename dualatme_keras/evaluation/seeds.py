@@ -1,0 +1,81 @@
+"""Scores over several seeds: mean and spread."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from dualatme_keras.data.predictions import read_predictions
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.evaluation.run import evaluate_run, score_predictions
+from dualatme_keras.evaluation.tables import SCORES, align_columns, format_score
+from dualatme_keras.files import replace_file
+from dualatme_keras.protocol import DATABASE_TITLES
+
+
+def seed_workdir(workdir, seed: int) -> Path:
+    """Folder of one seed's run below the folder of all."""
+    return Path(workdir) / f"seed_{seed}"
+
+
+def find_seeds(workdir) -> list[int]:
+    """Seeds of the finished runs below a folder, in order; empty where it is a single run or nothing."""
+    names = [path.parent.name.removeprefix("seed_") for path in Path(workdir).glob("seed_*/predictions.csv")]
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def score_seeds(workdir, report: bool = False) -> dict:
+    """Scores each seed's run from its predictions.csv alone; writes `seeds.json`.
+
+    Args:
+        workdir: folder of the runs, `seed_1/` and so on.
+        report: whether to leave each run's figures and report too, see `evaluate_run`.
+
+    Returns:
+        `{"seeds": [...], "scores": {part: {score: {"mean", "deviation", "values"}}}}`: parts as in
+        metrics.json; the standard deviation is that of a sample, None for a single seed.
+
+    Raises:
+        DualATMEError: there is no run, or the runs are not of the same clips.
+    """
+    seeds = find_seeds(workdir)
+    if not seeds:
+        raise DualATMEError(f"Expected folders seed_N with finished runs. Received: {workdir} without any.")
+    predictions = [read_predictions(seed_workdir(workdir, seed) / "predictions.csv") for seed in seeds]
+    for seed, other in zip(seeds, predictions, strict=True):
+        if set(other.paths) != set(predictions[0].paths):
+            raise DualATMEError(
+                f"Expected the same clips from every seed in {workdir}. "
+                f"Received: {len(other)} clips from seed {seed}, {len(predictions[0])} from seed {seeds[0]}. "
+                "Is a run not finished yet?"
+            )
+    if report:
+        metrics = [evaluate_run(seed_workdir(workdir, seed)) for seed in seeds]
+    else:
+        metrics = [score_predictions(one) for one in predictions]
+    scores = {
+        part: {key: _spread([one[part][key] for one in metrics]) for key in SCORES} for part in metrics[0]
+    }
+    result = {"seeds": seeds, "scores": scores}
+    replace_file(Path(workdir) / "seeds.json", (json.dumps(result, indent=2) + "\n").encode())
+    return result
+
+
+def format_seeds(result: dict) -> str:
+    """The result of `score_seeds` as a table for a terminal: mean and standard deviation."""
+    seeds = result["seeds"]
+    rows = [("", *SCORES.values())]
+    for part, scores in result["scores"].items():
+        rows.append((DATABASE_TITLES[part], *(_format_spread(scores[key]) for key in SCORES)))
+    title = f"mean and standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))})"
+    return "\n".join([title, *align_columns(rows)])
+
+
+def _spread(values: Sequence[float]) -> dict:
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return {"mean": statistics.fmean(values), "deviation": deviation, "values": values}
+
+
+def _format_spread(score):
+    mean = format_score(score["mean"])
+    return mean if score["deviation"] is None else f"{mean} +- {format_score(score['deviation'])}"

@@ -1,0 +1,102 @@
+"""One fold from its clips to its files, in this process or in several beside it."""
+
+import functools
+import time
+from collections.abc import Iterator, Sequence
+
+import joblib
+import keras
+import tensorflow as tf
+
+from dualatme_keras.data import Clip, Fold, ImageTable, Predictions
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.training.config import TrainConfig
+from dualatme_keras.training.devices import prepare_devices
+from dualatme_keras.training.fold_trainer import FoldTrainer
+from dualatme_keras.training.run_directory import RunDirectory
+
+
+class FoldRunner:
+    """Trains, tests and writes folds one after the other.
+
+    The compiled network and the images are made when the first fold needs them and serve all folds, of
+    all seeds.
+
+    Args:
+        config: the run's settings; its seed and folder do not matter here.
+        clips: the clips of all folds.
+    """
+
+    def __init__(self, config: TrainConfig, clips: Sequence[Clip]):
+        self._config = config
+        self._clips = clips
+
+    @functools.cached_property
+    def _trainer(self) -> FoldTrainer:
+        return FoldTrainer(self._config)
+
+    @functools.cached_property
+    def _table(self) -> ImageTable:
+        trainer = self._trainer
+        return ImageTable(self._clips, trainer.image_size, trainer.inputs, self._config.data_root)
+
+    def run(self, fold: Fold, seed: int, run: RunDirectory, callbacks=()) -> float:
+        """Trains and tests a fold and writes it into the run's folder; returns the seconds it took."""
+        start = time.perf_counter()
+        callbacks = [*callbacks]
+        if self._config.tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(run.tensorboard(fold.name)))
+        history = self._trainer.train(fold, self._table, seed, callbacks)
+        predictions = Predictions.of_clips(fold.test, self._trainer.predict(fold, self._table))
+        run.write_fold(fold.name, history, predictions, self._trainer.save)
+        return time.perf_counter() - start
+
+    def run_final(self, seed: int, run: RunDirectory) -> None:
+        """Trains on all clips, with nothing left to test on, and writes the network."""
+        history = self._trainer.train(Fold("final", train=self._clips, test=()), self._table, seed)
+        run.write_final(history, self._trainer.save)
+
+
+def run_in_processes(
+    config: TrainConfig, clips: Sequence[Clip], folds: Sequence[Fold], run: RunDirectory
+) -> Iterator[tuple[str, float]]:
+    """Runs folds side by side in `config.workers` processes, which share the processors evenly.
+
+    Processes stay for the next call, with their compiled networks.
+
+    Yields:
+        Name of a finished fold and the seconds it took, in the order in which they finish.
+
+    Raises:
+        DualATMEError: as a single fold does; the folds that finished before are kept.
+    """
+    threads = max(1, joblib.cpu_count() // config.workers)
+    parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=threads)
+    return parallel(
+        joblib.delayed(_run_in_worker)(config, tuple(clips), fold, run, threads) for fold in folds
+    )
+
+
+_worker_runner: tuple[tuple, FoldRunner] | None = None
+"""What this worker process runs folds with, and the settings and clips that it was made for."""
+
+
+def _run_in_worker(config, clips, fold, run, threads):
+    global _worker_runner
+    key = (config.for_any_seed(), clips)
+    if _worker_runner is None or _worker_runner[0] != key:
+        _limit_threads(threads)
+        prepare_devices(config)
+        _worker_runner = (key, FoldRunner(config, clips))
+    return fold.name, _worker_runner[1].run(fold, config.seed, run)
+
+
+def _limit_threads(threads):
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        raise DualATMEError(
+            "Expected a fresh worker process. Received: one that computes already, with another number of "
+            f"threads ({error}). Start another run for another --workers."
+        ) from error

@@ -1,0 +1,76 @@
+"""Mean and spread over seeds, from each run's predictions.csv."""
+
+import json
+import statistics
+
+import numpy as np
+import pytest
+
+from dualatme_keras.data import Predictions, write_predictions
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.evaluation import find_seeds, format_seeds, score_predictions, score_seeds, seed_workdir
+
+CLIPS = 24
+
+
+def predictions(seed, clips=CLIPS):
+    rng = np.random.default_rng(seed)
+    subjects = np.array([f"sub{index % 4 + 1:02d}" for index in range(clips)])
+    probabilities = rng.dirichlet(np.ones(3), clips).astype("float32")
+    return Predictions(
+        paths=np.array([f"casme2/{index}.png" for index in range(clips)]),
+        subjects=subjects,
+        databases=np.array(["casme2"] * clips),
+        labels=np.arange(clips) % 3,
+        predictions=probabilities.argmax(axis=1),
+        probabilities=probabilities,
+    )
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    for seed in (2, 10, 9):
+        seed_workdir(tmp_path, seed).mkdir()
+        write_predictions(seed_workdir(tmp_path, seed) / "predictions.csv", predictions(seed))
+    seed_workdir(tmp_path, 11).mkdir()  # not finished
+    return tmp_path
+
+
+def test_mean_and_deviation(workdir):
+    assert find_seeds(workdir) == [2, 9, 10]
+    result = score_seeds(workdir)
+    singles = [score_predictions(predictions(seed))["full"]["uf1"] for seed in (2, 9, 10)]
+    found = result["scores"]["full"]["uf1"]
+    assert found["values"] == pytest.approx(singles)
+    assert len(set(singles)) == 3
+    assert found["mean"] == pytest.approx(sum(singles) / 3)
+    assert found["deviation"] == pytest.approx(statistics.stdev(singles))
+    assert json.loads((workdir / "seeds.json").read_text()) == result
+    assert not (seed_workdir(workdir, 2) / "report.html").exists()
+
+
+def test_table(workdir):
+    lines = format_seeds(score_seeds(workdir)).splitlines()
+    assert lines[0] == "mean and standard deviation over 3 seeds (2, 9, 10)"
+    assert lines[1].split() == ["UF1", "UAR", "accuracy"]
+    assert all(line.count("+-") == 3 for line in lines[2:])
+
+
+def test_one_seed_has_no_deviation(tmp_path):
+    seed_workdir(tmp_path, 1).mkdir()
+    write_predictions(seed_workdir(tmp_path, 1) / "predictions.csv", predictions(1))
+    result = score_seeds(tmp_path)
+    assert result["scores"]["full"]["uar"]["deviation"] is None
+    assert "+-" not in format_seeds(result)
+
+
+def test_other_clips_are_refused(workdir):
+    write_predictions(seed_workdir(workdir, 9) / "predictions.csv", predictions(9, clips=CLIPS - 1))
+    with pytest.raises(DualATMEError, match="23 clips from seed 9, 24 from seed 2"):
+        score_seeds(workdir)
+
+
+def test_no_runs(tmp_path):
+    assert find_seeds(tmp_path) == []
+    with pytest.raises(DualATMEError, match="seed_N"):
+        score_seeds(tmp_path)

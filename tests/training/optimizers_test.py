@@ -1,0 +1,50 @@
+"""The fused Adam takes Keras's steps."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dualatme_keras.training.optimizers import FusedAdam
+
+
+def trained(optimizer, steps=20):
+    """Weights after some steps on a small network, through `fit`."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(2)])
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((8, 6)), rng.standard_normal((8, 2))
+    model.compile(optimizer, "mse")
+    model.fit(*data, epochs=steps, batch_size=4, shuffle=False, verbose=0)
+    return model.get_weights(), [variable.numpy() for variable in optimizer.variables]
+
+
+@pytest.mark.parametrize("settings", [{"epsilon": 1e-8}, {"beta_1": 0.5, "beta_2": 0.9}, {"amsgrad": True}])
+def test_same_steps_as_keras(settings):
+    fused = trained(FusedAdam(0.01, **settings))
+    plain = trained(keras.optimizers.Adam(0.01, **settings))
+    for ours, theirs in zip((*fused[0], *fused[1]), (*plain[0], *plain[1]), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    start = trained(FusedAdam(0.0, **settings))[0]
+    assert all(np.abs(ours - before).max() > 1e-3 for ours, before in zip(fused[0], start, strict=True))
+
+
+def test_under_loss_scaling():
+    inner = FusedAdam(0.01)
+    scaled = trained(keras.optimizers.LossScaleOptimizer(inner, initial_scale=1024.0))[0]
+    for ours, theirs in zip(scaled, trained(keras.optimizers.Adam(0.01))[0], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_on_two_devices():
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        mirrored = trained(FusedAdam(0.01))[0]
+    for ours, theirs in zip(mirrored, trained(keras.optimizers.Adam(0.01))[0], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_config_round_trip():
+    optimizer = FusedAdam(0.02, beta_1=0.8)
+    copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert isinstance(copy, FusedAdam)
+    assert copy.get_config() == optimizer.get_config()
