@@ -1,11 +1,15 @@
 # make demo   install, generate data, train leave-one-subject-out, evaluate, export
 # make test   install with the tools of development, check style, run the tests
+# make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := data/demo
 RUN := runs/demo
+# Of `make bench`; the demo's where not given.
+LISTS ?= $(DEMO)/MEGC2019/v_cde_flow
+DATA_ROOT ?= $(DEMO)
 
-.PHONY: demo test format clean
+.PHONY: demo test bench format clean
 
 demo: .venv/installed
 	rm -rf $(DEMO) $(RUN)
@@ -18,6 +22,10 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest
+
+bench: .venv/installed-bench
+	test -d $(LISTS) || $(BIN)/dualatme-demo --output=$(DEMO)
+	$(BIN)/python benchmarks/bench_train.py --lists=$(LISTS) --data_root=$(DATA_ROOT) --epochs=7
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
@@ -43,4 +51,8 @@ clean:
 
 .venv/installed-dev: .venv/bin/pip pyproject.toml
 	$(BIN)/pip install -qq --editable '.[dev]'
+	touch $@ .venv/installed
+
+.venv/installed-bench: .venv/bin/pip pyproject.toml
+	$(BIN)/pip install -qq --editable '.[bench]'
 	touch $@ .venv/installed
