@@ -18,7 +18,7 @@ from dualatme_keras.commands import quiet_libraries
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import LOSSES
 from dualatme_keras.models import FORMS, PRESETS
-from dualatme_keras.training import OPTIMIZERS, PROTOCOLS, STRATEGIES, TrainConfig
+from dualatme_keras.training import OPTIMIZERS, PRECISIONS, PROTOCOLS, STRATEGIES, TrainConfig
 
 _DEFAULTS = TrainConfig()
 
@@ -50,7 +50,7 @@ _SETTINGS = [
     ),
     _define(flags.DEFINE_list, "subjects", "folds to run; default: all"),
     _define(flags.DEFINE_integer, "seed", "of initial weights, order of clips and dropout"),
-    _define(flags.DEFINE_boolean, "mixed_precision", "compute in float16 with loss scaling"),
+    _define_choice("precision", PRECISIONS, "number format; float64 rounds too little to change answers"),
     _define(
         flags.DEFINE_boolean, "jit_compile", "compile the training step with XLA, at the price of determinism"
     ),
@@ -58,6 +58,7 @@ _SETTINGS = [
         flags.DEFINE_integer, "steps_per_execution", "training steps that run in one go; saves time on GPUs"
     ),
     _define(flags.DEFINE_integer, "workers", "folds trained side by side, each in a process of its own"),
+    _define(flags.DEFINE_integer, "threads", "processor threads of each worker; 0 shares the processors out"),
     _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
     _define(flags.DEFINE_boolean, "final_model", "also train on all clips, save and export that network"),
     _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from dualatme_keras.layers.convolution import Conv2D
 from dualatme_keras.layers.initializers import torch_uniform
 
 
@@ -79,7 +80,7 @@ class SpatialAttention(keras.layers.Layer):
     def __init__(self, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.kernel_size = kernel_size
-        self.convolution = keras.layers.Conv2D(
+        self.convolution = Conv2D(
             1,
             kernel_size,
             padding="same",

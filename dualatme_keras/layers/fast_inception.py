@@ -3,6 +3,8 @@
 import numpy as np
 from keras import ops
 
+from dualatme_keras.layers.convolution import convolve_clips
+
 
 class FastInception:
     """Computes an `InceptionBlock` with `pool_size=2` by fewer passes over large tensors.
@@ -62,9 +64,8 @@ def _pooled_convolution(cells, reduce, unit, moments):
     gamma = ops.convert_to_tensor(unit.norm.gamma)
     sign = ops.where(gamma < 0, -ops.ones_like(gamma), ops.ones_like(gamma))
     kernel = ops.cast(unit.convolution.kernel, unit.variable_dtype) * sign
-    z = ops.conv(reduced, _on_cells(kernel), padding="same")
-    shape = (-1, *cells.shape[1:3], 4 * unit.filters)
-    z = ops.reshape(z, shape)  # for TensorFlow's convolution of no clips, which gives its input's shape
+    kernel = _on_cells(kernel)
+    z = convolve_clips(lambda x: ops.conv(x, kernel, padding="same"), reduced)
     if moments is not None:
         mean, second, count = _pixel_moments(z)  # of each of a cell's four pixels
         square = ops.sum(second * ops.eye(4 * unit.filters, dtype=second.dtype), axis=0)
@@ -73,7 +74,7 @@ def _pooled_convolution(cells, reduce, unit, moments):
     scale, offset = _scale_and_offset(unit, moments)
     # The four pixels of a cell lie one after the other.
     largest = ops.max_pool(ops.reshape(z, (-1, 4, 1, unit.filters)), (4, 1))
-    return ops.reshape(largest, (*shape[:-1], unit.filters)) * (scale * sign) + offset
+    return ops.reshape(largest, (-1, *z.shape[1:3], unit.filters)) * (scale * sign) + offset
 
 
 def _normalised_kernel(unit, moments):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from dualatme_keras.layers.batch_normalization import BatchNormalization
+from dualatme_keras.layers.convolution import Conv2D
 from dualatme_keras.layers.fast_inception import FastInception
 from dualatme_keras.layers.initializers import torch_uniform
 
@@ -29,7 +30,7 @@ class ConvNormReLU(keras.layers.Layer):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
-        self.convolution = keras.layers.Conv2D(
+        self.convolution = Conv2D(
             filters,
             kernel_size,
             padding="same",

@@ -11,10 +11,11 @@ def cosine_similarity(first, second):
         first, second: `(batch, features)`.
 
     Returns:
-        `(batch,)` float32 in [-1, 1]; 0 where a vector is zero.
+        `(batch,)` in [-1, 1], float32 or more precise; 0 where a vector is zero.
     """
     # Sums over thousands of features lose too much in half precision.
-    first, second = ops.cast(first, "float32"), ops.cast(second, "float32")
+    dtype = keras.backend.result_type(first.dtype, second.dtype, "float32")
+    first, second = ops.cast(first, dtype), ops.cast(second, dtype)
     product = ops.sum(first * second, axis=-1)
     squares = ops.sum(ops.square(first), axis=-1) * ops.sum(ops.square(second), axis=-1)
     # The floor of each norm is 1e-8, as in the published network; under the root it keeps gradients finite.
@@ -59,7 +60,8 @@ class SimilarityFusion(keras.layers.Layer):
             distance = 1.0 - cosine_similarity(entire, puzzled)  # (batch,)
             # Not a mean: with several devices a small last batch leaves some of them none.
             count = ops.maximum(ops.cast(ops.shape(distance)[0], distance.dtype), 1.0)
-            self.add_loss(self.weight * ops.sum(distance) / count)
+            # Of the type of Keras's own losses, which it is added to.
+            self.add_loss(ops.cast(self.weight * ops.sum(distance) / count, keras.config.floatx()))
         return ops.concatenate([entire, puzzled], axis=-1)
 
     def compute_output_shape(self, input_shape):

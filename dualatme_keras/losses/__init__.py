@@ -1,5 +1,7 @@
 """Tier 1: classification losses over logits, on every Keras backend."""
 
+import functools
+
 import keras
 
 from dualatme_keras.errors import DualATMEError
@@ -11,15 +13,20 @@ LOSSES = {
     "focal": FocalLoss,
     "balanced": BalancedLoss,
     "cosine": CosineLoss,
-    "crossentropy": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "crossentropy": functools.partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
 }
 
 
-def get_loss(name: str) -> keras.losses.Loss:
-    """The loss called `name` (`focal`, `balanced`, `cosine` or `crossentropy`) with published defaults."""
+def get_loss(name: str, dtype: str = "float32") -> keras.losses.Loss:
+    """The loss called `name` (`focal`, `balanced`, `cosine` or `crossentropy`) with published defaults.
+
+    Args:
+        name: a name in `LOSSES`.
+        dtype: type in which it computes.
+    """
     if name not in LOSSES:
         raise DualATMEError(f"Expected a loss out of {', '.join(LOSSES)}. Received: {name!r}.")
-    return LOSSES[name]()
+    return LOSSES[name](dtype=dtype)
 
 
 __all__ = ["LOSSES", "BalancedLoss", "CosineLoss", "FocalLoss", "get_loss"]

@@ -16,7 +16,7 @@ def true_log_probability(y_true, y_pred):
 
 
 class LogitLoss(keras.losses.Loss):
-    """Base of losses over logits: computes in float32 whatever the policy, averages over the batch."""
+    """Base of losses over logits: averages over the batch; computes in `dtype`, whatever Keras's policy."""
 
     def __init__(self, reduction="sum_over_batch_size", name=None, dtype="float32"):
         super().__init__(name=name, reduction=reduction, dtype=dtype)

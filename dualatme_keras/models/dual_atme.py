@@ -53,7 +53,7 @@ class DualATME(keras.Model):
             `puzzled`, or those of the two that the branches need.
 
     Returns:
-        Logits `(batch, num_classes)`, float32.
+        Logits `(batch, num_classes)`, float32 (float64 under that policy).
 
     Example:
 
@@ -245,5 +245,5 @@ def _build_classifier(features, config, policy):
     x = BatchNormalization(dtype=policy, name="hidden_norm")(x)
     x = keras.layers.ReLU(dtype=policy, name="hidden_relu")(x)
     x = keras.layers.Dropout(config["dropout"], dtype=policy, name="hidden_dropout")(x)
-    # Logits in float32 under every policy, so that softmax and losses do not overflow.
-    return keras.layers.Dense(config["num_classes"], **dense, dtype="float32", name="logits")(x)
+    # As precise as the variables, so that softmax and losses do not overflow.
+    return keras.layers.Dense(config["num_classes"], **dense, dtype=policy.variable_dtype, name="logits")(x)

@@ -8,6 +8,7 @@ from dualatme_keras.models import FORMS, PRESETS
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PROTOCOLS = ("cde", "sde", "hde")
+PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("none", "mirrored")
 
 MAY_DIFFER = (
@@ -17,6 +18,7 @@ MAY_DIFFER = (
     "subjects",
     "steps_per_execution",
     "workers",
+    "threads",
     "final_model",
     "tensorboard",
     "protocol_csv",
@@ -45,10 +47,13 @@ class TrainConfig:
         databases: databases that take part (hde: that are held out); empty for all.
         subjects: folds to run; empty for all.
         seed: of initial weights, order of clips and dropout, for each fold together with its name.
-        mixed_precision: float16 computation with loss scaling.
+        precision: Keras's dtype policy: `float32`; `mixed_float16` (with loss scaling) or `mixed_bfloat16`,
+            for GPUs; `float64`, in which rounding does not grow into other answers.
         jit_compile: compile the training step with XLA; the same seed may then round differently.
         steps_per_execution: training steps that TensorFlow runs in one go; saves time on GPUs.
         workers: folds that are trained side by side, each in a process of its own.
+        threads: processor threads of each worker; 0 shares the processors out. Another number rounds
+            differently; with the same number, results do not depend on `workers`.
         distribute: `none`, or `mirrored` over all GPUs (logical CPU devices where there is none).
         final_model: after the folds, also train on all clips and save `final/model.keras`.
         tensorboard: write `tensorboard/FOLD` event files.
@@ -71,10 +76,11 @@ class TrainConfig:
     databases: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     seed: int = 1
-    mixed_precision: bool = False
+    precision: str = "float32"
     jit_compile: bool = False
     steps_per_execution: int = 1
     workers: int = 1
+    threads: int = 0
     distribute: str = "none"
     final_model: bool = False
     tensorboard: bool = False
@@ -90,6 +96,7 @@ class TrainConfig:
             ("distribute", STRATEGIES),
             ("puzzle", ("image", "layer")),
             ("form", FORMS),
+            ("precision", PRECISIONS),
         ):
             if getattr(self, name) not in allowed:
                 raise DualATMEError(
@@ -98,8 +105,9 @@ class TrainConfig:
         for name in ("learning_rate", "batch_size", "epochs", "steps_per_execution", "workers"):
             if not getattr(self, name) > 0:
                 raise DualATMEError(f"Expected a positive --{name}. Received: {getattr(self, name)}.")
-        if self.seed < 0:
-            raise DualATMEError(f"Expected --seed not to be negative. Received: {self.seed}.")
+        for name in ("seed", "threads"):
+            if getattr(self, name) < 0:
+                raise DualATMEError(f"Expected --{name} not to be negative. Received: {getattr(self, name)}.")
         if self.workers > 1 and self.distribute != "none":
             raise DualATMEError(
                 "Expected either --workers or --distribute: both share the devices out. "

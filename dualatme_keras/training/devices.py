@@ -1,6 +1,7 @@
 """TensorFlow set up for a run: memory, determinism, precision, several devices."""
 
 import contextlib
+import functools
 import importlib.metadata
 import importlib.util
 import platform
@@ -15,11 +16,16 @@ _PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scikit-learn", "
 
 
 def prepare_devices(config: TrainConfig) -> None:
-    """Lets GPU memory grow as needed and makes operations reproducible, for the rest of the process.
+    """Lets GPU memory grow as needed, sets the number of threads and makes operations reproducible, for the
+    rest of the process.
 
     Keras does not compile with XLA where operations must be deterministic, so with `jit_compile` they are
     left as XLA makes them.
+
+    Raises:
+        DualATMEError: `threads` are asked for in a process that computes with another number already.
     """
+    _set_threads(config.threads)
     for gpu in tf.config.list_physical_devices("GPU"):
         # A process that has used its GPUs keeps the settings it started with.
         with contextlib.suppress(RuntimeError):
@@ -28,10 +34,29 @@ def prepare_devices(config: TrainConfig) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def new_strategy(config: TrainConfig) -> tf.distribute.Strategy:
+def _set_threads(threads):
+    setters = (
+        tf.config.threading.set_intra_op_parallelism_threads,
+        tf.config.threading.set_inter_op_parallelism_threads,
+    )
+    for setter in setters if threads else ():
+        try:
+            setter(threads)
+        except RuntimeError as error:
+            raise DualATMEError(
+                "Expected --threads before TensorFlow's first operation, or as it computes already. "
+                f"Received: --threads={threads}. Start a process of its own for the run."
+            ) from error
+
+
+def get_strategy(config: TrainConfig) -> tf.distribute.Strategy:
     """The distribution strategy of a run: all GPUs, or all logical CPU devices where there is none."""
-    if config.distribute == "none":
-        return tf.distribute.get_strategy()
+    return tf.distribute.get_strategy() if config.distribute == "none" else _mirrored_strategy()
+
+
+@functools.cache
+def _mirrored_strategy():
+    """One for the process: the collective operations of two strategies would take each other's numbers."""
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
@@ -43,11 +68,6 @@ def check_tensorboard() -> None:
             "Expected the package tensorboard for --tensorboard. Received: an environment without it. "
             "Install it: pip install tensorboard."
         )
-
-
-def precision_policy(config: TrainConfig) -> str:
-    """Name of the dtype policy that the network is built with."""
-    return "mixed_float16" if config.mixed_precision else "float32"
 
 
 def describe_environment() -> dict:

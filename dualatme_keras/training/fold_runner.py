@@ -1,15 +1,14 @@
 """One fold from its clips to its files, in this process or in several beside it."""
 
+import dataclasses
 import functools
 import time
 from collections.abc import Iterator, Sequence
 
 import joblib
 import keras
-import tensorflow as tf
 
 from dualatme_keras.data import Clip, Fold, ImageTable, Predictions
-from dualatme_keras.errors import DualATMEError
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import prepare_devices
 from dualatme_keras.training.fold_trainer import FoldTrainer
@@ -70,33 +69,20 @@ def run_in_processes(
     Raises:
         DualATMEError: as a single fold does; the folds that finished before are kept.
     """
-    threads = max(1, joblib.cpu_count() // config.workers)
+    threads = config.threads or max(1, joblib.cpu_count() // config.workers)
+    config = dataclasses.replace(config, threads=threads)
     parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=threads)
-    return parallel(
-        joblib.delayed(_run_in_worker)(config, tuple(clips), fold, run, threads) for fold in folds
-    )
+    return parallel(joblib.delayed(_run_in_worker)(config, tuple(clips), fold, run) for fold in folds)
 
 
 _worker_runner: tuple[tuple, FoldRunner] | None = None
 """What this worker process runs folds with, and the settings and clips that it was made for."""
 
 
-def _run_in_worker(config, clips, fold, run, threads):
+def _run_in_worker(config, clips, fold, run):
     global _worker_runner
     key = (config.for_any_seed(), clips)
     if _worker_runner is None or _worker_runner[0] != key:
-        _limit_threads(threads)
         prepare_devices(config)
         _worker_runner = (key, FoldRunner(config, clips))
     return fold.name, _worker_runner[1].run(fold, config.seed, run)
-
-
-def _limit_threads(threads):
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError as error:
-        raise DualATMEError(
-            "Expected a fresh worker process. Received: one that computes already, with another number of "
-            f"threads ({error}). Start another run for another --workers."
-        ) from error

@@ -11,7 +11,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import get_loss
 from dualatme_keras.models import DualATME
 from dualatme_keras.training.config import TrainConfig
-from dualatme_keras.training.devices import new_strategy, precision_policy
+from dualatme_keras.training.devices import get_strategy
 from dualatme_keras.training.optimizers import new_optimizer
 
 
@@ -30,7 +30,7 @@ class FoldTrainer:
         # Only here, as it throws away what TensorFlow has compiled, which costs seconds. A constant,
         # because it enters the order of clips beside the seed of the fold.
         keras.utils.set_random_seed(0)
-        strategy = new_strategy(config)
+        strategy = get_strategy(config)
         self._devices = strategy.num_replicas_in_sync
         if config.batch_size % self._devices:
             raise DualATMEError(
@@ -41,7 +41,7 @@ class FoldTrainer:
             self._model = self._build()
             self._model.compile(
                 optimizer=new_optimizer(config),
-                loss=get_loss(config.loss),
+                loss=get_loss(config.loss, keras.dtype_policies.get(config.precision).variable_dtype),
                 metrics=["accuracy"],
                 jit_compile=config.jit_compile,
                 steps_per_execution=config.steps_per_execution,
@@ -98,9 +98,10 @@ class FoldTrainer:
         self._untrained.save(path)
 
     def _build(self) -> DualATME:
-        policy = precision_policy(self._config)
         config = self._config
-        return DualATME.from_preset(config.preset, puzzle=config.puzzle, form=config.form, dtype=policy)
+        return DualATME.from_preset(
+            config.preset, puzzle=config.puzzle, form=config.form, dtype=config.precision
+        )
 
     def _reset(self, seed):
         random.seed(seed)  # where Keras draws the seeds of initial weights and dropout from
@@ -128,5 +129,5 @@ class _StopOnDivergence(keras.callbacks.Callback):
         if not np.isfinite(logs["loss"]):
             raise DualATMEError(
                 f"fold {self._fold}, epoch {epoch + 1}: Expected a finite loss. Received: {logs['loss']}. "
-                "Lower --learning_rate, or turn off --mixed_precision."
+                "Lower --learning_rate, or compute in --precision=float32."
             )

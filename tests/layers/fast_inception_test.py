@@ -121,3 +121,9 @@ def test_half_precision(images, policy):
 def test_refusals(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_no_clips_give_no_clips():
+    block = InceptionBlock(6, pool_size=2, form="fast")
+    model = keras.Sequential([keras.Input((8, 8, 3)), block])
+    assert model.predict_on_batch(np.zeros((0, 8, 8, 3), "float32")).shape == (0, 4, 4, 24)

@@ -184,3 +184,14 @@ def test_puzzle_of_quadrants():
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[2] == IMAGES])
+def test_no_clips_give_no_clips(name):
+    """A device's part of a batch can be empty; run inside a graph, as in training."""
+    constructor, config, shape = CASES[name][:3]
+    layer = constructor(**config)
+    layer.build(shape)
+    model = keras.Sequential([keras.Input(shape[1:]), layer])
+    outputs = model.predict_on_batch(np.zeros((0, *shape[1:]), "float32"))
+    assert outputs.shape == (0, *layer.compute_output_shape(shape)[1:])

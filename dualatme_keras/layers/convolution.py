@@ -1,0 +1,23 @@
+"""Convolutions that are right for empty batches too."""
+
+import keras
+from keras import ops
+
+
+class Conv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D`, also of no clips."""
+
+    def call(self, inputs):
+        return convolve_clips(super().call, inputs)
+
+
+def convolve_clips(convolution, inputs):
+    """`convolution(inputs)` for inputs `(batch, height, width, channels)`, of a batch of none too.
+
+    With several devices a small last batch leaves some of them none. TensorFlow with oneDNN gives a
+    convolution of none the shape of its input; so it gets one clip of zeros, which is taken away again.
+    Where there are clips, both operations leave the tensors where they are.
+    """
+    batch = ops.shape(inputs)[0]
+    missing = max(1 - batch, 0) if isinstance(batch, int) else ops.maximum(1 - batch, 0)
+    return convolution(ops.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]]))[:batch]
