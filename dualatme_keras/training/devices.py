@@ -4,6 +4,7 @@ import contextlib
 import functools
 import importlib.metadata
 import importlib.util
+import os
 import platform
 
 import keras
@@ -84,6 +85,7 @@ def describe_environment() -> dict:
         "system": f"{platform.system()} {platform.machine()}",
         "backend": keras.backend.backend(),
         "packages": versions,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS"),
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "gpus": [detail.get("device_name", "unknown") for detail in details],
     }

@@ -47,6 +47,11 @@ class FoldTrainer:
                 steps_per_execution=config.steps_per_execution,
             )
             self._model.optimizer.build(self._model.trainable_variables)
+        if config.distribute == "none":
+            # Makes the variables of the metrics, which would make TensorFlow trace the first step twice.
+            logits = keras.ops.zeros((1, *self._model.output.shape[1:]))
+            self._model.compute_metrics(None, keras.ops.zeros((1,), "int64"), logits)
+            self._model.reset_metrics()
         self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
 
     @property
