@@ -2,8 +2,8 @@
 
 import os
 
-# oneDNN makes training on CPUs nearly twice as fast, but TensorFlow turns it on by itself only where there are
-# instructions for neural networks. Has no effect where TensorFlow was imported before, or the variable is set.
+# oneDNN makes training on CPUs nearly twice as fast, but by itself TensorFlow uses it only where there are
+# instructions for neural networks. No effect where TensorFlow was imported before, or the variable is set.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"

@@ -13,6 +13,7 @@ PARITY = Path(__file__).parent / "parity"
 
 
 def pytest_configure(config):
+    import dualatme_keras  # noqa: F401 - before TensorFlow, which it configures
     import tensorflow as tf
 
     # Logical devices stand in for two GPUs; they can only be made before TensorFlow starts.

@@ -72,6 +72,22 @@ def test_published_flag_names_reach_the_run(run):
     assert (run / "export" / "1" / "saved_model.pb").is_file()
 
 
+def test_seeds_and_workers(data, tmp_path, capsys):
+    """Two seeds, by one worker or by two of one thread each: the same bit by bit, and scored together."""
+    for name, workers in (("one", 1), ("two", 2)):
+        places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / name}"]
+        settings = ["--preset=tiny", "--epochs=2", "--seeds=2", "--seed=3", "--threads=1"]
+        command = [sys.executable, ROOT / "train.py", *places, *settings, f"--workers={workers}"]
+        subprocess.run(command, check=True, cwd=ROOT, timeout=600)
+    for seed in ("seed_3", "seed_4"):
+        one, two = (tmp_path / name / seed / "predictions.csv" for name in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+    call("evaluate", f"--workdir={tmp_path / 'two'}")
+    assert "2 seeds (3, 4)" in capsys.readouterr().out
+    assert (tmp_path / "two" / "seed_4" / "report.html").is_file()
+    assert json.loads((tmp_path / "two" / "seeds.json").read_text())["seeds"] == [3, 4]
+
+
 def test_compiled_with_xla(data, tmp_path):
     """In a process of its own: once operations are deterministic, Keras leaves XLA aside with a warning."""
     arguments = ["--preset=tiny", "--epochs=1", "--batch_size=6", "--subjects=s01", "--jit_compile"]
