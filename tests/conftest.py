@@ -9,11 +9,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
+import dualatme_keras  # noqa: F401 - before TensorFlow, which it configures
+
 PARITY = Path(__file__).parent / "parity"
 
 
 def pytest_configure(config):
-    import dualatme_keras  # noqa: F401 - before TensorFlow, which it configures
     import tensorflow as tf
 
     # Logical devices stand in for two GPUs; they can only be made before TensorFlow starts.
