@@ -20,4 +20,6 @@ def convolve_clips(convolution, inputs):
     """
     batch = ops.shape(inputs)[0]
     missing = max(1 - batch, 0) if isinstance(batch, int) else ops.maximum(1 - batch, 0)
-    return convolution(ops.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]]))[:batch]
+    outputs = convolution(ops.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]]))
+    # Not `outputs[:batch]`, whose gradient copies.
+    return ops.slice(outputs, (0, 0, 0, 0), (batch, *outputs.shape[1:]))
