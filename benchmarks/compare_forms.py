@@ -2,7 +2,7 @@
 
     python benchmarks/compare_forms.py --lists=LISTS --data_root=IMAGES
 
-Trains a few folds with the published settings and one seed: in each precision the plain form and the fast one,
+Trains a few folds with the published settings and one seed: in each precision the plain form and the fast,
 and in float32 the plain form once more with one thread, which differs by rounding alone. Prints a Markdown
 table. In float64, training on two CPU cores takes the better part of an hour.
 """
