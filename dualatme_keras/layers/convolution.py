@@ -1,4 +1,4 @@
-"""Convolutions that are right for empty batches too."""
+"""Convolution and pooling that are right for empty batches too."""
 
 import keras
 from keras import ops
@@ -8,18 +8,26 @@ class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D`, also of no clips."""
 
     def call(self, inputs):
-        return convolve_clips(super().call, inputs)
+        return on_clips(super().call, inputs)
 
 
-def convolve_clips(convolution, inputs):
-    """`convolution(inputs)` for inputs `(batch, height, width, channels)`, of a batch of none too.
+class MaxPooling2D(keras.layers.MaxPooling2D):
+    """`keras.layers.MaxPooling2D`, also of no clips."""
+
+    def call(self, inputs):
+        return on_clips(super().call, inputs)
+
+
+def on_clips(operation, inputs):
+    """`operation(inputs)` for inputs `(batch, height, width, channels)`, of a batch of none too.
 
     With several devices a small last batch leaves some of them none. TensorFlow with oneDNN gives a
-    convolution of none the shape of its input; so it gets one clip of zeros, which is taken away again.
+    convolution of none the shape of its input, and ends the process in the gradient of a max-pool of none; so
+    they get one clip of zeros, which is taken away again.
     Where there are clips, both operations leave the tensors where they are.
     """
     batch = ops.shape(inputs)[0]
     missing = max(1 - batch, 0) if isinstance(batch, int) else ops.maximum(1 - batch, 0)
-    outputs = convolution(ops.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]]))
+    outputs = operation(ops.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]]))
     # Not `outputs[:batch]`, whose gradient copies.
     return ops.slice(outputs, (0, 0, 0, 0), (batch, *outputs.shape[1:]))

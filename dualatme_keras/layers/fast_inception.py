@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from dualatme_keras.layers.convolution import convolve_clips
+from dualatme_keras.layers.convolution import on_clips
 
 
 class FastInception:
@@ -54,7 +54,7 @@ class FastInception:
 def _pooled_1x1(x, unit, moments):
     """1x1 convolution, batch norm, 2x2 max-pool: `(batch, height / 2, width / 2, filters)`."""
     kernel, offset = _normalised_kernel(unit, moments)
-    return ops.max_pool(_per_pixel(x, kernel), 2) + offset
+    return on_clips(lambda x: ops.max_pool(x, 2), _per_pixel(x, kernel)) + offset
 
 
 def _pooled_convolution(cells, reduce, unit, moments):
@@ -65,7 +65,7 @@ def _pooled_convolution(cells, reduce, unit, moments):
     sign = ops.where(gamma < 0, -ops.ones_like(gamma), ops.ones_like(gamma))
     kernel = ops.cast(unit.convolution.kernel, unit.variable_dtype) * sign
     kernel = _on_cells(kernel)
-    z = convolve_clips(lambda x: ops.conv(x, kernel, padding="same"), reduced)
+    z = on_clips(lambda x: ops.conv(x, kernel, padding="same"), reduced)
     if moments is not None:
         mean, second, count = _pixel_moments(z)  # of each of a cell's four pixels
         square = ops.sum(second * ops.eye(4 * unit.filters, dtype=second.dtype), axis=0)
@@ -73,7 +73,8 @@ def _pooled_convolution(cells, reduce, unit, moments):
         moments = mean * sign, square - ops.square(mean), 4 * count
     scale, offset = _scale_and_offset(unit, moments)
     # The four pixels of a cell lie one after the other.
-    largest = ops.max_pool(ops.reshape(z, (-1, 4, 1, unit.filters)), (4, 1))
+    cell_pixels = ops.reshape(z, (-1, 4, 1, unit.filters))
+    largest = on_clips(lambda x: ops.max_pool(x, (4, 1)), cell_pixels)
     return ops.reshape(largest, (-1, *z.shape[1:3], unit.filters)) * (scale * sign) + offset
 
 

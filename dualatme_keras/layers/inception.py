@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from dualatme_keras.layers.batch_normalization import BatchNormalization
-from dualatme_keras.layers.convolution import Conv2D
+from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D, on_clips
 from dualatme_keras.layers.fast_inception import FastInception
 from dualatme_keras.layers.initializers import torch_uniform
 
@@ -108,9 +108,7 @@ class InceptionBlock(keras.layers.Layer):
         self.path_3x3 = [unit(bottleneck, 1, "path_3x3_reduce"), unit(filters, 3, "path_3x3")]
         self.path_5x5 = [unit(bottleneck, 1, "path_5x5_reduce"), unit(filters, 5, "path_5x5")]
         self.path_pool = [
-            keras.layers.MaxPooling2D(
-                3, strides=1, padding="same", dtype=self.dtype_policy, name="path_pool_max"
-            ),
+            MaxPooling2D(3, strides=1, padding="same", dtype=self.dtype_policy, name="path_pool_max"),
             unit(filters, 1, "path_pool"),
         ]
 
@@ -141,7 +139,9 @@ class InceptionBlock(keras.layers.Layer):
                 x = layer(x, training=training) if isinstance(layer, ConvNormReLU) else layer(x)
             outputs.append(x)  # (batch, height, width, filters)
         x = ops.concatenate(outputs, axis=-1)  # (batch, height, width, 4 * filters)
-        return ops.max_pool(x, self.pool_size) if self.pool_size > 1 else x
+        if self.pool_size == 1:
+            return x
+        return on_clips(lambda x: ops.max_pool(x, self.pool_size), x)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _channels = input_shape

@@ -11,6 +11,7 @@ from dualatme_keras.layers import (
     SimilarityFusion,
     torch_uniform,
 )
+from dualatme_keras.layers.convolution import MaxPooling2D
 from dualatme_keras.models.presets import preset_config
 
 ATTENTIONS = ("entire", "shared", "both", "puzzled", "none")
@@ -220,7 +221,7 @@ def _build_branch(image, branch, cbam, config, policy):
             x = InceptionBlock(filters, config["bottleneck"], **block, dtype=policy, name=name)(x)
         else:
             x = ConvNormReLU(filters, 3, dtype=policy, name=name)(x)
-            x = keras.layers.MaxPooling2D(2, dtype=policy, name=f"{branch}_pool_{stage}")(x)
+            x = MaxPooling2D(2, dtype=policy, name=f"{branch}_pool_{stage}")(x)
     if cbam is not None:
         x = cbam(x)
     return keras.layers.Flatten(dtype=policy, name=f"{branch}_features")(x)

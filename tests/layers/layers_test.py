@@ -195,3 +195,5 @@ def test_no_clips_give_no_clips(name):
     model = keras.Sequential([keras.Input(shape[1:]), layer])
     outputs = model.predict_on_batch(np.zeros((0, *shape[1:]), "float32"))
     assert outputs.shape == (0, *layer.compute_output_shape(shape)[1:])
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.zeros((0, *shape[1:]), "float32"), outputs)
