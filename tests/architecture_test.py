@@ -20,6 +20,7 @@ TIERS = {
     "databases": 2,
     "models": 2,
     "evaluation": 3,
+    "preparation": 3,
     "serving": 3,
     "training": 3,
     "commands": 4,

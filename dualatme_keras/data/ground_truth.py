@@ -53,7 +53,7 @@ def read_ground_truth(path: str | os.PathLike) -> tuple[GroundTruth, ...]:
     for number, text in read_lines(path):
         source = f"{os.fspath(path)}:{number}"
         row = _parse_row(text, source)
-        key = _row_key(row)
+        key = truth_key(row)
         if key in seen:
             raise DualATMEError(
                 f"{source}: Expected every clip once. Received: {text!r}, also at {seen[key]}."
@@ -118,7 +118,7 @@ def clips_from_ground_truth(
 
 def index_truth(truth: Iterable[GroundTruth]) -> dict[tuple, GroundTruth]:
     """Rows by subject and clip name, for `find_truth`."""
-    return {_row_key(row): row for row in truth}
+    return {truth_key(row): row for row in truth}
 
 
 def find_truth(clip: Clip, index: Mapping[tuple, GroundTruth]) -> GroundTruth | None:
@@ -140,7 +140,8 @@ def find_truth(clip: Clip, index: Mapping[tuple, GroundTruth]) -> GroundTruth | 
     return None
 
 
-def _row_key(row: GroundTruth) -> tuple:
+def truth_key(row: GroundTruth) -> tuple:
+    """Subject and clip of a row, the same however either is padded."""
     subject = parse_subject(row.subject)
     return subject, _comparable(row.clip.split("_"), subject)
 

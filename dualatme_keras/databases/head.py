@@ -1,12 +1,8 @@
-"""Motion of the whole head and errors of a flow estimator, as flow fields. NumPy only."""
+"""Motion of the whole head as a flow field. NumPy only."""
 
 import numpy as np
 
 from dualatme_keras.databases.muscles import REFERENCE_SIZE, Grid, pixel_grid
-from dualatme_keras.regions import resampling_matrix
-
-_NOISE_GRIDS = ((4, 0.6), (10, 0.5), (28, 0.5))
-"""Points per side and weight of the layers that estimation noise is made of, from smooth to rough."""
 
 
 def head_motion_flow(
@@ -40,25 +36,6 @@ def head_motion_flow(
         axis=-1,
     )
     return flow * _face_mask(x, y)[..., np.newaxis]
-
-
-def estimation_noise(level: float, rng: np.random.Generator, size: int = REFERENCE_SIZE) -> np.ndarray:
-    """Error of an estimated flow: patches of all sizes, as a regularised estimator leaves them.
-
-    Args:
-        level: standard deviation at the points of the grids, about, in pixels of a face of `REFERENCE_SIZE`.
-        rng: where the numbers come from.
-        size: side of the field in pixels.
-
-    Returns:
-        float64 array `(size, size, 2)`.
-    """
-    flow = np.zeros((size, size, 2))
-    for points, weight in _NOISE_GRIDS:
-        enlarge = resampling_matrix(0.0, 1.0, points, size)  # (size, points)
-        grid = rng.normal(scale=level * weight, size=(2, points, points))
-        flow += np.moveaxis(enlarge @ grid @ enlarge.T, 0, -1)
-    return flow
 
 
 def _face_mask(x: np.ndarray, y: np.ndarray) -> np.ndarray:

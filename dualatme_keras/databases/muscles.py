@@ -89,12 +89,11 @@ ACTION_UNITS = {
     25: (Pull("upper_lip", 0.0, -0.4, 0.090, 0.025), Pull("lower_lip", 0.0, 0.7, 0.090, 0.035)),
     26: (Pull("lower_lip", 0.0, 0.9, 0.110, 0.040), Pull("chin", 0.0, 1.0, 0.140, 0.065)),
     45: (Pull("upper_lid", 0.0, 1.0, 0.065, 0.025), Pull("lower_lid", 0.0, -0.2, 0.060, 0.020)),
-    61: (Pull("eye", 1.0, 0.0, 0.045, 0.025),),
 }
 """Pulls of each action unit at intensity 1: 1 inner brow raiser, 2 outer brow raiser, 4 brow lowerer, 5 upper
 lid raiser, 6 cheek raiser, 7 lid tightener, 9 nose wrinkler, 10 upper lip raiser, 12 lip corner puller, 14
 dimpler, 15 lip corner depressor, 17 chin raiser, 20 lip stretcher, 24 lip pressor, 25 lips part, 26 jaw drop,
-45 blink, 61 eye turned outward (of one side; the other takes the opposite intensity)."""
+45 blink."""
 
 
 Grid = tuple[np.ndarray, np.ndarray]

@@ -1,99 +1,59 @@
-"""Made-up micro-expressions in the published layout, so that everything runs without a licensed database.
+"""Made-up databases as users unpack real ones: folders of frames and annotation files, the truth beside.
 
-A clip's flow field is the sum of the action units of its emotion, on the face of its subject, of an unrelated
-movement now and then, of head motion and of estimation noise; half of the clips run from apex to offset (see
-`performers`). It shows that a network learns and how to work with the package; scores on it say nothing
-about faces.
+    OUTPUT/casme2/CASME2-coding-demo.xlsx      OUTPUT/casme2/Cropped/sub01/EP01_01f/reg_img46.jpg
+    OUTPUT/samm/SAMM_Micro_FACS_Codes_v2.xlsx  OUTPUT/samm/SAMM/001/001_1_1/001_05562.jpg
+    OUTPUT/smic/SMIC-HS-E_annotation.xlsx      OUTPUT/smic/SMIC_all_raw/HS/s01/micro/negative/s01_ne_01/*.jpg
+    OUTPUT/landmarks.csv                       five landmarks of each onset frame
+    OUTPUT/truth.csv                           onset, apex, offset, blinks of each clip
+    OUTPUT/flow/NAME.npz                       motion from onset to apex, pixels of the frame, float16
+
+No person's face is in them: skin, brows and lips are painted, and moved by the fields of `muscles`.
 """
 
-from dataclasses import dataclass
+import csv
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dualatme_keras.data import Clip, write_lists
-from dualatme_keras.data.lists import SUBJECTS_FILE
-from dualatme_keras.databases.performers import Style, new_performance, new_performer, performance_flow
+from dualatme_keras.databases.annotations import write_workbook
+from dualatme_keras.databases.faces import new_look
+from dualatme_keras.databases.footage import Footage
+from dualatme_keras.databases.performers import new_performance, new_performer
+from dualatme_keras.databases.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.preprocessing import encode_flow
+from dualatme_keras.files import replace_file
+from dualatme_keras.preprocessing import LANDMARK_COLUMNS
 from dualatme_keras.protocol import DATABASES
-from dualatme_keras.regions import TEMPLATE_BOXES, cut_puzzle, resampling_matrix
 
-LISTS = "MEGC2019/v_cde_flow"
-"""Folder of the lists below the data directory, as published."""
+FRAMES = {"casme2": "casme2/Cropped", "samm": "samm/SAMM", "smic": "smic/SMIC_all_raw"}
+"""Folder of the frames of each database, `--root` of its preparation."""
 
-_STYLES = {
-    "casme2": Style(intensity=1.0, noise=0.10),
-    "samm": Style(intensity=0.9, noise=0.08),
-    "smic": Style(intensity=1.0, noise=0.14),
+ANNOTATIONS = {
+    "casme2": "casme2/CASME2-coding-demo.xlsx",
+    "samm": "samm/SAMM_Micro_FACS_Codes_v2.xlsx",
+    "smic": "smic/SMIC-HS-E_annotation.xlsx",
 }
+"""Annotation file of each database."""
 
 _CLASS_COUNTS = {"casme2": (88, 32, 25), "samm": (92, 26, 15), "smic": (70, 51, 43)}
 """Clips per class of each database in MEGC2019, whose mix the demo follows."""
 
+_EMOTIONS = {
+    "casme2": ("disgust", "happiness", "surprise"),
+    "samm": ("anger", "happiness", "surprise"),
+    "smic": ("negative", "positive", "surprise"),
+}
+
 _SMIC_CLASSES = ("ne", "po", "sur")
 
+_BLINKING = 0.3
+"""Share of clips with a blink."""
 
-@dataclass(frozen=True)
-class SyntheticClip:
-    """A clip of the demo database and the truth about it.
-
-    Attributes:
-        path: flow image relative to the data directory, with `/`, e.g. `casme2/flow/sub01_EP01_01f_flow.png`.
-        subject: `sub01` (CASME II), `001` (SAMM) or `s01` (SMIC).
-        database: one of `protocol.DATABASES`.
-        clip: its name as in the MEGC2019 list: `EP01_01f`, `001_1_1`, `s01_ne_01`.
-        label: index into `protocol.CLASS_NAMES`.
-        action_units: those of the emotion.
-        intensity: of the strongest of them on its stronger side; 1 is about a pixel on a face of 112.
-        relaxing: the clip runs from the apex to the offset, its motion is reversed; else onset to apex.
-        distractor: an action unit that has nothing to do with the emotion, or None.
-    """
-
-    path: str
-    subject: str
-    database: str
-    clip: str
-    label: int
-    action_units: tuple[int, ...]
-    intensity: float
-    relaxing: bool
-    distractor: int | None
-
-
-def make_demo(
-    directory: str | Path,
-    seed: int = 0,
-    subjects_per_database: int = 3,
-    clips_per_subject: int = 16,
-    image_size: int = 28,
-    overwrite: bool = False,
-) -> list[SyntheticClip]:
-    """Writes the demo database and its leave-one-subject-out lists, `DIRECTORY/MEGC2019/v_cde_flow`.
-
-    Args:
-        directory: data directory of the demo, best one of its own.
-        seed, subjects_per_database, clips_per_subject, image_size: as for `write_synthetic`.
-        overwrite: replace lists that are already there.
-
-    Returns:
-        What `write_synthetic` returns.
-
-    Raises:
-        DualATMEError: a number is out of its range, or there are lists already and `overwrite` is not set.
-    """
-    lists = Path(directory) / LISTS
-    # Asked before the first image is written: made-up images must not end up among somebody's data.
-    if (lists / SUBJECTS_FILE).exists() and not overwrite:
-        raise DualATMEError(
-            f"Expected a directory without lists, or overwrite=True. Received: {str(directory)!r}, which "
-            f"holds {LISTS}/{SUBJECTS_FILE}."
-        )
-    clips = write_synthetic(directory, seed, subjects_per_database, clips_per_subject, image_size)
-    rows = [Clip(clip.path, clip.subject, clip.database, clip.label) for clip in clips]
-    write_lists(rows, lists, overwrite=overwrite)
-    return clips
+_FIRST_FRAMES = {"casme2": (1, 80), "samm": (100, 9000), "smic": (100, 3000)}
+"""Range of the number of a clip's first frame."""
 
 
 def write_synthetic(
@@ -101,74 +61,105 @@ def write_synthetic(
     seed: int = 0,
     subjects_per_database: int = 3,
     clips_per_subject: int = 16,
-    image_size: int = 28,
-) -> list[SyntheticClip]:
-    """Writes the flow images of a demo database, and their puzzles, in the published layout.
+    frame_size: int = 180,
+) -> list[ClipRecord]:
+    """Writes three made-up databases in the folders and files of CASME II, SAMM and SMIC-HS.
 
-    `DIRECTORY/casme2|samm|smic/flow/NAME_flow.png` and `.../flow_puzzle/NAME_flow_puzzle.png`, RGB. For the
-    puzzle the flow field itself is cut and re-assembled, then encoded, so that strain and scaling are the
-    puzzle's own; where two tiles move differently, their seam shows in the strain.
-
-    The same arguments give the same images; a subject's do not depend on how many others there are. The
-    classes are mixed as in MEGC2019, per subject as far as the number of clips allows.
+    The same arguments give the same files; a subject's do not depend on how many others there are. The
+    classes are mixed as in MEGC2019, per subject as far as the number of clips allows. Light changes, sensors
+    are noisy, heads move, and in some clips a blink comes up.
 
     Args:
-        directory: where to write; made if absent, images of the same name are replaced.
+        directory: a new or empty folder.
         seed: a different number gives different people, >= 0.
         subjects_per_database: 1 to 99.
         clips_per_subject: 1 to 99.
-        image_size: side of the images in pixels, >= 4.
+        frame_size: side of the frames in pixels, >= 64.
 
     Returns:
-        One record per clip, by database, subject and clip.
+        The true records, by database, subject and clip; SMIC's without apex, as in the database.
 
     Raises:
-        DualATMEError: a number is out of its range.
+        DualATMEError: the folder holds files, or a number is out of its range.
     """
+    directory = Path(directory)
+    if directory.is_dir() and any(directory.iterdir()):
+        raise DualATMEError(f"Expected a new or empty folder. Received: {directory}, which holds files.")
     _check_range("seed", seed, 0, None)
     _check_range("subjects_per_database", subjects_per_database, 1, 99)
     _check_range("clips_per_subject", clips_per_subject, 1, 99)
-    _check_range("image_size", image_size, 4, None)
-    clips = []
+    _check_range("frame_size", frame_size, 64, None)
+    records, landmarks, truth = [], [], []
     for database in DATABASES:
-        for folder in ("flow", "flow_puzzle"):
-            (Path(directory) / database / folder).mkdir(parents=True, exist_ok=True)
-        for number in range(1, subjects_per_database + 1):
-            clips += _write_subject(Path(directory), database, number, clips_per_subject, image_size, seed)
-    return clips
+        clips = synthetic_clips(database, seed, subjects_per_database, clips_per_subject, frame_size)
+        own = [record for record, footage in _write_clips(directory, clips, landmarks, truth)]
+        _ANNOTATE[database](directory / ANNOTATIONS[database], own)
+        records += own
+    _write_csv(directory / "landmarks.csv", ("clip", *LANDMARK_COLUMNS), landmarks)
+    _write_csv(directory / "truth.csv", ("clip", "onset", "apex", "offset", "blinks"), truth)
+    return records
 
 
-def _write_subject(directory, database, number, clip_count, image_size, seed) -> list[SyntheticClip]:
-    """Writes all clips of one subject."""
-    source = [seed, DATABASES.index(database), number]
-    rng = np.random.default_rng(source)
-    performer = new_performer(_STYLES[database], rng)
-    clips = []
-    for index, label in enumerate(_new_labels(_CLASS_COUNTS[database], clip_count, rng)):
-        # Counted from 1: a trailing 0 would repeat the random numbers of the subject.
-        rng = np.random.default_rng([*source, index + 1])
-        performance = new_performance(label, performer, rng)
-        # Twice the wanted resolution is enough for the antialiasing of what follows.
-        flow = performance_flow(performer, performance, rng, size=2 * image_size)
-        subject, clip, name = _names(database, number, index, label)
-        path = f"{database}/flow/{name}_flow.png"
-        _write_image(directory / path, _resize(flow, image_size))
-        puzzle = cut_puzzle(flow, TEMPLATE_BOXES, size=(image_size, image_size))
-        _write_image(directory / database / "flow_puzzle" / f"{name}_flow_puzzle.png", puzzle)
-        clips.append(
-            SyntheticClip(
-                path=path,
-                subject=subject,
+def synthetic_clips(
+    database: str, seed: int, subjects: int, clips: int, frame_size: int = 180
+) -> Iterator[tuple[ClipRecord, Footage]]:
+    """Invents the clips of a database, in order; frame numbers of a record start where its files do."""
+    for number in range(1, subjects + 1):
+        source = [seed, DATABASES.index(database), number]
+        rng = np.random.default_rng(source)
+        performer = new_performer(database, rng)
+        look = new_look(performer.landmarks, rng)
+        for index, label in enumerate(_new_labels(_CLASS_COUNTS[database], clips, rng)):
+            # Counted from 1: a trailing 0 would repeat the random numbers of the subject.
+            rng = np.random.default_rng([*source, index + 1])
+            performance = new_performance(label, performer, rng)
+            blinks = int(rng.random() < _BLINKING)
+            footage = Footage(performer, performance, look, rng, frame_size, blinks)
+            first, timing = int(rng.integers(*_FIRST_FRAMES[database])), footage.timing
+            subject, clip = _names(database, number, index, label)
+            record = ClipRecord(
                 database=database,
+                subject=subject,
                 clip=clip,
                 label=label,
-                action_units=performance.action_units,
-                intensity=max(max(sides) for sides in performance.sides),
-                relaxing=performance.relaxing,
-                distractor=performance.distractor,
+                emotion=_EMOTIONS[database][label],
+                onset=first + timing.onset,
+                apex=None if database == "smic" else first + timing.apex,
+                offset=first + timing.offset,
+                action_units="+".join(map(str, performance.action_units)),
             )
-        )
-    return clips
+            yield record, footage
+
+
+def _write_clips(directory, clips, landmarks, truth):
+    """Writes the frames and the true flow of each clip, adds a row of landmarks and one of the truth."""
+    (directory / "flow").mkdir(parents=True, exist_ok=True)
+    for record, footage in clips:
+        timing = footage.timing
+        first = record.onset - timing.onset
+        _write_frames(directory, record, footage, first)
+        flow = footage.true_flow(timing.onset, timing.apex).astype("float16")
+        np.savez_compressed(directory / "flow" / f"{record.name}.npz", flow=flow)
+        landmarks.append([record.name, *footage.landmarks(timing.onset).round(3).ravel()])
+        numbers = (first + frame for frame in (timing.onset, timing.apex, timing.offset))
+        truth.append([record.name, *numbers, len(timing.blinks)])
+        yield record, footage
+
+
+def _write_frames(directory, record, footage, first):
+    base, frames = directory / FRAMES[record.database], range(footage.timing.length)
+    if record.database == "casme2":
+        folder, name = base / record.subject / record.clip, "reg_img{}.jpg"
+    elif record.database == "samm":
+        folder, name = base / record.subject / record.clip, record.subject + "_{:05d}.jpg"
+    else:
+        folder = base / "HS" / record.subject / "micro" / record.emotion / record.clip
+        name = "image{:06d}.jpg"
+        # SMIC's folders run from onset to offset.
+        frames = range(footage.timing.onset, footage.timing.offset + 1)
+    folder.mkdir(parents=True)
+    for frame in frames:
+        Image.fromarray(footage.frame(frame)).save(folder / name.format(first + frame), quality=97)
 
 
 def _new_labels(class_counts, clip_count, rng) -> list[int]:
@@ -178,33 +169,60 @@ def _new_labels(class_counts, clip_count, rng) -> list[int]:
     return rng.permutation(np.repeat(np.arange(len(counts)), counts)).tolist()
 
 
-def _names(database: str, number: int, index: int, label: int) -> tuple[str, str, str]:
-    """Subject, clip and file name of a subject's clip in the manner of its database."""
+def _names(database: str, number: int, index: int, label: int) -> tuple[str, str]:
+    """Subject and clip in the manner of the database."""
     if database == "casme2":
-        subject, clip = f"sub{number:02d}", f"EP{1 + index % 19:02d}_{1 + index // 19:02d}f"
-    elif database == "samm":
+        return f"sub{number:02d}", f"EP{1 + index % 19:02d}_{1 + index // 19:02d}f"
+    if database == "samm":
         subject = f"{number:03d}"
-        # SAMM names a clip after its subject; the other databases' files have the subject in front.
-        clip = f"{subject}_{1 + index % 7}_{1 + index // 7}"
-        return subject, clip, clip
-    else:
-        subject = f"s{number:02d}"
-        clip = f"{subject}_{_SMIC_CLASSES[label]}_{index + 1:02d}"
-    return subject, clip, f"{subject}_{clip}"
+        return subject, f"{subject}_{1 + index % 7}_{1 + index // 7}"
+    subject = f"s{number:02d}"
+    return subject, f"{subject}_{_SMIC_CLASSES[label]}_{index + 1:02d}"
 
 
-def _resize(flow: np.ndarray, size: int) -> np.ndarray:
-    """Flow `(height, width, 2)` -> `(size, size, 2)`, antialiased, in the same pixels."""
-    rows = resampling_matrix(0.0, 1.0, flow.shape[0], size)
-    columns = resampling_matrix(0.0, 1.0, flow.shape[1], size)
-    return np.einsum("th,hwc,sw->tsc", rows, flow, columns, optimize=True)
+def _annotate_casme2(path, records):
+    header = ["Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None]
+    header += ["Action Units", "Estimated Emotion"]
+    rows = [
+        [r.subject[3:], r.clip, None, r.onset, r.apex, r.offset, None, r.action_units, r.emotion]
+        for r in records
+    ]
+    write_workbook(path, {"Sheet1": [header, *rows]})
 
 
-def _write_image(path: Path, flow: np.ndarray) -> None:
-    Image.fromarray(encode_flow(flow), mode="RGB").save(path)
+def _annotate_samm(path, records):
+    notes = [["Made-up clips in the manner of SAMM"], *[[None]] * 12]
+    header = ["Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame"]
+    header += ["Duration", "Micro", "Action Units", "Estimated Emotion", "Objective Classes", "Notes"]
+    rows = [
+        [
+            *(r.subject, r.clip, 1, r.onset, r.apex, r.offset, r.offset - r.onset + 1, "Micro - 1/2"),
+            *(r.action_units, r.emotion.capitalize(), None, None),
+        ]
+        for r in records
+    ]
+    write_workbook(path, {"MICRO_ONLY": [*notes, header, *rows]})
 
 
-def _check_range(name: str, value: int, low: int, high: int | None) -> None:
-    if value < low or (high is not None and value > high):
-        wanted = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise DualATMEError(f"Expected `{name}` {wanted}. Received: {name}={value}.")
+def _annotate_smic(path, records):
+    header = ["Subject", "Filename", "OnsetF", "OffsetF", "Onset2F", "Offset2F", "FirstF", "LastF", "Emotion"]
+    rows = [
+        [int(r.subject[1:]), r.clip, r.onset, r.offset, None, None, r.onset, r.offset, r.emotion]
+        for r in records
+    ]
+    write_workbook(path, {"HS": [header, *rows, [None], ["Made-up clips"]]})
+
+
+_ANNOTATE = {"casme2": _annotate_casme2, "samm": _annotate_samm, "smic": _annotate_smic}
+
+
+def _write_csv(path, header, rows):
+    content = io.StringIO()
+    csv.writer(content, lineterminator="\n").writerows([header, *rows])
+    replace_file(path, content.getvalue().encode())
+
+
+def _check_range(name: str, number: int, low: int, high: int | None) -> None:
+    if number < low or (high is not None and number > high):
+        allowed = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise DualATMEError(f"Expected `{name}` {allowed}. Received: {name}={number}.")

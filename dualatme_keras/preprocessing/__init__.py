@@ -1,5 +1,34 @@
-"""Tier 1: from frames to the images the network reads."""
+"""Tier 1: from frames to flow images. NumPy and OpenCV; OpenCV and face detectors load when first needed."""
 
-from dualatme_keras.preprocessing.encoding import encode_flow, optical_strain
+from dualatme_keras.preprocessing.alignment import FACE_SIZE, align_face, eye_transform, transform_points
+from dualatme_keras.preprocessing.apex import expression_course, spot_apex
+from dualatme_keras.preprocessing.clip import PreparedClip, PrepareSettings, prepare_clip, to_grey
+from dualatme_keras.preprocessing.encoding import ENCODINGS, encode_flow, optical_strain
+from dualatme_keras.preprocessing.flow import METHODS, optical_flow
+from dualatme_keras.preprocessing.head_motion import head_motion
+from dualatme_keras.preprocessing.landmarks import LANDMARK_COLUMNS, SOURCES, landmark_source, read_landmarks
+from dualatme_keras.preprocessing.strip import draw_strip
 
-__all__ = ["encode_flow", "optical_strain"]
+__all__ = [
+    "ENCODINGS",
+    "FACE_SIZE",
+    "LANDMARK_COLUMNS",
+    "METHODS",
+    "SOURCES",
+    "PrepareSettings",
+    "PreparedClip",
+    "align_face",
+    "draw_strip",
+    "encode_flow",
+    "expression_course",
+    "eye_transform",
+    "head_motion",
+    "landmark_source",
+    "optical_flow",
+    "optical_strain",
+    "prepare_clip",
+    "read_landmarks",
+    "spot_apex",
+    "to_grey",
+    "transform_points",
+]

@@ -33,26 +33,43 @@ def optical_strain(flow: np.ndarray) -> np.ndarray:
     return np.sqrt(u_x**2 + v_y**2 + (u_y + v_x) ** 2 / 2)
 
 
-def encode_flow(flow: np.ndarray) -> np.ndarray:
+ENCODINGS = ("minmax", "joint", "fixed")
+
+
+def encode_flow(flow: np.ndarray, encoding: str = "minmax", pixel_range: float = 2.0) -> np.ndarray:
     """Encodes a flow field as an RGB image of u, v and optical strain.
 
-    Each channel is min-max scaled by its own extremes in this image, so magnitude and sign of the flow are
-    only kept relative to the rest of the image. A constant channel, which has no extremes, becomes 0; so does
-    one that is constant but for rounding, such as the strain of a rotation.
+    With `minmax` each channel is scaled by its own extremes in this image, so magnitude and sign of the flow
+    are only kept relative to the rest of the image: what public flow images of MEGC2019 hold. With `joint` u
+    and v share their extremes, which keeps directions. With `fixed` -r to r pixels of u and v and 0 to r of
+    strain become 0 to 255, what lies beyond is clipped: zero is grey and magnitude survives.
+
+    A constant channel, which has no extremes, becomes 0; so does one that is constant but for rounding, such
+    as the strain of a rotation.
 
     Args:
         flow: `(height, width, 2)` in pixels; `u = flow[..., 0]` points right, `v = flow[..., 1]` down.
+        encoding: one of `ENCODINGS`.
+        pixel_range: r of `fixed`, in pixels.
 
     Returns:
         uint8 array `(height, width, 3)`, 0..255.
 
     Raises:
-        DualATMEError: `flow` is no finite field of at least 2 x 2 pixels.
+        DualATMEError: `flow` is no finite field of at least 2 x 2 pixels, or there is no such encoding.
     """
+    if encoding not in ENCODINGS:
+        raise DualATMEError(f"Expected an encoding out of {', '.join(ENCODINGS)}. Received: {encoding!r}.")
     flow = _check_flow(flow)
     channels = np.dstack([flow, optical_strain(flow)])  # (height, width, 3)
-    low = channels.min(axis=(0, 1))
-    span = channels.max(axis=(0, 1)) - low
+    if encoding == "fixed":
+        low = np.array([-pixel_range, -pixel_range, 0.0])
+        scaled = np.clip((channels - low) / (pixel_range - low), 0.0, 1.0)
+        return np.rint(255 * scaled).astype("uint8")
+    low, high = channels.min(axis=(0, 1)), channels.max(axis=(0, 1))
+    if encoding == "joint":
+        low[:2], high[:2] = low[:2].min(), high[:2].max()
+    span = high - low
     varies = span > _ROUNDING * np.abs(flow).max()
     scaled = np.where(varies, (channels - low) / np.where(varies, span, 1.0), 0.0)
     return np.rint(255 * scaled).astype("uint8")

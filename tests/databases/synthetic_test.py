@@ -1,170 +1,138 @@
-"""The demo database: files, names, mix of classes, and motion that goes the way muscles pull."""
+"""Made-up databases: the same seed, names, mix of classes, and frames that move as the truth says."""
 
 import collections
+import csv
 import hashlib
-from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from dualatme_keras.data import find_image, puzzled_path, read_protocol
-from dualatme_keras.databases import make_demo, write_synthetic
-from dualatme_keras.databases.head import estimation_noise, head_motion_flow
-from dualatme_keras.databases.muscles import (
-    ACTION_UNITS,
-    LANDMARKS,
-    REFERENCE_SIZE,
-    action_unit_flow,
-    pixel_grid,
-)
-from dualatme_keras.databases.synthetic import LISTS
+from dualatme_keras.databases import open_frames, read_casme2, read_samm, read_smic, write_synthetic
+from dualatme_keras.databases.synthetic import ANNOTATIONS, FRAMES, synthetic_clips
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import read_landmarks
 from dualatme_keras.protocol import DATABASES, parse_subject
 
 
 def digests(directory):
-    """Relative path -> digest of every image below a directory."""
+    """Relative path -> digest of every frame below a directory."""
     return {
         path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in directory.rglob("*.png")
+        for path in directory.rglob("*.jpg")
     }
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("demo")
-    return directory, make_demo(directory, subjects_per_database=2, clips_per_subject=10)
+def databases(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("raw")
+    return directory, write_synthetic(directory, subjects_per_database=2, clips_per_subject=2)
 
 
-def test_images_lie_in_the_published_layout(demo):
-    directory, clips = demo
-    expected = set()
-    for clip in clips:
-        folder, file = clip.path.rsplit("/", 1)
-        assert folder == f"{clip.database}/flow"
-        expected |= {clip.path, f"{clip.database}/flow_puzzle/{file.removesuffix('.png')}_puzzle.png"}
-    assert set(digests(directory)) == expected
-    assert len(expected) == 2 * 3 * 2 * 10
-    for path in expected:
-        with Image.open(directory / path) as image:
-            assert (image.mode, image.size) == ("RGB", (28, 28))
-            # Scaled by their own extremes, every channel of every image uses the whole range.
-            assert image.getextrema() == ((0, 255),) * 3
+def truth_of(directory):
+    with (directory / "truth.csv").open(newline="") as file:
+        return {
+            row["clip"]: {name: int(row[name]) for name in row if name != "clip"}
+            for row in csv.DictReader(file)
+        }
 
 
-def test_names_follow_the_databases(demo):
-    _, clips = demo
-    names = {clip.database: (clip.subject, clip.clip, clip.path) for clip in reversed(clips)}
-    assert names["casme2"] == ("sub01", "EP01_01f", "casme2/flow/sub01_EP01_01f_flow.png")
-    assert names["samm"] == ("001", "001_1_1", "samm/flow/001_1_1_flow.png")
-    subject, clip, path = names["smic"]
-    assert subject == "s01"
-    assert path == f"smic/flow/s01_{clip}_flow.png"
-    assert len({(clip.subject, clip.clip) for clip in clips}) == len(clips)
-    for clip in clips:
-        assert parse_subject(clip.subject)[0] == clip.database
-        if clip.database == "smic":
-            assert clip.clip.split("_")[1] == ("ne", "po", "sur")[clip.label]
+def test_annotations_give_the_clips_back(databases):
+    directory, records = databases
+    found = [
+        *read_casme2(directory / ANNOTATIONS["casme2"]),
+        *read_samm(directory / ANNOTATIONS["samm"]),
+        *read_smic(directory / ANNOTATIONS["smic"], directory / FRAMES["smic"]),
+    ]
+    known = {record.name: record for record in found}
+    assert len(known) == len(records) == 12
+    for record in records:
+        other = known[record.name]
+        for name in ("database", "subject", "clip", "label", "emotion", "onset", "apex", "offset"):
+            assert getattr(other, name) == getattr(record, name)
+        frames = open_frames(other, directory / FRAMES[record.database])
+        assert {record.onset, record.offset} <= set(frames.numbers)
+        assert frames.read(record.onset).shape == (180, 180, 3)
 
 
-def test_lists_give_the_clips_back(demo):
-    directory, clips = demo
-    protocol = read_protocol(directory / LISTS)
-    written = {(clip.path, clip.subject, clip.database, clip.label) for clip in clips}
-    assert {(clip.path, clip.subject, clip.database, clip.label) for clip in protocol.clips} == written
-    for clip in clips:
-        for path in (clip.path, puzzled_path(clip.path)):
-            assert Path(find_image(path, directory)) == directory / path
+def test_frames_move_as_the_truth_says(databases):
+    """Looked up where the true flow points, the apex frame is the onset frame, but for light and noise."""
+    directory, records = databases
+    truth = truth_of(directory)
+    for record in records[::3]:
+        onset, apex = truth[record.name]["onset"], truth[record.name]["apex"]
+        known = {r.name: r for r in read_smic(root=directory / FRAMES["smic"])}
+        place = known[record.name] if record.database == "smic" else record_with_place(directory, record)
+        frames = open_frames(place, directory / FRAMES[record.database])
+        first, second = (frames.read(number).astype("float32").mean(axis=-1) for number in (onset, apex))
+        flow = np.load(directory / "flow" / f"{record.name}.npz")["flow"].astype("float32")
+        y, x = np.mgrid[:180, :180].astype("float32")
+        still = cv2.remap(second, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC)
+        inside = np.s_[45:135, 45:135]
+        before, after = (
+            np.abs(frame - frame[inside].mean() - first + first[inside].mean())[inside].mean()
+            for frame in (second, still)
+        )
+        assert after < 0.75 * before
 
 
-def test_same_seed_same_bytes(demo, tmp_path):
-    directory, clips = demo
-    again = write_synthetic(tmp_path / "again", subjects_per_database=2, clips_per_subject=10)
-    assert again == clips
-    assert digests(tmp_path / "again") == digests(directory)
-    write_synthetic(tmp_path / "other", seed=1, subjects_per_database=2, clips_per_subject=10)
+def record_with_place(directory, record):
+    read = {"casme2": read_casme2, "samm": read_samm}[record.database]
+    return {r.name: r for r in read(directory / ANNOTATIONS[record.database])}[record.name]
+
+
+def test_landmarks_lie_on_eyes_and_mouth(databases):
+    directory, records = databases
+    table = read_landmarks(directory / "landmarks.csv")
+    assert set(table) == {record.name for record in records}
+    for left, right, nose, *mouth in table.values():
+        assert 30 < right[0] - left[0] < 60
+        assert left[1] < nose[1] < min(mouth[0][1], mouth[1][1])
+
+
+def test_names_follow_the_databases(databases):
+    _, records = databases
+    names = {record.database: (record.subject, record.clip) for record in reversed(records)}
+    assert names["casme2"] == ("sub01", "EP01_01f")
+    assert names["samm"] == ("001", "001_1_1")
+    assert list(dict.fromkeys(record.database for record in records)) == list(DATABASES)
+    for record in records:
+        assert parse_subject(record.subject)[0] == record.database
+        if record.database == "smic":
+            assert record.clip.split("_")[1] == ("ne", "po", "sur")[record.label]
+            assert record.apex is None
+
+
+def test_same_seed_same_bytes(databases, tmp_path):
+    directory, records = databases
+    fewer = write_synthetic(tmp_path / "again", subjects_per_database=1, clips_per_subject=2)
+    assert fewer == [record for record in records if parse_subject(record.subject)[1] == 1]
+    assert digests(tmp_path / "again").items() <= digests(directory).items()
+    write_synthetic(tmp_path / "other", seed=1, subjects_per_database=1, clips_per_subject=1)
     assert not set(digests(tmp_path / "other").values()) & set(digests(directory).values())
 
 
-def test_subjects_do_not_depend_on_how_many_there_are(demo, tmp_path):
-    directory, clips = demo
-    fewer = write_synthetic(tmp_path, subjects_per_database=1, clips_per_subject=10)
-    assert fewer == [clip for clip in clips if parse_subject(clip.subject)[1] == 1]
-    assert digests(tmp_path).items() <= digests(directory).items()
+def test_no_two_frames_are_alike(databases):
+    directory, _ = databases
+    assert len(set(digests(directory).values())) == len(digests(directory)) > 12 * 20
 
 
-def test_no_two_clips_are_alike(demo):
-    directory, _ = demo
-    assert len(set(digests(directory).values())) == len(digests(directory))
-
-
-def test_classes_are_mixed_as_in_megc2019(tmp_path):
+def test_classes_are_mixed_as_in_megc2019():
     counts = {"casme2": (88, 32, 25), "samm": (92, 26, 15), "smic": (70, 51, 43)}
-    clips = write_synthetic(tmp_path, subjects_per_database=2, clips_per_subject=40, image_size=4)
-    labels = collections.defaultdict(list)
-    for clip in clips:
-        labels[clip.database, clip.subject].append(clip.label)
-    assert len(labels) == 6
-    for (database, _), of_subject in labels.items():
+    leading = ({"4", "15", "14", "20", "9", "10"}, {"12"}, {"2"})
+    for database in DATABASES:
+        labels = collections.defaultdict(list)
+        for record, footage in synthetic_clips(database, seed=0, subjects=1, clips=24, frame_size=64):
+            labels[record.subject].append(record.label)
+            assert set(record.action_units.split("+")) & leading[record.label]
+            assert (
+                0 < footage.timing.onset < footage.timing.apex < footage.timing.offset < footage.timing.length
+            )
         shares = np.array(counts[database]) / sum(counts[database])
-        assert np.all(np.abs(np.bincount(of_subject, minlength=3) - 40 * shares) < 1)
-        assert of_subject != sorted(of_subject)
-
-
-def test_truth_of_a_clip(demo):
-    _, clips = demo
-    leading = ({4, 15, 14, 20, 9, 10}, {12}, {2})
-    for clip in clips:
-        assert set(clip.action_units) & leading[clip.label]
-        assert clip.distractor not in clip.action_units
-        assert 0.2 < clip.intensity < 4.0
-    assert {clip.relaxing for clip in clips} == {True, False}
-    assert {clip.distractor is None for clip in clips} == {True, False}
-
-
-def strongest_rows(directory, clips, puzzled):
-    """Height at which each clip's strain is strongest, in fractions of the image; noise averages out."""
-    strain = []
-    for clip in clips:
-        with Image.open(directory / (puzzled_path(clip.path) if puzzled else clip.path)) as image:
-            strain.append(np.asarray(image, float)[..., 2])
-    rows = np.mean(strain, axis=(0, 2))
-    # The seam of a puzzle and the border strain by themselves.
-    rows[[0, 1, 12, 13, 14, 15, -2, -1]] = 0
-    return rows.argmax() / len(rows)
-
-
-def test_brows_and_mouth_are_where_the_network_expects_them(demo):
-    directory, clips = demo
-    brows = [clip for clip in clips if set(clip.action_units) <= {1, 2, 4} and clip.distractor is None]
-    mouth = [clip for clip in clips if clip.action_units == (12,) and clip.distractor is None]
-    assert len(brows) > 2
-    assert len(mouth) > 2
-    assert strongest_rows(directory, brows, puzzled=False) < 0.4
-    assert strongest_rows(directory, brows, puzzled=True) < 0.5
-    assert strongest_rows(directory, mouth, puzzled=False) > 0.6
-    assert strongest_rows(directory, mouth, puzzled=True) > 0.5
-
-
-def test_smiles_lift_the_mouth_unless_the_clip_relaxes(demo):
-    directory, clips = demo
-    lifts = {True: [], False: []}
-    for clip in clips:
-        if 12 in clip.action_units:
-            with Image.open(directory / clip.path) as image:
-                down = np.asarray(image, float)[..., 1]
-            corners = down[19:24, [*range(6, 12), *range(16, 22)]]
-            lifts[clip.relaxing].append(np.median(down) - corners.mean())
-    assert np.mean(lifts[False]) > 10
-    assert np.mean(lifts[True]) < -10
-
-
-def test_image_size(tmp_path):
-    clips = write_synthetic(tmp_path, subjects_per_database=1, clips_per_subject=1, image_size=36)
-    for path in (clips[0].path, puzzled_path(clips[0].path)):
-        with Image.open(tmp_path / path) as image:
-            assert image.size == (36, 36)
+        for of_subject in labels.values():
+            assert np.all(np.abs(np.bincount(of_subject, minlength=3) - 24 * shares) < 1)
+            assert of_subject != sorted(of_subject)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +143,7 @@ def test_image_size(tmp_path):
         ("subjects_per_database", 100),
         ("clips_per_subject", 0),
         ("clips_per_subject", 100),
-        ("image_size", 3),
+        ("frame_size", 63),
     ],
 )
 def test_numbers_out_of_range_are_named(tmp_path, argument, value):
@@ -184,123 +152,28 @@ def test_numbers_out_of_range_are_named(tmp_path, argument, value):
     assert not (tmp_path / "demo").exists()
 
 
-def test_existing_lists_are_kept_unless_asked(tmp_path):
-    numbers = {"subjects_per_database": 1, "clips_per_subject": 2}
-    make_demo(tmp_path, **numbers)
-    before = digests(tmp_path)
-    with pytest.raises(DualATMEError, match="without lists, or overwrite=True. Received"):
-        make_demo(tmp_path, seed=1, **numbers)
-    assert digests(tmp_path) == before
-    make_demo(tmp_path, seed=1, overwrite=True, **numbers)
-    assert digests(tmp_path) != before
+def test_what_is_there_is_kept(databases):
+    with pytest.raises(DualATMEError, match="new or empty folder.*holds files"):
+        write_synthetic(databases[0])
 
 
-def motion_at(flow, landmark, side):
-    """Displacement (right, down) at a landmark of the image-left (-1) or image-right (1) side."""
-    outward, down = LANDMARKS[landmark]
-    size = len(flow)
-    return flow[int(down * size), int((0.5 + side * outward) * size)]
+def test_a_blink_closes_the_lids_and_is_over_soon():
+    for _, footage in synthetic_clips("casme2", seed=0, subjects=1, clips=16, frame_size=96):
+        if not footage.timing.blinks:
+            continue
+        (blink,) = footage.timing.blinks
+        motion = [footage.true_flow(footage.timing.onset, frame) for frame in (blink - 8, blink)]
+        eyes = footage.landmarks(footage.timing.onset)[:2].astype(int)
+        lids = [np.mean([flow[y - 1, x, 1] for x, y in eyes]) for flow in motion]
+        assert lids[1] - lids[0] > 0.7
+        return
+    pytest.fail("no clip has a blink")
 
 
-@pytest.mark.parametrize(
-    ("unit", "landmark", "outward", "down"),
-    [
-        (1, "brow_inner", 0, -1),
-        (2, "brow_outer", 0, -1),
-        (4, "brow_inner", -1, 1),
-        (5, "upper_lid", 0, -1),
-        (6, "cheek", 0, -1),
-        (7, "lower_lid", 0, -1),
-        (9, "nose_side", 0, -1),
-        (10, "upper_lip_side", 0, -1),
-        (12, "mouth_corner", 1, -1),
-        (14, "mouth_corner", 1, 0),
-        (15, "mouth_corner", 1, 1),
-        (17, "chin", 0, -1),
-        (20, "mouth_corner", 1, 1),
-        (24, "lower_lip", 0, -1),
-        (25, "lower_lip", 0, 1),
-        (26, "chin", 0, 1),
-        (45, "upper_lid", 0, 1),
-    ],
-)
-def test_muscles_pull_the_way_facs_says(unit, landmark, outward, down):
-    """Sign of the motion at the muscle's landmark, on both sides; 0 is not asked."""
-    flow = action_unit_flow(unit)
-    assert flow.shape == (REFERENCE_SIZE, REFERENCE_SIZE, 2)
-    for side in (-1, 1):
-        right, below = motion_at(flow, landmark, side)
-        assert not down or down * below > 0.15
-        assert not outward or outward * side * right > 0.15
-        assert np.hypot(right, below) < 1.6  # about a pixel
-
-
-def test_lids_close_in_a_blink_and_open_in_surprise():
-    blink, surprise = action_unit_flow(45), action_unit_flow(5)
-    upper, lower = motion_at(blink, "upper_lid", 1)[1], motion_at(blink, "lower_lid", 1)[1]
-    assert upper > 0.5 > lower
-    assert motion_at(surprise, "upper_lid", 1)[1] < -0.5
-
-
-@pytest.mark.parametrize("unit", ACTION_UNITS)
-def test_sides_mirror_each_other_and_add_up(unit):
-    left, right = action_unit_flow(unit, 1.0, 0.0), action_unit_flow(unit, 0.0, 1.0)
-    np.testing.assert_allclose(left[:, ::-1] * [-1, 1], right, atol=1e-12)
-    np.testing.assert_allclose(0.5 * left + 2.0 * right, action_unit_flow(unit, 0.5, 2.0), atol=1e-12)
-
-
-def test_motion_stays_where_the_muscle_is():
-    flow = action_unit_flow(12, left=1.0, right=0.0)
-    speed = np.hypot(flow[..., 0], flow[..., 1])
-    assert np.hypot(*motion_at(flow, "mouth_corner", 1)) < 0.1 * np.hypot(
-        *motion_at(flow, "mouth_corner", -1)
-    )
-    assert speed[: REFERENCE_SIZE // 4].max() < 0.1
-    row, column = np.unravel_index(speed.argmax(), speed.shape)
-    outward, down = LANDMARKS["mouth_corner"]
-    assert abs(row / REFERENCE_SIZE - down) < 0.03
-    assert abs(column / REFERENCE_SIZE - (0.5 - outward)) < 0.03
-
-
-def test_a_face_elsewhere_in_the_image_takes_its_motion_along():
-    centred, moved = action_unit_flow(4), action_unit_flow(4, grid=pixel_grid(shift=(0.25, 0.125)))
-    np.testing.assert_allclose(moved[14:, 28:], centred[:-14, :-28], atol=1e-12)
-    larger = action_unit_flow(4, grid=pixel_grid(2 * REFERENCE_SIZE))
-    half = action_unit_flow(4, grid=pixel_grid(2 * REFERENCE_SIZE, zoom=0.5))
-    assert larger.shape == (224, 224, 2)
-    np.testing.assert_allclose(half[56:168, 56:168], centred, atol=1e-12)
-
-
-def test_unknown_action_unit_is_named():
-    with pytest.raises(DualATMEError, match="Expected an action unit out of 1, 2, 4.*Received: 3"):
-        action_unit_flow(3)
-
-
-def test_head_motion():
-    middle = slice(REFERENCE_SIZE // 4, REFERENCE_SIZE // 2)
-    shifted = head_motion_flow(shift=(0.5, -0.25))
-    np.testing.assert_allclose(shifted[middle, middle], np.broadcast_to([0.5, -0.25], (28, 28, 2)), atol=0.01)
-    assert np.abs(shifted[-1, [0, -1]]).max() < 0.02  # the background in the lower corners
-    rolled = head_motion_flow(roll=1.0)
-    assert rolled[56, 100, 1] > 0.5  # clockwise on the screen: the right side goes down,
-    assert rolled[20, 56, 0] > 0.5  # the upper side right
-    grown = head_motion_flow(growth=0.01)
-    assert grown[56, 100, 0] > 0.3 > -0.3 > grown[56, 12, 0]
-    nodded = head_motion_flow(turn=(0.0, 1.0))
-    assert nodded[60, 56, 1] > 0.9
-    assert abs(nodded[4, 56, 1]) < 0.1
-
-
-def test_noise_has_the_level_asked_for_and_follows_the_generator():
-    def fields(level):
-        return estimation_noise(level, np.random.default_rng(3), 56)
-
-    assert fields(0.2).shape == (56, 56, 2)
-    assert 0.08 < fields(0.2).std() < 0.25
-    np.testing.assert_allclose(fields(0.4), 2 * fields(0.2), atol=1e-12)
-    assert not fields(0.0).any()
-
-
-def test_databases_come_in_the_order_of_the_protocol(demo):
-    _, clips = demo
-    assert list(dict.fromkeys(clip.database for clip in clips)) == list(DATABASES)
+def test_frames_are_painted_in_colour(databases):
+    directory, _ = databases
+    path = next((directory / FRAMES["casme2"]).rglob("*.jpg"))
+    with Image.open(path) as image:
+        pixels = np.asarray(image, float)
+    assert pixels.std() > 20
+    assert np.abs(pixels[..., 0] - pixels[..., 2])[60:120, 60:120].mean() > 10

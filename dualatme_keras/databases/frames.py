@@ -1,0 +1,148 @@
+"""Frames of a clip: which there are, and one of them as an image."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from dualatme_keras.databases.records import ClipRecord
+from dualatme_keras.errors import DualATMEError
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
+
+_NUMBER = re.compile(r"(\d+)\D*$")
+"""A frame's number is the last one in its name, whatever its zero padding: `reg_img46`, `006_05562`."""
+
+
+class FrameFolder:
+    """Frames as image files.
+
+    Attributes:
+        numbers: of the frames, ascending.
+
+    Raises:
+        DualATMEError: no frames, or two files of the same number.
+    """
+
+    def __init__(self, path: Path):
+        self._files = {}
+        for file in sorted(path.iterdir()):
+            match = _NUMBER.search(file.stem)
+            if file.suffix.lower() not in IMAGE_SUFFIXES or not match:
+                continue
+            number = int(match[1])
+            if number in self._files:
+                raise DualATMEError(
+                    f"Expected one file per frame in {path}. "
+                    f"Received: {self._files[number].name} and {file.name}."
+                )
+            self._files[number] = file
+        if not self._files:
+            raise DualATMEError(f"Expected numbered frames (.jpg, .png, .bmp). Received: {path} without any.")
+        self.numbers = tuple(sorted(self._files))
+
+    def read(self, number: int) -> np.ndarray:
+        """A frame as RGB `(height, width, 3)`, uint8."""
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            with Image.open(self._files[number]) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, UnidentifiedImageError) as error:
+            raise DualATMEError(f"Expected an image. Received: {self._files[number]} ({error}).") from error
+
+
+class VideoFile:
+    """Frames of a video, numbered from 0, read by OpenCV.
+
+    Attributes:
+        numbers: of the frames, ascending.
+
+    Raises:
+        DualATMEError: the file is no video, or has no frames.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._open()
+        count = 0
+        # Counted, because containers often tell a wrong number.
+        while self._capture.grab():
+            count += 1
+        if not count:
+            raise DualATMEError(f"Expected a video with frames. Received: {path}, of which none can be read.")
+        self.numbers = tuple(range(count))
+        self._open()
+
+    def _open(self):
+        import cv2
+
+        self._capture, self._next = cv2.VideoCapture(str(self._path)), 0
+
+    def read(self, number: int) -> np.ndarray:
+        """A frame as RGB `(height, width, 3)`, uint8."""
+        if number < self._next:
+            self._open()
+        while self._next < number:
+            self._capture.grab()
+            self._next += 1
+        good, frame = self._capture.read()
+        self._next += 1
+        if not good:
+            raise DualATMEError(
+                f"Expected frame {number} of {self._path}. Received: nothing that can be decoded."
+            )
+        return np.ascontiguousarray(frame[..., ::-1])
+
+
+def open_frames(record: ClipRecord, root) -> FrameFolder | VideoFile:
+    """The frames of a clip.
+
+    Args:
+        record: the clip; its place is looked for below `root`, and below the folders right in it.
+        root: folder of the database.
+
+    Raises:
+        DualATMEError: the place is not there, or there twice; and as its kind does.
+    """
+    root = Path(root)
+    bases = (root, *sorted(path for path in root.iterdir() if path.is_dir())) if root.is_dir() else ()
+    places = [base / record.place for base in bases if (base / record.place).exists()]
+    if len(places) != 1:
+        found = " and ".join(map(str, places)) or "none"
+        raise DualATMEError(
+            f"Expected the frames of {record.name} in {root / record.place}. Received: {found}."
+        )
+    (place,) = places
+    return FrameFolder(place) if place.is_dir() else VideoFile(place)
+
+
+def clip_numbers(record: ClipRecord, numbers: tuple[int, ...]) -> list[int]:
+    """Numbers of a clip's frames from onset to offset.
+
+    Args:
+        record: the clip.
+        numbers: of the frames that are there.
+
+    Raises:
+        DualATMEError: onset, apex and offset are out of order, or frames are missing; names them.
+    """
+    record.check_order()
+    onset = numbers[0] if record.onset is None else record.onset
+    offset = numbers[-1] if record.offset is None else record.offset
+    there = set(numbers)
+    # With an annotated apex only two frames are needed; to spot one, all are.
+    needed = {onset, record.apex} if record.apex is not None else {onset, offset}
+    if record.apex is None and record.onset is not None and record.offset is not None:
+        needed |= set(range(onset, offset + 1))
+    missing = sorted(needed - there)
+    if missing:
+        listed = ", ".join(map(str, missing[:5])) + (
+            f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        )
+        raise DualATMEError(
+            f"{record.source}: Expected the frames {onset} to {offset} of {record.name}. Missing: {listed}; "
+            f"there are {numbers[0]} to {numbers[-1]}."
+        )
+    return [number for number in numbers if onset <= number <= offset]

@@ -1,0 +1,77 @@
+"""One clip as a database describes it."""
+
+import dataclasses
+from pathlib import Path
+
+from dualatme_keras.errors import DualATMEError
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipRecord:
+    """A clip on the user's disk and what its annotation says.
+
+    Attributes:
+        database: one of `protocol.DATABASES`.
+        subject: `sub01` (CASME II), `006` (SAMM), `s01` (SMIC).
+        clip: its name in the organisers' list: `EP02_01f`, `006_1_2`, `s01_ne_01`.
+        label: index into `protocol.CLASS_NAMES`, or None where the emotion takes no part.
+        emotion: as annotated, in small letters.
+        onset, apex, offset: numbers of frames as in their file names (of a video: from 0); None where not
+            annotated: onset and offset are then the first and last frame, the apex is spotted.
+        action_units: as annotated, or empty.
+        place: folder of the frames or video file, relative to the root; None before it is looked for.
+        source: `FILE:ROW`, or the folder, that this was read from.
+    """
+
+    database: str
+    subject: str
+    clip: str
+    label: int | None
+    emotion: str = ""
+    onset: int | None = None
+    apex: int | None = None
+    offset: int | None = None
+    action_units: str = ""
+    place: Path | None = None
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """The shortest name that tells the subject: `sub01_EP02_01f`, `006_1_2`, `s01_ne_01`."""
+        return self.clip if self.clip.startswith(f"{self.subject}_") else f"{self.subject}_{self.clip}"
+
+    def check_order(self) -> None:
+        """Raises `DualATMEError` unless onset, apex and offset follow each other."""
+        onset, apex, offset = self.onset, self.apex, self.offset
+        numbers = f"onset {onset}, apex {apex}, offset {offset}"
+        if onset is not None and offset is not None and onset >= offset:
+            raise DualATMEError(f"{self.source}: Expected the onset before the offset. Received: {numbers}.")
+        if apex is not None and (
+            (onset is not None and apex <= onset) or (offset is not None and apex > offset)
+        ):
+            raise DualATMEError(
+                f"{self.source}: Expected the apex after the onset and not after the offset. "
+                f"Received: {numbers}."
+            )
+
+
+def check_names(records: list[ClipRecord]) -> list[ClipRecord]:
+    """Returns the records; raises `DualATMEError` where two clips have the same name."""
+    seen = {}
+    for record in records:
+        key = (record.database, record.name.lower())
+        if key in seen:
+            raise DualATMEError(
+                f"{record.source}: Expected every clip once. Received: {record.name}, also at {seen[key]}."
+            )
+        seen[key] = record.source
+    return records
+
+
+def label_of(emotion: str, labels: dict[str, int | None], source: str) -> int | None:
+    """Class of an annotated emotion; raises `DualATMEError` where the database has no such emotion."""
+    if emotion not in labels:
+        raise DualATMEError(
+            f"{source}: Expected an emotion out of {', '.join(labels)}. Received: {emotion!r}."
+        )
+    return labels[emotion]

@@ -1,0 +1,123 @@
+"""SMIC-HS (Li et al., FG 2013): folders, and for most clips an annotation file -> clips.
+
+    ROOT/s01/micro/negative/s01_ne_01/*.jpg   or .bmp, or below ROOT/HS
+    SMIC-HS-E_annotation.xlsx, sheet HS       Subject, Filename, OnsetF, OffsetF, ..., Emotion
+
+The folders hold the frames from onset to offset, so they alone are enough; there is no apex. The annotation
+file names 157 of the 164 clips. Where a clip holds a second or third movement, the first one is taken.
+"""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from dualatme_keras.databases.annotations import read_annotations
+from dualatme_keras.databases.records import ClipRecord, check_names, label_of
+from dualatme_keras.errors import DualATMEError
+
+COLUMNS = ("Filename", "Subject", "OnsetF", "OffsetF", "Emotion")
+
+SHEET = "HS"
+"""Sheet of the high-speed camera; others repeat the names of clips with the frames of other cameras."""
+
+LABELS = {"negative": 0, "positive": 1, "surprise": 2}
+
+_NAME = re.compile(r"s(\d+)_(ne|po|sur)_(\d+)", re.IGNORECASE)
+_EMOTIONS = {"ne": "negative", "po": "positive", "sur": "surprise"}
+
+
+def read_smic(annotations=None, root=None) -> list[ClipRecord]:
+    """The clips of the folders below `root`, with onset and offset where the annotation file has them.
+
+    Args:
+        annotations: the workbook or its HS sheet as CSV; None for the folders alone.
+        root: folder of the subjects' folders, or of `HS`; None for the clips of the annotation file alone.
+
+    Returns:
+        One record per clip, all with a label.
+
+    Raises:
+        DualATMEError: neither is given; see `read_annotations`; a name that is no clip's; an emotion that
+            differs from the clip's name; a clip twice; an annotated clip without a folder.
+    """
+    if annotations is None and root is None:
+        raise DualATMEError("Expected --annotations or --root for SMIC. Received: neither.")
+    annotated = {} if annotations is None else {record.clip: record for record in _read_table(annotations)}
+    if root is None:
+        return list(annotated.values())
+    records = check_names([_record(path, path.relative_to(root)) for path in _clip_folders(Path(root))])
+    found = {record.clip for record in records}
+    for clip, record in annotated.items():
+        if clip not in found:
+            raise DualATMEError(
+                f"{record.source}: Expected a folder of frames of {clip} below {root}. Received: none."
+            )
+    return [_with_frames(record, annotated.get(record.clip)) for record in records]
+
+
+def _read_table(path):
+    sheet = None if Path(path).suffix.lower() == ".csv" else SHEET
+    records = []
+    for row in read_annotations(path, COLUMNS, sheet):
+        named, numbered = _NAME.fullmatch(row.values["Filename"]), row.values["Subject"].isdigit()
+        if not named and not numbered:
+            continue  # notes below the table
+        if not named or not numbered or int(named[1]) != int(row.values["Subject"]):
+            raise DualATMEError(
+                f"{row.source}: Expected a clip such as s01_ne_01 and its subject's number. "
+                f"Received: {row.values['Filename']!r}, {row.values['Subject']!r}."
+            )
+        record = _named_record(row.values["Filename"], source=row.source)
+        emotion = row.values["Emotion"].lower()
+        if label_of(emotion, LABELS, row.source) != record.label:
+            raise DualATMEError(
+                f"{row.source}: Expected the emotion of the clip's name, {record.emotion}. "
+                f"Received: {emotion!r} for {row.values['Filename']}."
+            )
+        onset, offset = row.number("OnsetF"), row.number("OffsetF")
+        records.append(dataclasses.replace(record, onset=onset, offset=offset))
+    return check_names(records)
+
+
+def _clip_folders(root):
+    for base in (root, root / "HS"):
+        folders = sorted(path for path in base.glob("s*/micro/*/*") if path.is_dir())
+        if folders:
+            return folders
+    raise DualATMEError(
+        "Expected folders s01/micro/negative/s01_ne_01 and so on below --root. "
+        f"Received: {root}, which has none."
+    )
+
+
+def _record(path, place):
+    if not _NAME.fullmatch(path.name):
+        raise DualATMEError(f"Expected a clip's folder such as s01_ne_01. Received: {path}.")
+    record = _named_record(path.name, source=str(path), place=place)
+    if path.parent.name.lower() != record.emotion:
+        raise DualATMEError(
+            f"{path}: Expected a clip named {path.name} in a folder {record.emotion}. "
+            f"Received: {path.parent.name}."
+        )
+    return record
+
+
+def _named_record(name, **details):
+    subject, kind, number = _NAME.fullmatch(name.lower()).groups()
+    subject, emotion = f"s{int(subject):02d}", _EMOTIONS[kind]
+    return ClipRecord(
+        database="smic",
+        subject=subject,
+        clip=f"{subject}_{kind}_{int(number):02d}",
+        label=LABELS[emotion],
+        emotion=emotion,
+        **details,
+    )
+
+
+def _with_frames(record, annotated):
+    if annotated is None:
+        return record
+    return dataclasses.replace(
+        record, onset=annotated.onset, offset=annotated.offset, source=annotated.source
+    )
