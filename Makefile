@@ -1,30 +1,40 @@
-# make demo   install, generate data, train leave-one-subject-out, evaluate, export
+# make demo   install, paint clips, prepare them, train leave-one-subject-out, evaluate, export
 # make test   install with the tools of development, check style, run the tests
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := data/demo
 RUN := runs/demo
+DEMO_LISTS := $(DEMO)/MEGC2019/v_cde_flow
 # Of `make bench`; the demo's where not given.
-LISTS ?= $(DEMO)/MEGC2019/v_cde_flow
+LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
+.DELETE_ON_ERROR:
 .PHONY: demo test bench format clean
 
-demo: .venv/installed
+demo: .venv/installed-prepare
 	rm -rf $(DEMO) $(RUN)
-	$(BIN)/dualatme-demo --output=$(DEMO)
-	$(BIN)/python train.py --lists=$(DEMO)/MEGC2019/v_cde_flow --data_root=$(DEMO) --workdir=$(RUN) \
+	$(MAKE) $(DEMO_LISTS)/subName.txt
+	$(BIN)/python train.py --lists=$(DEMO_LISTS) --data_root=$(DEMO) --workdir=$(RUN) \
 		--batch_size=32 --epochs=21 --final_model
 	$(BIN)/python evaluate.py --workdir=$(RUN)
+
+# The databases as a user unpacks them, then one command for each.
+PREPARE = $(BIN)/dualatme-prepare --output=$(DEMO) --workers=2
+$(DEMO_LISTS)/subName.txt: | .venv/installed-prepare
+	rm -rf $(DEMO)
+	$(BIN)/dualatme-demo --output=$(DEMO)/raw
+	$(PREPARE) --dataset=casme2 --root=$(DEMO)/raw/casme2/Cropped --annotations=$(DEMO)/raw/casme2/CASME2-coding-demo.xlsx
+	$(PREPARE) --dataset=samm --root=$(DEMO)/raw/samm/SAMM --annotations=$(DEMO)/raw/samm/SAMM_Micro_FACS_Codes_v2.xlsx
+	$(PREPARE) --dataset=smic --root=$(DEMO)/raw/smic/SMIC_all_raw --annotations=$(DEMO)/raw/smic/SMIC-HS-E_annotation.xlsx
 
 test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest
 
-bench: .venv/installed-bench
-	test -d $(LISTS) || $(BIN)/dualatme-demo --output=$(DEMO)
+bench: .venv/installed-bench $(LISTS)/subName.txt
 	$(BIN)/python benchmarks/bench_train.py --lists=$(LISTS) --data_root=$(DATA_ROOT) --epochs=7
 
 format: .venv/installed-dev
@@ -45,14 +55,6 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -qq --upgrade pip
 
-.venv/installed: .venv/bin/pip pyproject.toml
-	$(BIN)/pip install -qq --editable .
+.venv/installed-%: .venv/bin/pip pyproject.toml
+	$(BIN)/pip install -qq --editable '.[$*]'
 	touch $@
-
-.venv/installed-dev: .venv/bin/pip pyproject.toml
-	$(BIN)/pip install -qq --editable '.[dev]'
-	touch $@ .venv/installed
-
-.venv/installed-bench: .venv/bin/pip pyproject.toml
-	$(BIN)/pip install -qq --editable '.[bench]'
-	touch $@ .venv/installed

@@ -1,0 +1,83 @@
+"""Prepares a database: `dualatme-prepare --dataset=casme2 --root=... --annotations=... --output=data`."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import app, flags
+
+from dualatme_keras.commands import quiet_libraries
+from dualatme_keras.databases.comparison import format_comparison
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
+from dualatme_keras.preprocessing import ENCODINGS, METHODS, SOURCES
+from dualatme_keras.preprocessing.clip import PUZZLES
+
+_DEFAULTS = PrepareConfig(dataset="folder")
+
+
+def _define(kind, name, description, *arguments):
+    return kind(name, getattr(_DEFAULTS, name), *arguments, description)
+
+
+_SETTINGS = [
+    flags.DEFINE_enum("dataset", None, DATASETS, "which database", required=True),
+    _define(flags.DEFINE_string, "root", "folder of the frames"),
+    _define(flags.DEFINE_string, "annotations", "annotation file, .xlsx or .csv"),
+    _define(flags.DEFINE_string, "protocol_csv", "the organisers' list: which clips, which labels"),
+    _define(flags.DEFINE_string, "output", "folder of flow images, lists and manifest, for all databases"),
+    _define(flags.DEFINE_list, "subjects", "subjects to prepare; default: all"),
+    _define(flags.DEFINE_enum, "landmarks", "where the face is found", SOURCES),
+    _define(flags.DEFINE_string, "landmarks_file", "the .task model of mediapipe, or the table of file"),
+    _define(
+        flags.DEFINE_integer, "face_size", "side of the aligned face in pixels, on which flow is computed"
+    ),
+    _define(flags.DEFINE_float, "margin", "what to leave around the face, as a fraction of its image"),
+    _define(flags.DEFINE_enum, "flow", "TV-L1 as published, or DIS, which is faster", METHODS),
+    _define(flags.DEFINE_enum, "puzzle", "cut the frames (the paper's way) or the flow", PUZZLES),
+    _define(flags.DEFINE_enum, "encoding", "how flow becomes an image", ENCODINGS),
+    _define(flags.DEFINE_float, "pixel_range", "of --encoding=fixed, in pixels of the aligned face"),
+    _define(flags.DEFINE_boolean, "stabilize", "take the motion of the head out of the flow"),
+    _define(flags.DEFINE_integer, "image_size", "side of the flow images in pixels"),
+    _define(flags.DEFINE_boolean, "keep_flow", "also write the flow fields, flow_raw/NAME.npz"),
+    _define(flags.DEFINE_integer, "workers", "clips side by side, each in a process of its own"),
+]
+_AUDIT = flags.DEFINE_boolean("audit", False, "compare annotations and list, and stop; needs no frames")
+
+
+def main(_arguments):
+    quiet_libraries()
+    values = {flag.name: flag.value for flag in _SETTINGS}
+    values["subjects"] = tuple(values["subjects"])
+    try:
+        config = PrepareConfig(**values)
+        sys.exit(_audit(config) if _AUDIT.value else _prepare(config))
+    except DualATMEError as error:
+        sys.exit(f"dualatme-prepare: {error}")
+
+
+def _audit(config):
+    comparison = audit_database(config)
+    print(format_comparison(comparison))
+    return 0 if comparison.agrees else 1
+
+
+def _prepare(config):
+    result = prepare_database(config)
+    print(f"\n{result.prepared} clips in {config.output}, {result.seconds:.0f} s")
+    print(f"look at them: {config.output}/preview.html")
+    if result.lists:
+        print(f"lists of all databases there: {result.lists}")
+    for name, reason in result.failed.items():
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    return 1 if result.failed else 0
+
+
+def run():
+    """Entry point of the console command."""
+    app.run(main)
+
+
+if __name__ == "__main__":
+    run()

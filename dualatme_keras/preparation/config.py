@@ -1,0 +1,52 @@
+"""What to prepare: one frozen record of a database on disk and how to treat it."""
+
+import dataclasses
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import PrepareSettings
+
+DATASETS = ("casme2", "samm", "smic", "folder")
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareConfig(PrepareSettings):
+    """Settings of `dualatme-prepare`: those of `PrepareSettings`, and these.
+
+    Attributes:
+        dataset: one of `DATASETS`.
+        root: folder of the frames.
+        annotations: the database's annotation file.
+        protocol_csv: the organisers' list; which clips take part, and their labels. None: by the emotion.
+        output: folder of flow images, lists and manifest; several databases share one.
+        landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
+        keep_flow: also write the flow fields, `flow_raw/NAME.npz`, float16.
+        workers: clips side by side, each in a process of its own.
+        subjects: only these; empty for all.
+    """
+
+    dataset: str = "casme2"
+    root: str | None = None
+    annotations: str | None = None
+    protocol_csv: str | None = None
+    output: str = "data"
+    landmarks_file: str | None = None
+    keep_flow: bool = False
+    workers: int = 1
+    subjects: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.dataset not in DATASETS:
+            raise DualATMEError(
+                f"Expected --dataset out of {', '.join(DATASETS)}. Received: {self.dataset!r}."
+            )
+        if self.workers < 1:
+            raise DualATMEError(f"Expected a positive --workers. Received: {self.workers}.")
+        if self.dataset in ("casme2", "samm") and self.annotations is None:
+            raise DualATMEError(f"Expected --annotations for {self.dataset}. Received: none.")
+
+    @property
+    def settings(self) -> PrepareSettings:
+        """The settings that decide what the images look like."""
+        names = [field.name for field in dataclasses.fields(PrepareSettings)]
+        return PrepareSettings(**{name: getattr(self, name) for name in names})

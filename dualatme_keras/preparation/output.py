@@ -1,0 +1,158 @@
+"""The output of a preparation: what is finished, and how each clip came about."""
+
+import csv
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dualatme_keras.databases.records import ClipRecord
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import replace_file
+from dualatme_keras.preprocessing import LANDMARK_COLUMNS, PreparedClip, PrepareSettings, draw_strip
+
+SETTINGS_FILE = "prepare.json"
+
+COLUMNS = (
+    "name",
+    "database",
+    "subject",
+    "clip",
+    "label",
+    "emotion",
+    "action_units",
+    "path",
+    "onset",
+    "apex",
+    "apex_found",
+    "offset",
+    "landmarks_from",
+    *LANDMARK_COLUMNS,
+    *(f"{box}_{side}" for box in ("left", "right", "mouth") for side in ("top", "left", "bottom", "right")),
+    "flow_mean",
+    "flow_max",
+    "source",
+)
+"""Columns of manifest.csv. Landmarks are pixels of the onset frame, boxes fractions of the aligned face, flow
+pixels of the aligned face."""
+
+
+class PreparedFolder:
+    """Folder with the images of one or several databases.
+
+    Each clip leaves its images and then a record, `DATABASE/clips/NAME.json`, which marks it finished: a
+    preparation that was stopped at any point can be continued.
+
+    Args:
+        path: the folder, created where absent.
+        settings: written to prepare.json; all images of a folder have the same.
+
+    Raises:
+        DualATMEError: the folder holds images of other settings.
+    """
+
+    def __init__(self, path, settings: PrepareSettings):
+        self.path = Path(path)
+        self._settings = dataclasses.asdict(settings)
+        file = self.path / SETTINGS_FILE
+        if file.exists():
+            found = json.loads(file.read_text())
+            changes = [
+                f"{name} {found.get(name)!r} -> {value!r}"
+                for name, value in self._settings.items()
+                if found.get(name) != value
+            ]
+            if changes:
+                raise DualATMEError(
+                    f"Expected the settings of the images in {self.path}. Received: {', '.join(changes)}. "
+                    "Choose another --output, or delete those images."
+                )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._write(file, (json.dumps(self._settings, indent=2) + "\n").encode())
+
+    def finished(self, record: ClipRecord) -> bool:
+        """Whether a clip's files are complete."""
+        return self._record_file(record).is_file()
+
+    def strip(self, row: dict) -> Path:
+        """The picture of a clip for the preview."""
+        return self.path / row["database"] / "preview" / f"{row['name']}.jpg"
+
+    def write_clip(self, record: ClipRecord, clip: PreparedClip, keep_flow: bool = False) -> None:
+        """Writes a clip's images, then its record.
+
+        Raises:
+            DualATMEError: a file cannot be written, e.g. on a full disk; none is left half-written.
+        """
+        base = self.path / record.database
+        path = f"{record.database}/flow/{record.name}_flow.png"
+        row = _manifest_row(record, clip, path, self._settings["landmarks"])
+        self._write(self.path / path, _encoded(clip.entire, "PNG"))
+        self._write(base / "flow_puzzle" / f"{record.name}_flow_puzzle.png", _encoded(clip.puzzled, "PNG"))
+        if keep_flow:
+            content = io.BytesIO()
+            flows = {"flow": clip.flow, "puzzle_flow": clip.puzzle_flow}
+            np.savez_compressed(content, **{name: flow.astype("float16") for name, flow in flows.items()})
+            self._write(base / "flow_raw" / f"{record.name}.npz", content.getvalue())
+        self._write(self.strip(row), _encoded(draw_strip(clip), "JPEG"))
+        self._write(self._record_file(record), (json.dumps(row, indent=1) + "\n").encode())
+
+    def manifest_rows(self) -> list[dict]:
+        """Records of all finished clips, of every database in the folder, by database and name."""
+        files = sorted(self.path.glob("*/clips/*.json"))
+        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+    def write_manifest(self) -> None:
+        """Writes manifest.csv from the records."""
+        content = io.StringIO()
+        writer = csv.DictWriter(content, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.manifest_rows())
+        self._write(self.path / "manifest.csv", content.getvalue().encode())
+
+    def _record_file(self, record):
+        return self.path / record.database / "clips" / f"{record.name}.json"
+
+    def _write(self, path, content):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+        except OSError as error:
+            raise DualATMEError(
+                f"Expected to write {path}. Received: {error.strerror or error}. "
+                "What is finished is kept; the same command goes on."
+            ) from error
+
+
+def _manifest_row(record, clip, path, landmarks_from):
+    magnitude = np.linalg.norm(clip.flow, axis=-1)
+    boxes = [name for name in COLUMNS if name.split("_")[-1] in ("top", "left", "bottom", "right")]
+    return {
+        "name": record.name,
+        "database": record.database,
+        "subject": record.subject,
+        "clip": record.clip,
+        "label": record.label,
+        "emotion": record.emotion,
+        "action_units": record.action_units,
+        "path": path,
+        "onset": clip.onset,
+        "apex": clip.apex,
+        "apex_found": clip.apex_found,
+        "offset": record.offset,
+        "landmarks_from": landmarks_from,
+        **dict(zip(LANDMARK_COLUMNS, clip.landmarks.round(2).ravel().tolist(), strict=True)),
+        **dict(zip(boxes, clip.boxes.round(4).ravel().tolist(), strict=True)),
+        "flow_mean": round(float(magnitude.mean()), 4),
+        "flow_max": round(float(magnitude.max()), 4),
+        "source": record.source,
+    }
+
+
+def _encoded(image, kind):
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, kind, quality=90)
+    return content.getvalue()

@@ -1,0 +1,40 @@
+"""The live line of a preparation: how many clips, how long still."""
+
+import sys
+import time
+
+
+class ClipProgress:
+    """Prints how far a preparation is: on a terminal in one line that changes, elsewhere every tenth.
+
+    Args:
+        clips: number of clips.
+        done: how many of them an earlier call finished.
+        stream: where to print; standard output by default.
+    """
+
+    def __init__(self, clips: int, done: int, stream=None):
+        self._clips, self._before, self._done = clips, done, done
+        self._stream = stream or sys.stdout
+        self._start = time.perf_counter()
+        if done:
+            print(f"{done} of {clips} clips finished before", file=self._stream, flush=True)
+
+    def finish_clip(self, name: str, reason: str | None) -> None:
+        """Counts a clip; a reason tells why it failed."""
+        self._done += 1
+        live = self._stream.isatty()
+        if reason:
+            print(f"{chr(13) if live else ''}{name} failed: {reason}", file=self._stream, flush=True)
+        step = max(1, self._clips // 10)
+        if not live and self._done % step and self._done != self._clips:
+            return
+        seconds = (time.perf_counter() - self._start) / (self._done - self._before)
+        left = seconds * (self._clips - self._done)
+        line = f"clip {self._done}/{self._clips}  {1 / seconds:.1f} clips/s, {_duration(left)} left"
+        end = "\n" if self._done == self._clips or not live else ""
+        print(f"{chr(13) if live else ''}{line:<60}", end=end, file=self._stream, flush=True)
+
+
+def _duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

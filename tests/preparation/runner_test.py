@@ -1,0 +1,173 @@
+"""From made-up databases on disk to lists: prepared, continued, and what fails is listed."""
+
+import csv
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dualatme_keras.commands import prepare as command
+from dualatme_keras.data import audit, read_protocol
+from dualatme_keras.databases import write_synthetic
+from dualatme_keras.databases.synthetic import ANNOTATIONS, FRAMES
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preparation import PrepareConfig, prepare_database
+from dualatme_keras.protocol import DATABASES
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("trees") / "raw"
+    return directory, write_synthetic(directory, subjects_per_database=2, clips_per_subject=3)
+
+
+def config(trees, output, dataset="casme2", **changes):
+    settings = {
+        "dataset": dataset,
+        "root": str(trees / FRAMES[dataset]),
+        "annotations": str(trees / ANNOTATIONS[dataset]),
+        "output": str(output),
+        "landmarks": "file",
+        "landmarks_file": str(trees / "landmarks.csv"),
+        "flow": "dis",
+        **changes,
+    }
+    return PrepareConfig(**settings)
+
+
+@pytest.fixture(scope="module")
+def prepared(trees, tmp_path_factory):
+    output = tmp_path_factory.mktemp("prepared")
+    results = [prepare_database(config(trees[0], output, dataset)) for dataset in DATABASES]
+    return output, results
+
+
+def manifest(output):
+    with (output / "manifest.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_three_databases_become_lists_to_train_on(trees, prepared):
+    output, results = prepared
+    assert [result.prepared for result in results] == [6, 6, 6]
+    assert not any(result.failed for result in results)
+    protocol = read_protocol(results[-1].lists)
+    audit(protocol, data_root=output, check_files=True, puzzled=True).raise_if_failed()
+    assert len(protocol.clips) == 18
+    labels = {record.name: record.label for record in trees[1]}
+    assert {
+        clip.path.split("/")[-1].removesuffix("_flow.png"): clip.label for clip in protocol.clips
+    } == labels
+    for clip in protocol.clips:
+        with Image.open(output / clip.path) as image:
+            assert (image.mode, image.size) == ("RGB", (28, 28))
+
+
+def test_manifest_tells_how_each_clip_came_about(trees, prepared):
+    rows = {row["name"]: row for row in manifest(prepared[0])}
+    with (trees[0] / "truth.csv").open(newline="") as file:
+        truth = {row["clip"]: row for row in csv.DictReader(file)}
+    assert set(rows) == set(truth)
+    for name, row in rows.items():
+        assert row["onset"] == truth[name]["onset"]
+        given = row["database"] != "smic"
+        assert row["apex_found"] == ("given" if given else "spotted")
+        assert not given or row["apex"] == truth[name]["apex"]
+        assert 0.0 < float(row["flow_mean"]) < float(row["flow_max"]) < 20.0
+    distances = [
+        abs(int(row["apex"]) - int(truth[name]["apex"]))
+        for name, row in rows.items()
+        if row["database"] == "smic"
+    ]
+    assert np.median(distances) <= 2
+    page = (prepared[0] / "preview.html").read_text()
+    assert page.count("<figure>") == 18
+    for name, row in rows.items():
+        assert name in page
+        assert (prepared[0] / row["database"] / "preview" / f"{name}.jpg").is_file()
+
+
+def test_stopped_and_called_again_it_goes_on(trees, prepared, tmp_path, capsys):
+    output = tmp_path / "output"
+    shutil.copytree(prepared[0], output)
+    lost = sorted((output / "casme2" / "clips").glob("*.json"))[2]
+    lost.unlink()  # what a stop during this clip leaves
+    before = {path: path.stat().st_mtime_ns for path in output.glob("casme2/flow/*.png")}
+    result = prepare_database(config(trees[0], output))
+    assert "5 of 6 clips finished before" in capsys.readouterr().out
+    assert result.prepared == 6
+    changed = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
+    assert [path.name for path in changed] == [f"{lost.stem}_flow.png"]
+
+
+def test_workers_give_the_same(trees, prepared, tmp_path):
+    result = prepare_database(config(trees[0], tmp_path / "output", workers=2))
+    assert result.prepared == 6
+    for path in (tmp_path / "output" / "casme2").glob("flow*/*.png"):
+        assert path.read_bytes() == (prepared[0] / path.relative_to(tmp_path / "output")).read_bytes()
+
+
+def test_a_failing_clip_is_listed_and_the_others_done(trees, tmp_path, capsys):
+    root = tmp_path / "raw"
+    shutil.copytree(trees[0] / "casme2", root / "casme2")
+    shutil.copy(trees[0] / "landmarks.csv", root)
+    broken, missing = (root / "casme2" / "Cropped" / "sub01" / f"EP0{number}_01f" for number in (1, 2))
+    for frame in broken.iterdir():
+        frame.write_bytes(frame.read_bytes()[:200])
+    shutil.rmtree(missing)
+    result = prepare_database(config(root, tmp_path / "output"))
+    assert result.prepared == 4
+    assert "sub01_EP01_01f: " not in capsys.readouterr().err
+    assert "Expected an image. Received:" in result.failed["sub01_EP01_01f"]
+    assert "Received: none" in result.failed["sub01_EP02_01f"]
+    assert len(manifest(tmp_path / "output")) == 4
+
+
+def test_other_settings_are_refused(trees, prepared):
+    with pytest.raises(DualATMEError, match="encoding 'minmax' -> 'fixed'.*another --output"):
+        prepare_database(config(trees[0], prepared[0], encoding="fixed"))
+
+
+def test_raw_flow_on_request(trees, tmp_path):
+    prepare_database(config(trees[0], tmp_path, subjects=("sub01",), keep_flow=True))
+    with np.load(next((tmp_path / "casme2" / "flow_raw").glob("*.npz"))) as arrays:
+        assert arrays["flow"].shape == arrays["puzzle_flow"].shape == (112, 112, 2)
+        assert arrays["flow"].dtype == "float16"
+
+
+def test_full_disk_is_named(trees, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    result_path = tmp_path / "output"
+    folder = config(trees[0], result_path, subjects=("sub01",))
+    prepare_database(folder)
+    shutil.rmtree(result_path / "casme2" / "clips")
+    monkeypatch.setattr("dualatme_keras.preparation.output.replace_file", full)
+    with pytest.raises(DualATMEError, match="No space left on device"):
+        prepare_database(folder)
+
+
+def call(*arguments):
+    from absl import flags
+
+    flags.FLAGS.unparse_flags()
+    flags.FLAGS([sys.argv[0], *arguments])
+    with pytest.raises(SystemExit) as ended:
+        command.main([])
+    return ended.value.code
+
+
+def test_command_audits_and_prepares(trees, tmp_path, capsys):
+    listed = tmp_path / "list.csv"
+    rows = [f"{r.database},{r.subject.lstrip('0')},{r.clip},{r.label}\n" for r in trees[1]]
+    listed.write_text("".join(rows))
+    annotations = f"--annotations={trees[0] / ANNOTATIONS['samm']}"
+    assert call("--dataset=samm", annotations, f"--protocol_csv={listed}", "--audit") == 0
+    assert "every clip and label agrees" in capsys.readouterr().out
+    listed.write_text("".join(rows[:-7]))
+    assert call("--dataset=samm", annotations, f"--protocol_csv={listed}", "--audit") == 1
+    assert "not in the list: 002_3_1" in capsys.readouterr().out
+    assert "Expected --root" in call("--dataset=samm", annotations, "--root=nowhere", "--noaudit")
