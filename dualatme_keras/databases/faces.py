@@ -38,20 +38,20 @@ def new_look(landmarks: Mapping[str, tuple[float, float]], rng: np.random.Genera
     skin = np.array([205.0, 160.0, 135.0]) * rng.uniform(0.75, 1.1) + rng.normal(scale=6.0, size=3)
     hair = np.array([60.0, 45.0, 38.0]) * rng.uniform(0.4, 1.8)
     image = np.broadcast_to(rng.uniform(90, 190, size=3), (size, size, 3)).copy()
-    image += 12.0 * _noise(rng, size, (5, 40))[..., np.newaxis]
+    image += 8.0 * _noise(rng, size, (5, 40))[..., np.newaxis]
     head = np.hypot((x - 0.5) / 0.60, (y - 0.44) / 0.78)
     neck = np.maximum(np.abs(x - 0.5) / 0.30, 2.0 * (y < 0.75))
     image = _blend(image, 0.7 * skin, neck, 1.0, 0.06)
     # Hair down to the ears.
     head = np.maximum(head, y / 0.70)
-    image = _blend(image, hair + 25.0 * _noise(rng, size, (60, 200))[..., np.newaxis], head, 1.0, 0.04)
+    image = _blend(image, hair + 15.0 * _noise(rng, size, (60, 200))[..., np.newaxis], head, 1.0, 0.04)
     face = np.hypot((x - 0.5) / 0.52, (y - 0.47) / 0.62)
     # Shading of a round head lit from the front, pores, freckles, and larger unevenness.
     relief = 1.0 - 0.28 * np.clip(face, 0, 1) ** 2
     grain = (
-        10.0 * _noise(rng, size, (8, 24))
-        + 8.0 * _noise(rng, size, (60, 130))
-        + 5.0 * _noise(rng, size, (250,))
+        7.0 * _noise(rng, size, (8, 24))
+        + 5.0 * _noise(rng, size, (60, 130))
+        + 4.0 * _noise(rng, size, (250,))
     )
     image = _blend(image, skin * relief[..., np.newaxis] + grain[..., np.newaxis], face, 1.0, 0.03)
     for side in (-1, 1):
@@ -118,8 +118,8 @@ def _paint(image, colour, distance, radius, edge):
 def _paint_eye(image, x, y, side, landmarks, skin, rng):
     out, down = landmarks["eye"]
     centre_x, top = 0.5 + side * out, landmarks["upper_lid"][1]
-    opening = max(0.035, (landmarks["lower_lid"][1] - top) * 0.75)
-    _paint(image, skin * 0.72, np.hypot((x - centre_x) / 0.125, (y - down) / 0.075), 1.0, 0.7)  # socket
+    opening = np.clip((landmarks["lower_lid"][1] - top) * 0.75, 0.030, 0.040)
+    _paint(image, skin * 0.62, np.hypot((x - centre_x) / 0.125, (y - down) / 0.075), 1.0, 0.7)  # socket
     almond = np.hypot((x - centre_x) / 0.092, (y - down) / opening)
     _paint(image, (55.0, 35.0, 30.0), almond, 1.12, 0.12)  # lashes
     _paint(image, (228.0, 224.0, 220.0), almond, 0.92, 0.12)
@@ -144,16 +144,16 @@ def _paint_brow(image, x, y, side, landmarks, hair, rng):
     along = np.abs(out - np.mean([outs[0], outs[2]])) / (0.5 * (outs[2] - outs[0]) + 0.02)
     hairs = 0.75 + 0.5 * np.clip(_noise(rng, image.shape[0], (160, 260)), -1, 1)
     weight = 1.0 / (1.0 + np.exp(np.clip((np.hypot(height, along**3) - 1.0) / 0.08, -60, 60))) * hairs
-    image += (hair - image) * np.clip(weight, 0, 1)[..., np.newaxis]
+    image += (0.5 * hair - image) * np.clip(weight, 0, 1)[..., np.newaxis]
 
 
 def _paint_nose(image, x, y, landmarks, skin):
     out, down = landmarks["nose_wing"]
     bridge = np.exp(-0.5 * ((x - 0.5) / 0.035) ** 2) * (y > 0.30) * (y < down)
-    image += (14.0 * bridge)[..., np.newaxis]
+    image += (26.0 * bridge)[..., np.newaxis]
     for side in (-1, 1):
         wing = np.hypot((x - 0.5 - side * out) / 0.035, (y - down + 0.01) / 0.035)
-        _paint(image, skin * 0.78, wing, 0.9, 0.6)
+        _paint(image, skin * 0.68, wing, 0.9, 0.6)
         nostril = np.hypot((x - 0.5 - side * 0.55 * out) / 0.026, (y - down - 0.012) / 0.012)
         _paint(image, skin * 0.30, nostril, 1.0, 0.4)
 

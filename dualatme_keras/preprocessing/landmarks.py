@@ -17,7 +17,7 @@ Locate = Callable[[np.ndarray, str], np.ndarray]
 """Called with an RGB frame `(height, width, 3)`, uint8, and the name of its clip; gives landmarks `(5, 2)` in
 pixels (see `regions.TEMPLATE_LANDMARKS` for their order). Raises `DualATMEError` where there is no face."""
 
-_CONFIDENCE = 0.9
+_CONFIDENCE = 0.8
 """Below it a detection of MTCNN is no face."""
 
 _MESH = {
