@@ -1,4 +1,4 @@
-"""Draws the README's picture: flow images and puzzles of each class of the demo, and its confusion matrix.
+"""Draws the README's picture: clips of each class of the demo on their way, and its confusion matrix.
 
 python benchmarks/picture.py --data_root=data/demo --workdir=runs/demo --output=docs/images/demo.png
 """
@@ -10,7 +10,7 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from dualatme_keras.data import puzzled_path, read_predictions
+from dualatme_keras.data import read_predictions
 from dualatme_keras.metrics import confusion_matrix, uar, uf1
 from dualatme_keras.protocol import CLASS_NAMES
 
@@ -18,24 +18,31 @@ _DATA_ROOT = flags.DEFINE_string("data_root", "data/demo", "where the images lie
 _WORKDIR = flags.DEFINE_string("workdir", "runs/demo", "the run")
 _OUTPUT = flags.DEFINE_string("output", "docs/images/demo.png", "picture to write")
 
-_CLIPS_PER_CLASS = 4
+_CLIPS_PER_CLASS = 2
+
+
+def preview_of(path):
+    """The strip of onset, apex, flow image and puzzle that preparation left of a clip."""
+    place = Path(_DATA_ROOT.value) / path
+    return Image.open(place.parents[1] / "preview" / f"{place.stem.removesuffix('_flow')}.jpg")
 
 
 def draw_clips(figure, grid, predictions):
-    """Rows of classes; pairs of entire and puzzled flow image."""
-    cells = grid.subgridspec(len(CLASS_NAMES), 2 * _CLIPS_PER_CLASS, wspace=0.06, hspace=0.12)
+    """Rows of classes; of each clip onset, apex with regions, flow image and puzzle."""
+    cells = grid.subgridspec(len(CLASS_NAMES), _CLIPS_PER_CLASS, wspace=0.03, hspace=0.08)
     for label, name in enumerate(CLASS_NAMES):
         paths = predictions.paths[(predictions.labels == label) & (predictions.predictions == label)]
         chosen = paths[np.linspace(0, len(paths) - 1, _CLIPS_PER_CLASS).astype(int)]
-        images = [path for entire in chosen for path in (entire, puzzled_path(entire))]
-        for column, path in enumerate(images):
+        for column, path in enumerate(chosen):
             axes = figure.add_subplot(cells[label, column])
-            axes.imshow(Image.open(Path(_DATA_ROOT.value) / path), interpolation="nearest")
+            axes.imshow(preview_of(path))
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_visible(False)
             if label == 0:
-                axes.set_title(("entire", "puzzle")[column % 2], fontsize=9)
+                for quarter, title in enumerate(("onset", "apex, regions", "flow", "its puzzle")):
+                    x = 0.125 + 0.25 * quarter
+                    axes.text(x, 1.04, title, transform=axes.transAxes, ha="center", fontsize=9)
             if column == 0:
                 axes.set_ylabel(name, fontsize=11)
 
@@ -58,9 +65,9 @@ def draw_confusion(figure, grid, predictions):
 
 def main(_arguments):
     predictions = read_predictions(Path(_WORKDIR.value) / "predictions.csv")
-    figure = matplotlib.figure.Figure(figsize=(11, 3.9), dpi=110)
+    figure = matplotlib.figure.Figure(figsize=(13, 3.4), dpi=110)
     left, right = figure.add_gridspec(
-        1, 2, width_ratios=(2.5, 1), wspace=0.16, left=0.03, right=0.99, top=0.9, bottom=0.13
+        1, 2, width_ratios=(3.35, 1), wspace=0.14, left=0.03, right=0.99, top=0.9, bottom=0.13
     )
     draw_clips(figure, left, predictions)
     draw_confusion(figure, right, predictions)

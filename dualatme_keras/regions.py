@@ -12,8 +12,8 @@ from dualatme_keras.errors import DualATMEError
 
 TEMPLATE_BOXES = np.array(
     [
-        (0.08, 0.06, 0.44, 0.50),
-        (0.08, 0.50, 0.44, 0.94),
+        (0.06, 0.06, 0.44, 0.50),
+        (0.06, 0.50, 0.44, 0.94),
         (0.60, 0.20, 0.94, 0.80),
     ]
 )

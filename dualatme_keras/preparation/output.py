@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import importlib.metadata
 import io
 import json
 from pathlib import Path
@@ -15,6 +16,8 @@ from dualatme_keras.files import replace_file
 from dualatme_keras.preprocessing import LANDMARK_COLUMNS, PreparedClip, PrepareSettings, draw_strip
 
 SETTINGS_FILE = "prepare.json"
+
+_PACKAGES = ("dualatme-keras", "mtcnn", "numpy", "opencv-contrib-python-headless", "opencv-contrib-python")
 
 COLUMNS = (
     "name",
@@ -48,7 +51,7 @@ class PreparedFolder:
 
     Args:
         path: the folder, created where absent.
-        settings: written to prepare.json; all images of a folder have the same.
+        settings: written to prepare.json, with the versions used last; all images of a folder have the same.
 
     Raises:
         DualATMEError: the folder holds images of other settings.
@@ -57,6 +60,7 @@ class PreparedFolder:
     def __init__(self, path, settings: PrepareSettings):
         self.path = Path(path)
         self._settings = dataclasses.asdict(settings)
+        versions = {"versions": {name: _version(name) for name in _PACKAGES}}
         file = self.path / SETTINGS_FILE
         if file.exists():
             found = json.loads(file.read_text())
@@ -71,7 +75,7 @@ class PreparedFolder:
                     "Choose another --output, or delete those images."
                 )
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write(file, (json.dumps(self._settings, indent=2) + "\n").encode())
+        self._write(file, (json.dumps(self._settings | versions, indent=2) + "\n").encode())
 
     def finished(self, record: ClipRecord) -> bool:
         """Whether a clip's files are complete."""
@@ -150,6 +154,13 @@ def _manifest_row(record, clip, path, landmarks_from):
         "flow_max": round(float(magnitude.max()), 4),
         "source": record.source,
     }
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _encoded(image, kind):

@@ -19,7 +19,7 @@ from dualatme_keras.preparation.config import PrepareConfig
 from dualatme_keras.preparation.output import PreparedFolder
 from dualatme_keras.preparation.preview import write_preview
 from dualatme_keras.preparation.progress import ClipProgress
-from dualatme_keras.preprocessing import landmark_source, prepare_clip
+from dualatme_keras.preprocessing import PreparedClip, PrepareSettings, landmark_source, prepare_clip
 
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
@@ -102,23 +102,22 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
     return PrepareResult(len(done), failed, _write_lists(folder), time.perf_counter() - start)
 
 
-def prepare_record(record: ClipRecord, root, locate, config: PrepareConfig, folder: PreparedFolder) -> None:
-    """Prepares one clip and writes its files.
+def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) -> PreparedClip:
+    """Prepares one clip.
 
     Raises:
         DualATMEError: the clip has no frames, no face or other faults; names them.
     """
     frames = open_frames(record, root)
     numbers = clip_numbers(record, frames.numbers)
-    clip = prepare_clip(numbers, frames.read, locate, config.settings, record.apex, record.name)
-    folder.write_clip(record, clip, config.keep_flow)
+    return prepare_clip(numbers, frames.read, locate, settings, record.apex, record.name)
 
 
 def _results(config, folder, root, locate, records):
     """Yields each record and why it failed, or None."""
     if config.workers == 1:
         for record in records:
-            yield record, _failure(record, root, locate, config, folder)
+            yield record, _finish(record, root, locate, config, folder)
         return
     parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=1)
     yield from parallel(joblib.delayed(_in_worker)(record, root, config, folder) for record in records)
@@ -129,14 +128,16 @@ def _in_worker(record, root, config, folder):
 
     cv2.setNumThreads(1)  # the other processors belong to other workers
     locate = landmark_source(config.landmarks, config.landmarks_file)
-    return record, _failure(record, root, locate, config, folder)
+    return record, _finish(record, root, locate, config, folder)
 
 
-def _failure(record, root, locate, config, folder):
+def _finish(record, root, locate, config, folder):
+    """Prepares and writes a clip; returns why it failed, or None. What cannot be written ends everything."""
     try:
-        prepare_record(record, root, locate, config, folder)
+        clip = prepare_record(record, root, locate, config.settings)
     except DualATMEError as error:
         return str(error)
+    folder.write_clip(record, clip, config.keep_flow)
     return None
 
 

@@ -150,6 +150,25 @@ def test_full_disk_is_named(trees, tmp_path, monkeypatch):
         prepare_database(folder)
 
 
+def test_full_disk_ends_the_preparation_at_that_clip(trees, tmp_path, monkeypatch):
+    from dualatme_keras.files import replace_file
+
+    written = []
+
+    def full_soon(path, content):
+        written.append(path)
+        if len(written) > 6:
+            raise OSError(28, "No space left on device")
+        replace_file(path, content)
+
+    monkeypatch.setattr("dualatme_keras.preparation.output.replace_file", full_soon)
+    with pytest.raises(DualATMEError, match="_flow.*No space left on device.*the same command goes on"):
+        prepare_database(config(trees[0], tmp_path))
+    assert len(written) == 7
+    monkeypatch.undo()
+    assert prepare_database(config(trees[0], tmp_path)).prepared == 6
+
+
 def call(*arguments):
     from absl import flags
 
