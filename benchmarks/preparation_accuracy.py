@@ -4,7 +4,7 @@
 
 Half of the clips have one or two blinks, all have head motion, changing light and sensor noise. Flow is that
 of the aligned faces at onset and true apex; its error is the mean end-point distance in pixels of the aligned
-face (112 pixels wide). Prints a Markdown table.
+face as it is prepared by default (112 pixels with the margin). Prints a Markdown table.
 """
 
 import numpy as np
@@ -13,18 +13,7 @@ from absl import app, flags
 from dualatme_keras.databases.faces import new_look
 from dualatme_keras.databases.footage import Footage
 from dualatme_keras.databases.performers import new_performance, new_performer
-from dualatme_keras.preprocessing import (
-    align_face,
-    expression_course,
-    eye_transform,
-    optical_flow,
-    spot_apex,
-    to_grey,
-    transform_points,
-)
-from dualatme_keras.regions import boxes_from_landmarks
-
-FACE = 112
+from dualatme_keras.preprocessing import PrepareSettings, prepare_clip, transform_points
 
 
 def made_up_clips(count, seed=1, size=180):
@@ -37,38 +26,38 @@ def made_up_clips(count, seed=1, size=180):
         yield performer, Footage(performer, performance, look, rng, size, blinks=(0, 1, 0, 2)[index % 4])
 
 
-def aligned_truth(footage, transform, first, second):
-    """True flow in pixels of the aligned face, `(FACE, FACE, 2)`."""
+def aligned_truth(footage, transform, size):
+    """True flow from onset to apex in pixels of the aligned face, `(size, size, 2)`."""
     import cv2
 
-    flow = footage.true_flow(first, second).astype("float32")
-    flow = cv2.warpAffine(flow, transform, (FACE, FACE), borderMode=cv2.BORDER_REPLICATE)
+    flow = footage.true_flow(footage.timing.onset, footage.timing.apex).astype("float32")
+    flow = cv2.warpAffine(flow, transform, (size, size), borderMode=cv2.BORDER_REPLICATE)
     return flow @ transform[:, :2].T
 
 
 def measure_clip(performer, footage, method):
     """End-point error, true mean motion, distance of the spotted apex in frames, whether boxes hold all."""
     timing = footage.timing
-    transform = eye_transform(footage.landmarks(timing.onset), FACE)
-    places = (transform_points(footage.landmarks(timing.onset), transform) + 0.5) / FACE
+    landmarks = footage.landmarks(timing.onset)
 
-    def face(number):
-        return to_grey(align_face(footage.frame(number), transform))
+    def prepare(apex, method):
+        frames, settings = range(timing.onset, timing.offset + 1), PrepareSettings(flow=method)
+        return prepare_clip(frames, footage.frame, lambda frame, name: landmarks, settings, apex)
 
-    truth = aligned_truth(footage, transform, timing.onset, timing.apex)
-    error = np.linalg.norm(optical_flow(face(timing.onset), face(timing.apex), method) - truth, axis=-1)
-    course = expression_course((face(n) for n in range(timing.onset, timing.offset + 1)), places)
-    apex = timing.onset + spot_apex(course)
-    motion = np.linalg.norm(truth, axis=-1)
-    return error.mean(), motion.mean(), abs(apex - timing.apex), boxes_hold_features(performer, places)
+    clip, spotted = prepare(timing.apex, method), prepare(None, "dis")
+    size = len(clip.flow)
+    truth = aligned_truth(footage, clip.transform, size)
+    error, motion = np.linalg.norm(clip.flow - truth, axis=-1), np.linalg.norm(truth, axis=-1)
+    places = (transform_points(landmarks, clip.transform) + 0.5) / size
+    held = boxes_hold_features(performer, places, clip.boxes)
+    return error.mean(), motion.mean(), abs(spotted.apex - timing.apex), held
 
 
-def boxes_hold_features(performer, places):
+def boxes_hold_features(performer, places, boxes):
     """Whether brows and lids lie in the upper boxes and the mouth in the lower one."""
-    boxes = boxes_from_landmarks(places)
     own = performer.landmarks
     eyes = places[:2]
-    # The aligned face is the person's own, scaled so that the eyes lie at their places.
+    # The aligned face is the person's own, moved and scaled so that the eyes lie at their places.
     scale = (eyes[1, 0] - eyes[0, 0]) / (2 * own["eye"][0])
     middle, height = eyes[:, 0].mean(), eyes[:, 1].mean()
 

@@ -95,8 +95,8 @@ def write_synthetic(
         own = [record for record, footage in _write_clips(directory, clips, landmarks, truth)]
         _ANNOTATE[database](directory / ANNOTATIONS[database], own)
         records += own
-    _write_csv(directory / "landmarks.csv", ("clip", *LANDMARK_COLUMNS), landmarks)
-    _write_csv(directory / "truth.csv", ("clip", "onset", "apex", "offset", "blinks"), truth)
+    _write_csv(directory / "landmarks.csv", ("name", *LANDMARK_COLUMNS), landmarks)
+    _write_csv(directory / "truth.csv", ("name", "onset", "apex", "offset", "blinks"), truth)
     return records
 
 

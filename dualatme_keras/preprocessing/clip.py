@@ -7,7 +7,7 @@ import numpy as np
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing.alignment import FACE_SIZE, align_face, eye_transform, transform_points
-from dualatme_keras.preprocessing.apex import expression_course, spot_apex
+from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, spot_apex
 from dualatme_keras.preprocessing.encoding import ENCODINGS, encode_flow
 from dualatme_keras.preprocessing.flow import METHODS, optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion
@@ -127,7 +127,7 @@ def prepare_clip(
     places = (transform_points(landmarks, transform) + 0.5) / size
     boxes = boxes_from_landmarks(places)
 
-    def face_of(frame):
+    def face_of(frame, transform=transform, size=size):
         image = onset_frame if frame == frames[0] else read(frame)
         if image.shape != onset_frame.shape:
             raise DualATMEError(
@@ -139,7 +139,9 @@ def prepare_clip(
     course = np.array([])
     found = "given"
     if apex is None:
-        course = expression_course((to_grey(face_of(frame)) for frame in frames), places)
+        wider = eye_transform(landmarks, SPOTTING_SIZE, settings.margin)
+        faces = (to_grey(face_of(frame, wider, SPOTTING_SIZE)) for frame in frames)
+        course = expression_course(faces, places)
         apex, found = frames[spot_apex(course)], "spotted"
     onset_face, apex_face = face_of(frames[0]), face_of(apex)
     flow, puzzle_flow = _flows(to_grey(onset_face), to_grey(apex_face), places, settings)

@@ -36,7 +36,7 @@ def landmark_source(source: str, file: str | os.PathLike | None = None) -> Locat
     Args:
         source: `mtcnn` (the package of that name, weights included), `mediapipe` (its face landmarker),
             `file` (a table of landmarks) or `template` (frames are aligned and cropped already).
-        file: `mediapipe`: the `.task` model; `file`: a CSV of `clip,left_eye_x,left_eye_y,right_eye_x,...`,
+        file: `mediapipe`: the `.task` model; `file`: a CSV of `name,left_eye_x,left_eye_y,right_eye_x,...`,
             as `read_landmarks` takes it.
 
     Raises:
@@ -61,9 +61,9 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads a table of landmarks.
 
     Args:
-        path: CSV with the columns `clip` and `left_eye_x`, `left_eye_y`, `right_eye_x`, `right_eye_y`,
+        path: CSV with the columns `name` and `left_eye_x`, `left_eye_y`, `right_eye_x`, `right_eye_y`,
             `nose_x`, `nose_y`, `mouth_left_x`, `mouth_left_y`, `mouth_right_x`, `mouth_right_y`: pixels of
-            the clip's onset frame, left and right as in the image. `clip` is its name as in the manifest.
+            the clip's onset frame, left and right as in the image. An earlier manifest is such a table.
 
     Returns:
         Landmarks `(5, 2)` by clip.
@@ -74,7 +74,7 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
     table = {}
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        wanted = ["clip", *LANDMARK_COLUMNS]
+        wanted = ["name", *LANDMARK_COLUMNS]
         missing = [name for name in wanted if name not in (reader.fieldnames or ())]
         if missing:
             raise DualATMEError(f"{path}:1: Expected the columns {', '.join(wanted)}. Missing: {missing}.")
@@ -84,11 +84,11 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
                 check_landmarks(points)
             except (TypeError, ValueError) as error:
                 raise DualATMEError(f"{path}:{number}: {error}") from error
-            if row["clip"] in table:
+            if row["name"] in table:
                 raise DualATMEError(
                     f"{path}:{number}: Expected every clip once. Received: {row['clip']!r} again."
                 )
-            table[row["clip"]] = points
+            table[row["name"]] = points
     return table
 
 

@@ -33,7 +33,7 @@ def databases(tmp_path_factory):
 def truth_of(directory):
     with (directory / "truth.csv").open(newline="") as file:
         return {
-            row["clip"]: {name: int(row[name]) for name in row if name != "clip"}
+            row["name"]: {name: int(row[name]) for name in row if name != "name"}
             for row in csv.DictReader(file)
         }
 

@@ -68,7 +68,7 @@ def test_three_databases_become_lists_to_train_on(trees, prepared):
 def test_manifest_tells_how_each_clip_came_about(trees, prepared):
     rows = {row["name"]: row for row in manifest(prepared[0])}
     with (trees[0] / "truth.csv").open(newline="") as file:
-        truth = {row["clip"]: row for row in csv.DictReader(file)}
+        truth = {row["name"]: row for row in csv.DictReader(file)}
     assert set(rows) == set(truth)
     for name, row in rows.items():
         assert row["onset"] == truth[name]["onset"]
@@ -123,6 +123,14 @@ def test_a_failing_clip_is_listed_and_the_others_done(trees, tmp_path, capsys):
     assert "Expected an image. Received:" in result.failed["sub01_EP01_01f"]
     assert "Received: none" in result.failed["sub01_EP02_01f"]
     assert len(manifest(tmp_path / "output")) == 4
+
+
+def test_a_manifest_gives_its_landmarks_back(trees, prepared, tmp_path):
+    again = config(trees[0], tmp_path, landmarks_file=str(prepared[0] / "manifest.csv"))
+    assert prepare_database(again).prepared == 6
+    boxes = {row["name"]: row["mouth_top"] for row in manifest(prepared[0])}
+    for row in manifest(tmp_path):
+        assert abs(float(row["mouth_top"]) - float(boxes[row["name"]])) < 2e-3
 
 
 def test_other_settings_are_refused(trees, prepared):

@@ -168,7 +168,7 @@ def test_faulty_clips():
 
 
 def landmark_row(**changes):
-    values = {"clip": "a", **dict(zip(COLUMNS, range(20, 30), strict=True))}
+    values = {"name": "a", **dict(zip(COLUMNS, range(20, 30), strict=True))}
     values |= {
         "left_eye_x": 20,
         "left_eye_y": 20,
@@ -184,7 +184,7 @@ def landmark_row(**changes):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["clip,x"], r":1: Expected the columns clip, left_eye_x.*Missing: \['left_eye_x'"),
+        (["name,x"], r":1: Expected the columns name, left_eye_x.*Missing: \['left_eye_x'"),
         (["HEADER", landmark_row(nose_x="here")], ":2: could not convert"),
         (["HEADER", landmark_row(nose_x="nan")], ":2: Expected five landmarks"),
         (["HEADER", landmark_row(left_eye_x=90)], ":2: Expected an upright face"),
@@ -192,14 +192,14 @@ def landmark_row(**changes):
     ],
 )
 def test_faulty_landmark_tables(lines, message, tmp_path):
-    text = "\n".join(lines).replace("HEADER", ",".join(["clip", *COLUMNS]))
+    text = "\n".join(lines).replace("HEADER", ",".join(["name", *COLUMNS]))
     (tmp_path / "landmarks.csv").write_text(text)
     with pytest.raises(DualATMEError, match=message):
         read_landmarks(tmp_path / "landmarks.csv")
 
 
 def test_landmarks_of_a_file(tmp_path):
-    lines = [",".join(["clip", *COLUMNS]), landmark_row()]
+    lines = [",".join(["name", *COLUMNS]), landmark_row()]
     (tmp_path / "landmarks.csv").write_text("\n".join(lines))
     locate = landmark_source("file", tmp_path / "landmarks.csv")
     frame = np.zeros((100, 100, 3), "uint8")
