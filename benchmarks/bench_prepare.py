@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import cv2
 from absl import app, flags
 
 from dualatme_keras.databases import write_synthetic
@@ -30,6 +31,9 @@ from dualatme_keras.preprocessing.landmarks import read_landmarks
 _CLIPS = flags.DEFINE_integer("clips", 1000, "clips of the longest run, which shows the memory")
 _TIMED = flags.DEFINE_integer("timed", 200, "clips of each run that is timed")
 _RUNS = flags.DEFINE_integer("runs", 3, "runs of each number of workers, in turn")
+
+SIDES = {"1, one processor": (1, 1), "1, OpenCV's threads": (1, -1), "2": (2, -1)}
+"""Workers and OpenCV's threads, -1 for as many as it likes; where there are several workers each has one."""
 
 STAGES = {
     "reading frames": (FrameFolder, "read"),
@@ -123,15 +127,15 @@ def main(_arguments):
         directory = Path(folder)
         settings = link_clips(directory, _CLIPS.value)
         short = {**settings, "annotations": shorten(directory, _TIMED.value)}
-        rates = {1: [], 2: []}
+        rates = {name: [] for name in SIDES}
         for run in range(_RUNS.value):
-            for workers, values in rates.items():
-                config = PrepareConfig(
-                    **short, output=str(directory / f"out{run}_{workers}"), workers=workers
-                )
+            for name, (workers, threads) in SIDES.items():
+                output = str(directory / f"out{run}_{workers}_{threads}")
+                cv2.setNumThreads(threads)
                 start = time.perf_counter()
-                prepare_database(config, stream=io.StringIO())
-                values.append(_TIMED.value / (time.perf_counter() - start))
+                prepare_database(PrepareConfig(**short, output=output, workers=workers), io.StringIO())
+                rates[name].append(_TIMED.value / (time.perf_counter() - start))
+        cv2.setNumThreads(-1)
         with stage_times() as seconds:
             before = _resident()
             start = time.perf_counter()
@@ -148,11 +152,9 @@ def main(_arguments):
         print(f"| everything | {1e3 * total / result.prepared:.1f} | |")
         print(f"| face detection (MTCNN), where it is used | {1e3 * detection_seconds(directory):.0f} | |\n")
         print("| workers | clips per second, median (range) |\n| --- | --- |")
-        for workers, values in rates.items():
-            print(f"| {workers} | {statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f}) |")
-        gain = statistics.median(rates[2]) / statistics.median(rates[1])
-        growth = f"Memory over {result.prepared} clips: {after - before:+.0f} MiB."
-        print(f"\nTwo workers: {gain:.2f} times one. {growth}")
+        for name, values in rates.items():
+            print(f"| {name} | {statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f}) |")
+        print(f"\nMemory over {result.prepared} clips: {after - before:+.0f} MiB.")
 
 
 def _resident():
