@@ -1,6 +1,5 @@
 """train.py and evaluate.py as a user calls them."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -8,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from absl import flags
 
 sys.path.insert(0, str(Path(__file__).parent))
+import script_calls
 from demo_data import write_colours
 from torch_files import write_state_dict
 
@@ -18,17 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def call(script, *arguments):
-    """Runs a script's main in this process, as a fresh one would with these arguments."""
-    known = set(flags.FLAGS)
-    try:
-        spec = importlib.util.spec_from_file_location(script, ROOT / f"{script}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        flags.FLAGS([f"{script}.py", *map(str, arguments)])
-        module.main([])
-    finally:
-        for name in set(flags.FLAGS) - known:
-            delattr(flags.FLAGS, name)
+    script_calls.call(ROOT / f"{script}.py", *arguments)
 
 
 @pytest.fixture(scope="module")

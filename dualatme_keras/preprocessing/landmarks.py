@@ -86,7 +86,7 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
                 raise DualATMEError(f"{path}:{number}: {error}") from error
             if row["name"] in table:
                 raise DualATMEError(
-                    f"{path}:{number}: Expected every clip once. Received: {row['clip']!r} again."
+                    f"{path}:{number}: Expected every clip once. Received: {row['name']!r} again."
                 )
             table[row["name"]] = points
     return table

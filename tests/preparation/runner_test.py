@@ -3,18 +3,24 @@
 import csv
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dualatme_keras.commands import prepare as command
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import script_calls
+
+import dualatme_keras
 from dualatme_keras.data import audit, read_protocol
 from dualatme_keras.databases import write_synthetic
 from dualatme_keras.databases.synthetic import ANNOTATIONS, FRAMES
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation import PrepareConfig, prepare_database
 from dualatme_keras.protocol import DATABASES
+
+COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "prepare.py"
 
 
 @pytest.fixture(scope="module")
@@ -178,12 +184,8 @@ def test_full_disk_ends_the_preparation_at_that_clip(trees, tmp_path, monkeypatc
 
 
 def call(*arguments):
-    from absl import flags
-
-    flags.FLAGS.unparse_flags()
-    flags.FLAGS([sys.argv[0], *arguments])
     with pytest.raises(SystemExit) as ended:
-        command.main([])
+        script_calls.call(COMMAND, *arguments)
     return ended.value.code
 
 
