@@ -2,8 +2,9 @@
 
 import sys
 
-from absl import app, flags
+from absl import flags
 
+from dualatme_keras.commands import run_command
 from dualatme_keras.databases import write_synthetic
 from dualatme_keras.databases.synthetic import ANNOTATIONS, FRAMES
 from dualatme_keras.errors import DualATMEError
@@ -36,7 +37,7 @@ def main(_arguments):
 
 def run():
     """Entry point of the console command."""
-    app.run(main)
+    run_command(__name__, main)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from absl import app, flags
+from absl import flags
 
-from dualatme_keras.commands import quiet_libraries
+from dualatme_keras.commands import quiet_libraries, run_command
 from dualatme_keras.databases.comparison import format_comparison
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
@@ -65,18 +65,27 @@ def _audit(config):
 
 def _prepare(config):
     result = prepare_database(config)
-    print(f"\n{result.prepared} clips in {config.output}, {result.seconds:.0f} s")
-    print(f"look at them: {config.output}/preview.html")
-    if result.lists:
-        print(f"lists of all databases there: {result.lists}")
+    print(f"\n{result.prepared} clips of {config.dataset} in {config.output}, {result.seconds:.0f} s")
+    for names, what in ((result.relabelled, "have another label now"), (result.left_out, "take no part now")):
+        if names:
+            print(f"{len(names)} clips {what}: {_shortened(names)}")
+    if result.prepared:
+        print(f"look at them: {config.output}/preview.html")
+    print(f"lists of all databases there: {result.lists or 'none yet, they take two subjects'}")
+    for row in result.missing:
+        print(f"only in the list: {row.database} {row.subject} {row.clip} ({row.source})", file=sys.stderr)
     for name, reason in result.failed.items():
         print(f"failed: {name}: {reason}", file=sys.stderr)
-    return 1 if result.failed else 0
+    return 1 if result.failed or result.missing else 0
+
+
+def _shortened(names):
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def run():
     """Entry point of the console command."""
-    app.run(main)
+    run_command(__name__, main)
 
 
 if __name__ == "__main__":

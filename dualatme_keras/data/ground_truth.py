@@ -69,17 +69,19 @@ def read_ground_truth(path: str | os.PathLike) -> tuple[GroundTruth, ...]:
 
 def _parse_row(text: str, source: str) -> GroundTruth:
     fields = [field.strip() for field in next(csv.reader([text]))]
-    expected = "Expected a row database,subject,clip,label"
+    expected = "Expected a row database,subject,clip,label such as casme2,sub01,EP02_01f,1, and no header"
     if len(fields) != 4 or not fields[2]:
         raise DualATMEError(f"{source}: {expected}. Received: {text!r}.")
     database, subject, clip, label = fields
     if database not in DATABASES:
-        raise DualATMEError(f"{source}: {expected} with a database of {DATABASES}. Received: {text!r}.")
+        raise DualATMEError(
+            f"{source}: {expected}, with a database of {', '.join(DATABASES)}. Received: {text!r}."
+        )
     key = subject_key(subject)
     if key is None or key[0] != database:
-        raise DualATMEError(f"{source}: {expected} with a subject's name of {database}. Received: {text!r}.")
+        raise DualATMEError(f"{source}: {expected}, with a subject's name of {database}. Received: {text!r}.")
     if label not in _LABELS:
-        raise DualATMEError(f"{source}: {expected} with a label 0, 1 or 2. Received: {text!r}.")
+        raise DualATMEError(f"{source}: {expected}, with a label 0, 1 or 2. Received: {text!r}.")
     return GroundTruth(database, subject, clip, _LABELS[label], source)
 
 

@@ -53,7 +53,8 @@ def read_annotations(path, columns: Sequence[str], sheet: str | None = None) -> 
     """
     path = Path(path)
     if not path.is_file():
-        raise DualATMEError(f"Expected a file of annotations. Received: {path}, which is not there.")
+        what = "a folder" if path.is_dir() else "not there"
+        raise DualATMEError(f"Expected a file of annotations. Received: {path}, which is {what}.")
     table, where = _read_csv(path) if path.suffix.lower() == ".csv" else _read_workbook(path, sheet)
     places, start = _find_header(table, columns, where)
     rows = []

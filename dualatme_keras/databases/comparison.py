@@ -88,8 +88,11 @@ def format_comparison(comparison: Comparison) -> str:
             f"other label: {record.name} is {CLASS_NAMES[row.label]} in the list ({row.source}), "
             f"{CLASS_NAMES[record.label]} by its annotation ({record.emotion}, {record.source})"
         )
-    if comparison.agrees:
-        lines.append("every clip and label agrees")
+    differences = (
+        f"{len(comparison.only_listed)} clips only in the list, {len(comparison.only_annotated)} not in it, "
+        f"{len(comparison.other_label)} with another label"
+    )
+    lines.append("every clip and label agrees" if comparison.agrees else differences)
     return "\n".join(lines)
 
 

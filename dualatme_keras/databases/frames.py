@@ -96,25 +96,30 @@ class VideoFile:
         return np.ascontiguousarray(frame[..., ::-1])
 
 
-def open_frames(record: ClipRecord, root) -> FrameFolder | VideoFile:
-    """The frames of a clip.
+def frames_place(record: ClipRecord, root) -> Path:
+    """Where the frames of a clip are.
 
     Args:
         record: the clip; its place is looked for below `root`, and below the folders right in it.
         root: folder of the database.
 
     Raises:
-        DualATMEError: the place is not there, or there twice; and as its kind does.
+        DualATMEError: the place is not there, or there twice.
     """
     root = Path(root)
     bases = (root, *sorted(path for path in root.iterdir() if path.is_dir())) if root.is_dir() else ()
     places = [base / record.place for base in bases if (base / record.place).exists()]
     if len(places) != 1:
-        found = " and ".join(map(str, places)) or "none"
+        found = " and ".join(map(str, places)) or "no such folder or file"
         raise DualATMEError(
             f"Expected the frames of {record.name} in {root / record.place}. Received: {found}."
         )
-    (place,) = places
+    return places[0]
+
+
+def open_frames(record: ClipRecord, root) -> FrameFolder | VideoFile:
+    """The frames of a clip; raises `DualATMEError` as `frames_place` and its kind of frames do."""
+    place = frames_place(record, root)
     return FrameFolder(place) if place.is_dir() else VideoFile(place)
 
 

@@ -46,12 +46,13 @@ pixels of the aligned face."""
 class PreparedFolder:
     """Folder with the images of one or several databases.
 
-    Each clip leaves its images and then a record, `DATABASE/clips/NAME.json`, which marks it finished: a
-    preparation that was stopped at any point can be continued.
+    Each clip leaves its images and then a record, `DATABASE/clips/NAME.json`, which marks it finished and
+    tells what it was made from: a preparation that was stopped at any point can be continued.
 
     Args:
         path: the folder, created where absent.
-        settings: written to prepare.json, with the versions used last; all images of a folder have the same.
+        settings: written to prepare.json, with the versions used last; all images of a folder have the same,
+            but for where landmarks come from.
 
     Raises:
         DualATMEError: the folder holds images of other settings.
@@ -67,25 +68,54 @@ class PreparedFolder:
             changes = [
                 f"{name} {found.get(name)!r} -> {value!r}"
                 for name, value in self._settings.items()
-                if found.get(name) != value
+                if name != "landmarks" and found.get(name) != value
             ]
             if changes:
                 raise DualATMEError(
                     f"Expected the settings of the images in {self.path}. Received: {', '.join(changes)}. "
-                    "Choose another --output, or delete those images."
+                    f"Choose another --output, or delete {file} and the folders of the databases there."
                 )
         self.path.mkdir(parents=True, exist_ok=True)
         self._write(file, (json.dumps(self._settings | versions, indent=2) + "\n").encode())
 
-    def finished(self, record: ClipRecord) -> bool:
-        """Whether a clip's files are complete."""
-        return self._record_file(record).is_file()
+    def finished(self, record: ClipRecord, origin: dict) -> bool:
+        """Whether a clip's files are complete and were made from this origin (see `runner.clip_origin`)."""
+        row = self._row(record)
+        if row is None or not all(path.is_file() for path in self._images(row)):
+            return False
+        earlier, now = (dict(each) for each in (row["origin"], origin))
+        before, given = earlier.pop("landmarks"), now.pop("landmarks")
+        if isinstance(given, str):
+            return earlier == now and before == given
+        # Landmarks of an earlier manifest are the same landmarks, wherever they came from first.
+        own = [row[column] for column in LANDMARK_COLUMNS]
+        return earlier == now and bool(np.allclose(own, given, atol=0.006))
+
+    def relabel(self, record: ClipRecord) -> bool:
+        """Brings what the annotation says into the record of a finished clip; tells whether that was news."""
+        row = self._row(record)
+        names = ("label", "emotion", "action_units", "source")
+        known = row | {name: getattr(record, name) for name in names}
+        if known != row:
+            self._write_row(known)
+        return known["label"] != row["label"]
+
+    def leave_out(self, dataset: str, names: set[str]) -> list[str]:
+        """Takes clips of a database that are not in `names` out of manifest, preview and lists."""
+        gone = [
+            row
+            for row in self.manifest_rows()
+            if row["origin"]["dataset"] == dataset and row["name"] not in names
+        ]
+        for row in gone:
+            self._record_file(row["database"], row["name"]).unlink()
+        return [row["name"] for row in gone]
 
     def strip(self, row: dict) -> Path:
         """The picture of a clip for the preview."""
         return self.path / row["database"] / "preview" / f"{row['name']}.jpg"
 
-    def write_clip(self, record: ClipRecord, clip: PreparedClip, keep_flow: bool = False) -> None:
+    def write_clip(self, record: ClipRecord, clip: PreparedClip, origin: dict, keep_flow: bool) -> None:
         """Writes a clip's images, then its record.
 
         Raises:
@@ -93,16 +123,17 @@ class PreparedFolder:
         """
         base = self.path / record.database
         path = f"{record.database}/flow/{record.name}_flow.png"
-        row = _manifest_row(record, clip, path, self._settings["landmarks"])
-        self._write(self.path / path, _encoded(clip.entire, "PNG"))
-        self._write(base / "flow_puzzle" / f"{record.name}_flow_puzzle.png", _encoded(clip.puzzled, "PNG"))
+        row = _manifest_row(record, clip, path, self._settings["landmarks"]) | {"origin": origin}
+        entire, puzzled, strip = self._images(row)
+        self._write(entire, _encoded(clip.entire, "PNG"))
+        self._write(puzzled, _encoded(clip.puzzled, "PNG"))
         if keep_flow:
             content = io.BytesIO()
             flows = {"flow": clip.flow, "puzzle_flow": clip.puzzle_flow}
             np.savez_compressed(content, **{name: flow.astype("float16") for name, flow in flows.items()})
             self._write(base / "flow_raw" / f"{record.name}.npz", content.getvalue())
-        self._write(self.strip(row), _encoded(draw_strip(clip), "JPEG"))
-        self._write(self._record_file(record), (json.dumps(row, indent=1) + "\n").encode())
+        self._write(strip, _encoded(draw_strip(clip), "JPEG"))
+        self._write_row(row)
 
     def manifest_rows(self) -> list[dict]:
         """Records of all finished clips, of every database in the folder, by database and name."""
@@ -112,13 +143,25 @@ class PreparedFolder:
     def write_manifest(self) -> None:
         """Writes manifest.csv from the records."""
         content = io.StringIO()
-        writer = csv.DictWriter(content, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(content, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.manifest_rows())
         self._write(self.path / "manifest.csv", content.getvalue().encode())
 
-    def _record_file(self, record):
-        return self.path / record.database / "clips" / f"{record.name}.json"
+    def _images(self, row):
+        puzzled = self.path / row["database"] / "flow_puzzle" / f"{row['name']}_flow_puzzle.png"
+        return self.path / row["path"], puzzled, self.strip(row)
+
+    def _record_file(self, database, name):
+        return self.path / database / "clips" / f"{name}.json"
+
+    def _row(self, record):
+        file = self._record_file(record.database, record.name)
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    def _write_row(self, row):
+        content = json.dumps(row, indent=1) + "\n"
+        self._write(self._record_file(row["database"], row["name"]), content.encode())
 
     def _write(self, path, content):
         try:

@@ -15,23 +15,23 @@ class ClipProgress:
 
     def __init__(self, clips: int, done: int, stream=None):
         self._clips, self._before, self._done = clips, done, done
-        self._stream = stream or sys.stdout
+        self._stream, self._failed = stream or sys.stdout, 0
         self._start = time.perf_counter()
-        if done:
-            print(f"{done} of {clips} clips finished before", file=self._stream, flush=True)
+        what = f"{done} of {clips} clips finished before" if done else f"{clips} clips to prepare"
+        print(what, file=self._stream, flush=True)
 
-    def finish_clip(self, name: str, reason: str | None) -> None:
-        """Counts a clip; a reason tells why it failed."""
+    def finish_clip(self, failed: bool = False) -> None:
+        """Counts a clip."""
         self._done += 1
+        self._failed += failed
         live = self._stream.isatty()
-        if reason:
-            print(f"{chr(13) if live else ''}{name} failed: {reason}", file=self._stream, flush=True)
         step = max(1, self._clips // 10)
         if not live and self._done % step and self._done != self._clips:
             return
         seconds = (time.perf_counter() - self._start) / (self._done - self._before)
         left = seconds * (self._clips - self._done)
         line = f"clip {self._done}/{self._clips}  {1 / seconds:.1f} clips/s, {_duration(left)} left"
+        line += f", {self._failed} failed" if self._failed else ""
         end = "\n" if self._done == self._clips or not live else ""
         print(f"{chr(13) if live else ''}{line:<60}", end=end, file=self._stream, flush=True)
 

@@ -2,15 +2,16 @@
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import joblib
 
-from dualatme_keras.data import Clip, read_ground_truth, write_lists
+from dualatme_keras.data import Clip, GroundTruth, read_ground_truth, write_lists
 from dualatme_keras.databases.casme2 import read_casme2
 from dualatme_keras.databases.comparison import Comparison, choose_listed, compare_with_list
 from dualatme_keras.databases.folder import read_folder
-from dualatme_keras.databases.frames import clip_numbers, open_frames
+from dualatme_keras.databases.frames import clip_numbers, frames_place, open_frames
 from dualatme_keras.databases.records import ClipRecord
 from dualatme_keras.databases.samm import read_samm
 from dualatme_keras.databases.smic import read_smic
@@ -19,7 +20,13 @@ from dualatme_keras.preparation.config import PrepareConfig
 from dualatme_keras.preparation.output import PreparedFolder
 from dualatme_keras.preparation.preview import write_preview
 from dualatme_keras.preparation.progress import ClipProgress
-from dualatme_keras.preprocessing import PreparedClip, PrepareSettings, landmark_source, prepare_clip
+from dualatme_keras.preprocessing import (
+    PreparedClip,
+    PrepareSettings,
+    landmark_source,
+    prepare_clip,
+    read_landmarks,
+)
 
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
@@ -32,12 +39,18 @@ class PrepareResult:
     Attributes:
         prepared: clips of this database that are finished, earlier ones included.
         failed: `{name of the clip: reason}`.
-        lists: the folder of lists over all databases of the output, or None where they cannot be written.
+        missing: rows of the organisers' list that the annotations do not have.
+        relabelled: finished clips whose label has changed since.
+        left_out: finished clips that take no part any more.
+        lists: the folder of lists over all databases of the output; None while there is only one subject.
         seconds: time taken.
     """
 
     prepared: int
     failed: dict[str, str]
+    missing: tuple[GroundTruth, ...]
+    relabelled: list[str]
+    left_out: list[str]
     lists: Path | None
     seconds: float
 
@@ -71,7 +84,9 @@ def audit_database(config: PrepareConfig) -> Comparison:
 def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
     """Prepares a database: images, manifest, preview, and lists over all databases of the output.
 
-    Clips that an earlier call finished are kept. A clip that fails does not stop the others.
+    Clips that an earlier call finished from the same frames, onset, apex, offset and landmarks are kept;
+    labels, and which clips take part, are always those of this call. A clip that fails does not stop the
+    others.
 
     Args:
         config: the settings.
@@ -85,21 +100,59 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
             settings; nothing is written then.
     """
     start = time.perf_counter()
-    records = _chosen_records(config)
+    every_record, missing = _records_taking_part(config)
+    records = _of_subjects(every_record, config.subjects)
     root = _root(config)
     locate = landmark_source(config.landmarks, config.landmarks_file)  # fails before anything is written
+    table = read_landmarks(config.landmarks_file) if config.landmarks == "file" else {}
+    origins = {record.name: clip_origin(record, root, config, table) for record in records}
+    if not any(origin["frames"] for origin in origins.values()):
+        there = ", ".join(sorted(path.name for path in root.iterdir())[:5]) or "nothing"
+        raise DualATMEError(
+            f"Expected frames such as {root / records[0].place} of {config.dataset} below --root. "
+            f"Received: {root}, which holds {there}."
+        )
     folder = PreparedFolder(config.output, config.settings)
-    left = [record for record in records if not folder.finished(record)]
-    progress = ClipProgress(len(records), len(records) - len(left), stream)
+    # One's own clips may come from several tables; a database's annotations are all there is.
+    names = {record.name for record in every_record}
+    left_out = folder.leave_out(config.dataset, names) if config.dataset != "folder" else []
+    finished = [record for record in records if folder.finished(record, origins[record.name])]
+    relabelled = [record.name for record in finished if folder.relabel(record)]
+    done = {record.name for record in finished}
+    left = [(record, origins[record.name]) for record in records if record.name not in done]
+    progress = ClipProgress(len(records), len(finished), stream)
     failed = {}
-    for record, reason in _results(config, folder, root, locate, left):
+    for name, reason in _results(config, folder, root, locate, left):
         if reason:
-            failed[record.name] = reason
-        progress.finish_clip(record.name, reason)
+            failed[name] = reason
+        progress.finish_clip(failed=bool(reason))
     folder.write_manifest()
     write_preview(folder)
-    done = [record for record in records if folder.finished(record)]
-    return PrepareResult(len(done), failed, _write_lists(folder), time.perf_counter() - start)
+    return PrepareResult(
+        prepared=len(records) - len(failed),
+        failed=failed,
+        missing=missing,
+        relabelled=relabelled,
+        left_out=left_out,
+        lists=_write_lists(folder),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def clip_origin(record: ClipRecord, root, config: PrepareConfig, table: Mapping) -> dict:
+    """What decides a clip's images, beside the settings: where it is made from what differs, it is made anew.
+
+    `frames` is the folder or video, or None where there is none; `landmarks` those of the `table`, or the
+    name of their source.
+    """
+    try:
+        frames = str(frames_place(record, root).resolve())
+    except DualATMEError:
+        frames = None  # preparing the clip says why
+    known = table.get(record.name)
+    landmarks = config.landmarks if known is None else known.round(2).ravel().tolist()
+    numbers = {name: getattr(record, name) for name in ("onset", "apex", "offset")}
+    return {"dataset": config.dataset, "frames": frames, **numbers, "landmarks": landmarks}
 
 
 def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) -> PreparedClip:
@@ -113,54 +166,66 @@ def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) 
     return prepare_clip(numbers, frames.read, locate, settings, record.apex, record.name)
 
 
-def _results(config, folder, root, locate, records):
-    """Yields each record and why it failed, or None."""
+def _results(config, folder, root, locate, clips):
+    """Yields the name of each clip and why it failed, or None."""
     if config.workers == 1:
-        for record in records:
-            yield record, _finish(record, root, locate, config, folder)
+        for record, origin in clips:
+            yield record.name, _finish(record, origin, root, locate, config, folder)
         return
     parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=1)
-    yield from parallel(joblib.delayed(_in_worker)(record, root, config, folder) for record in records)
+    yield from parallel(joblib.delayed(_in_worker)(*clip, root, config, folder) for clip in clips)
 
 
-def _in_worker(record, root, config, folder):
+def _in_worker(record, origin, root, config, folder):
     import cv2
 
     cv2.setNumThreads(1)  # the other processors belong to other workers
     locate = landmark_source(config.landmarks, config.landmarks_file)
-    return record, _finish(record, root, locate, config, folder)
+    return record.name, _finish(record, origin, root, locate, config, folder)
 
 
-def _finish(record, root, locate, config, folder):
+def _finish(record, origin, root, locate, config, folder):
     """Prepares and writes a clip; returns why it failed, or None. What cannot be written ends everything."""
     try:
         clip = prepare_record(record, root, locate, config.settings)
     except DualATMEError as error:
         return str(error)
-    folder.write_clip(record, clip, config.keep_flow)
+    folder.write_clip(record, clip, origin, config.keep_flow)
     return None
 
 
-def _chosen_records(config):
-    records = read_records(config)
+def _records_taking_part(config):
+    """Records with a class, and rows of the organisers' list without a record."""
+    records, missing = read_records(config), ()
     if config.protocol_csv is not None:
-        records = choose_listed(records, read_ground_truth(config.protocol_csv))
+        truth = read_ground_truth(config.protocol_csv)
+        missing = compare_with_list(records, truth).only_listed
+        records = choose_listed(records, truth)
     records = [record for record in records if record.label is not None]
-    if config.subjects:
-        known = {record.subject for record in records}
-        if unknown := set(config.subjects) - known:
-            raise DualATMEError(
-                f"Expected --subjects out of {', '.join(sorted(known))}. Received: {unknown}."
-            )
-        records = [record for record in records if record.subject in config.subjects]
     if not records:
-        raise DualATMEError("Expected clips that take part. Received: none after the list and --subjects.")
-    return records
+        raise DualATMEError(
+            f"Expected clips that take part. Received: none of {config.dataset} that has a class"
+            + (f" and is in {config.protocol_csv}." if config.protocol_csv else ".")
+        )
+    return records, missing
+
+
+def _of_subjects(records, subjects):
+    known = {record.subject for record in records}
+    if unknown := set(subjects) - known:
+        raise DualATMEError(
+            f"Expected --subjects out of {', '.join(sorted(known))}. Received: {', '.join(sorted(unknown))}."
+        )
+    return [record for record in records if record.subject in subjects] if subjects else records
 
 
 def _root(config):
-    if config.root is None or not Path(config.root).is_dir():
-        raise DualATMEError(f"Expected --root, the folder of the frames. Received: {config.root}.")
+    if config.root is None:
+        raise DualATMEError("Expected --root, the folder of the frames. Received: no --root.")
+    if not Path(config.root).is_dir():
+        raise DualATMEError(
+            f"Expected --root, the folder of the frames. Received: {config.root}, which is no folder."
+        )
     return Path(config.root)
 
 

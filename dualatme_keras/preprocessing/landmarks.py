@@ -45,8 +45,10 @@ def landmark_source(source: str, file: str | os.PathLike | None = None) -> Locat
     if source not in SOURCES:
         raise DualATMEError(f"Expected landmarks from {', '.join(SOURCES)}. Received: {source!r}.")
     if source in ("mediapipe", "file") and (file is None or not os.path.isfile(file)):
+        what = "table of landmarks" if source == "file" else ".task model of MediaPipe's face landmarker"
         raise DualATMEError(
-            f"Expected the file that landmarks from {source!r} need. Received: {file}, which is not there."
+            f"Expected --landmarks_file, the {what}, for --landmarks={source}. "
+            f"Received: {'none' if file is None else f'{file}, which is no file'}."
         )
     if source == "template":
         return _locate_template
@@ -77,7 +79,9 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
         wanted = ["name", *LANDMARK_COLUMNS]
         missing = [name for name in wanted if name not in (reader.fieldnames or ())]
         if missing:
-            raise DualATMEError(f"{path}:1: Expected the columns {', '.join(wanted)}. Missing: {missing}.")
+            raise DualATMEError(
+                f"{path}:1: Expected the columns {', '.join(wanted)}. Missing: {', '.join(missing)}."
+            )
         for number, row in enumerate(reader, start=2):
             try:
                 points = np.array([float(row[name]) for name in LANDMARK_COLUMNS]).reshape(5, 2)

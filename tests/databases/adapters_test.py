@@ -267,7 +267,7 @@ def test_missing_frames_are_named(tmp_path):
 
 def test_faulty_places(tmp_path):
     (record,) = read_casme2(write_book(tmp_path / "c.xlsx", S=[CASME2, casme2_row("01", "EP1", "fear")]))
-    with pytest.raises(DualATMEError, match="Expected the frames of sub01_EP1.*Received: none"):
+    with pytest.raises(DualATMEError, match="Expected the frames of sub01_EP1.*Received: no such"):
         open_frames(record, tmp_path)
     for base in ("RAW", "Cropped"):
         (tmp_path / base / "sub01" / "EP1").mkdir(parents=True)

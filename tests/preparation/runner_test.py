@@ -125,18 +125,64 @@ def test_a_failing_clip_is_listed_and_the_others_done(trees, tmp_path, capsys):
     shutil.rmtree(missing)
     result = prepare_database(config(root, tmp_path / "output"))
     assert result.prepared == 4
-    assert "sub01_EP01_01f: " not in capsys.readouterr().err
+    assert "clip 6/6" in (last := capsys.readouterr().out.splitlines()[-1])
+    assert last.rstrip().endswith("2 failed")
     assert "Expected an image. Received:" in result.failed["sub01_EP01_01f"]
-    assert "Received: none" in result.failed["sub01_EP02_01f"]
+    assert "no such folder" in result.failed["sub01_EP02_01f"]
     assert len(manifest(tmp_path / "output")) == 4
 
 
-def test_a_manifest_gives_its_landmarks_back(trees, prepared, tmp_path):
-    again = config(trees[0], tmp_path, landmarks_file=str(prepared[0] / "manifest.csv"))
-    assert prepare_database(again).prepared == 6
-    boxes = {row["name"]: row["mouth_top"] for row in manifest(prepared[0])}
-    for row in manifest(tmp_path):
-        assert abs(float(row["mouth_top"]) - float(boxes[row["name"]])) < 2e-3
+def test_a_corrected_manifest_makes_only_its_clips_anew(trees, prepared, tmp_path, capsys):
+    output, table = tmp_path / "output", tmp_path / "corrected.csv"
+    shutil.copytree(prepared[0], output)
+    lines = (output / "manifest.csv").read_text().splitlines()
+    row = next(row for row in manifest(output) if row["name"] == "sub01_EP02_01f")
+    corrected = ",".join(row.values()).replace(f",{row['left_eye_x']},", f",{float(row['left_eye_x']) - 3},")
+    lines = [corrected if line.startswith("sub01_EP02_01f,") else line for line in lines]
+    table.write_text("\n".join(lines) + "\n")
+    capsys.readouterr()
+    assert prepare_database(config(trees[0], output, landmarks_file=str(table))).prepared == 6
+    assert "5 of 6 clips finished before" in capsys.readouterr().out
+    again = next(row for row in manifest(output) if row["name"] == "sub01_EP02_01f")
+    assert float(again["left_eye_x"]) == float(row["left_eye_x"]) - 3
+
+
+def test_labels_and_clips_are_those_of_the_last_call(trees, prepared, tmp_path):
+    output, listed = tmp_path / "output", tmp_path / "list.csv"
+    shutil.copytree(prepared[0], output)
+    first, second, *others = [r for r in trees[1] if r.database == "casme2"]
+    other = (first.label + 1) % 3
+    rows = [f"casme2,{first.subject},{first.clip},{other}\n", "casme2,sub02,EP99_01f,0\n"]
+    listed.write_text("".join(rows + [f"casme2,{r.subject},{r.clip},{r.label}\n" for r in others]))
+    result = prepare_database(config(trees[0], output, protocol_csv=str(listed)))
+    assert result.relabelled == [first.name]
+    assert result.left_out == [second.name]
+    assert [row.clip for row in result.missing] == ["EP99_01f"]
+    labels = {clip.path.split("/")[-1]: clip.label for clip in read_protocol(result.lists).clips}
+    assert labels[f"{first.name}_flow.png"] == other
+    assert f"{second.name}_flow.png" not in labels
+    assert len(labels) == 17
+    back = prepare_database(config(trees[0], output))
+    assert back.relabelled == [first.name]
+    assert len(read_protocol(back.lists).clips) == 18
+
+
+def test_what_is_missing_or_comes_from_elsewhere_is_made_anew(trees, prepared, tmp_path, capsys):
+    output, root = tmp_path / "output", tmp_path / "elsewhere"
+    shutil.copytree(prepared[0], output)
+    (output / "casme2" / "flow_puzzle" / "sub01_EP01_01f_flow_puzzle.png").unlink()
+    prepare_database(config(trees[0], output))
+    assert "5 of 6 clips finished before" in capsys.readouterr().out
+    assert (output / "casme2" / "flow_puzzle" / "sub01_EP01_01f_flow_puzzle.png").is_file()
+    shutil.copytree(trees[0] / FRAMES["casme2"], root)
+    prepare_database(config(trees[0], output, root=str(root)))
+    assert "6 clips to prepare" in capsys.readouterr().out
+
+
+def test_a_root_without_any_clip_is_named(trees, tmp_path):
+    with pytest.raises(DualATMEError, match="Expected frames such as .*sub01/EP01_01f.*which holds 001, 002"):
+        prepare_database(config(trees[0], tmp_path / "output", root=str(trees[0] / FRAMES["samm"])))
+    assert not (tmp_path / "output").exists()
 
 
 def test_other_settings_are_refused(trees, prepared):

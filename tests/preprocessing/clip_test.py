@@ -184,7 +184,7 @@ def landmark_row(**changes):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["name,x"], r":1: Expected the columns name, left_eye_x.*Missing: \['left_eye_x'"),
+        (["name,x"], r":1: Expected the columns name, left_eye_x.*Missing: left_eye_x, left_eye_y"),
         (["HEADER", landmark_row(nose_x="here")], ":2: could not convert"),
         (["HEADER", landmark_row(nose_x="nan")], ":2: Expected five landmarks"),
         (["HEADER", landmark_row(left_eye_x=90)], ":2: Expected an upright face"),
@@ -208,5 +208,5 @@ def test_landmarks_of_a_file(tmp_path):
         locate(frame, "b")
     with pytest.raises(DualATMEError, match="inside the frame of 50 x 50"):
         locate(frame[:50, :50], "a")
-    with pytest.raises(DualATMEError, match="which is not there"):
+    with pytest.raises(DualATMEError, match="--landmarks_file.*nothing.csv, which is no file"):
         landmark_source("file", tmp_path / "nothing.csv")
