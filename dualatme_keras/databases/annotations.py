@@ -97,8 +97,11 @@ def _simple(name):
 
 
 def _read_csv(path):
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return [[cell.strip() for cell in row] for row in csv.reader(file)], str(path)
+    text = path.read_text(encoding="utf-8-sig")
+    # Excel writes semicolons where the comma is the decimal point.
+    delimiter = ";" if text.count(";") > text.count(",") else ","
+    rows = csv.reader(text.splitlines(), delimiter=delimiter)
+    return [[cell.strip() for cell in row] for row in rows], str(path)
 
 
 def _openpyxl(path):

@@ -145,6 +145,8 @@ def test_own_clips(tmp_path):
         ("sub01_clip", "casme2", 2, None, None),
         ("s02_b", "smic", 0, 3, 5),
     ]
+    (tmp_path / "semicolons.csv").write_text(table.read_text().replace(",", ";"))
+    assert [r.name for r in read_folder(tmp_path, tmp_path / "semicolons.csv")] == ["sub01_clip", "s02_b"]
     folder = tmp_path / "clips" / "sub03" / "positive" / "smile"
     folder.mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(folder / "1.png")
