@@ -65,9 +65,9 @@ def draw_confusion(figure, grid, predictions):
 
 def main(_arguments):
     predictions = read_predictions(Path(_WORKDIR.value) / "predictions.csv")
-    figure = matplotlib.figure.Figure(figsize=(13, 3.4), dpi=110)
+    figure = matplotlib.figure.Figure(figsize=(12, 3.6), dpi=110)
     left, right = figure.add_gridspec(
-        1, 2, width_ratios=(3.35, 1), wspace=0.14, left=0.03, right=0.99, top=0.9, bottom=0.13
+        1, 2, width_ratios=(3.0, 1), wspace=0.12, left=0.03, right=0.99, top=0.9, bottom=0.13
     )
     draw_clips(figure, left, predictions)
     draw_confusion(figure, right, predictions)
