@@ -4,6 +4,7 @@ from dualatme_keras.layers.batch_normalization import BatchNormalization
 from dualatme_keras.layers.cbam import CBAM, ChannelAttention, SpatialAttention
 from dualatme_keras.layers.inception import ConvNormReLU, InceptionBlock
 from dualatme_keras.layers.initializers import torch_uniform
+from dualatme_keras.layers.optical_flow import TVL1Flow
 from dualatme_keras.layers.roi_puzzle import ROIPuzzle
 from dualatme_keras.layers.similarity_fusion import SimilarityFusion, cosine_similarity
 
@@ -16,6 +17,7 @@ __all__ = [
     "ROIPuzzle",
     "SimilarityFusion",
     "SpatialAttention",
+    "TVL1Flow",
     "cosine_similarity",
     "torch_uniform",
 ]

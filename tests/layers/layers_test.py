@@ -8,6 +8,7 @@ from dualatme_keras import layers, regions
 
 IMAGES = (2, 8, 8, 16)
 FEATURES = ((3, 5), (3, 5))
+FRAMES = ((2, 20, 24, 1), (2, 20, 24, 1))
 CASES = {
     "batch_normalization": (layers.BatchNormalization, {"momentum": 0.8, "epsilon": 1e-3}, IMAGES, 2, 2),
     "conv_norm_relu": (layers.ConvNormReLU, {"filters": 4, "kernel_size": 3}, IMAGES, 4, 2),
@@ -16,6 +17,7 @@ CASES = {
     "spatial_attention": (layers.SpatialAttention, {"kernel_size": 5}, IMAGES, 2, 0),
     "cbam": (layers.CBAM, {"reduction": 8, "kernel_size": 3}, IMAGES, 6, 0),
     "roi_puzzle": (layers.ROIPuzzle, {"size": (6, 10)}, IMAGES, 0, 0),
+    "tvl1_flow": (layers.TVL1Flow, {"warps": 2, "outer_iterations": 2}, FRAMES, 0, 0),
     "similarity_fusion": (layers.SimilarityFusion, {"weight": 0.5}, FEATURES, 0, 0),
 }
 

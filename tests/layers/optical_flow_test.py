@@ -1,0 +1,94 @@
+"""TV-L1 flow in tensors: as OpenCV's, right on known motion, the same in any company."""
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from skimage import data
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.layers import TVL1Flow
+from dualatme_keras.preprocessing import optical_flow
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Parts of a photograph, moved by known smooth fields of up to two pixels: frames and truth."""
+    image = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
+    y, x = np.mgrid[:SIZE, :SIZE].astype("float32")
+    firsts, seconds, truth = [], [], []
+    for index, (top, left) in enumerate([(60, 180), (90, 200), (250, 150), (10, 60)]):
+        part = image[top : top + SIZE, left : left + SIZE]
+        bump = np.exp(-0.5 * (((x - 32) / 14) ** 2 + ((y - 32) / 14) ** 2))
+        angle = 1.7 * index
+        flow = np.stack([np.cos(angle) * bump, np.sin(angle) * bump], axis=-1) * (0.5 + 0.5 * index)
+        # Looked up where it comes from, to first order of a smooth field.
+        source = np.stack([x, y], axis=-1) - flow
+        moved = cv2.remap(part, source.astype("float32"), None, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
+        firsts.append(part)
+        seconds.append(moved)
+        truth.append(flow)
+    return np.stack(firsts), np.stack(seconds), np.stack(truth)
+
+
+def tensors(frames):
+    return keras.ops.convert_to_tensor(frames[..., np.newaxis].astype("float32"))
+
+
+@pytest.fixture(scope="module")
+def estimate(pairs):
+    """Flow of some of the pairs, as one batch."""
+    inputs = [keras.Input((SIZE, SIZE, 1)) for _ in range(2)]
+    model = keras.Model(inputs, TVL1Flow()(inputs))
+    return lambda chosen: np.asarray(
+        model.predict_on_batch([tensors(frames[chosen]) for frames in pairs[:2]])
+    )
+
+
+@pytest.fixture(scope="module")
+def flows(estimate):
+    return estimate([0, 1, 2, 3])
+
+
+def distance(first, second):
+    return np.linalg.norm(first - second, axis=-1).mean(axis=(1, 2))
+
+
+def test_agrees_with_opencv_and_is_no_worse(pairs, flows):
+    firsts, seconds, truth = pairs
+    opencv = np.stack([optical_flow(*pair) for pair in zip(firsts, seconds, strict=True)])
+    assert distance(flows, opencv).max() < 0.05  # 0.15 is asked for
+    assert np.all(distance(flows, truth) < distance(opencv, truth) + 0.01)
+    assert np.all(distance(flows, truth) < 0.7 * np.linalg.norm(truth, axis=-1).mean(axis=(1, 2)))
+
+
+def test_answers_do_not_depend_on_the_company(estimate, flows):
+    """Bit by bit in batches of one size; another size rounds differently, which early stopping amplifies."""
+    np.testing.assert_array_equal(estimate([2, 0])[0], estimate([2, 3])[0])
+    assert distance(estimate([2]), flows[2:3]).max() < 0.05
+
+
+def test_still_frames_do_not_move(pairs):
+    frames = tensors(pairs[0][:1])
+    assert np.abs(np.asarray(TVL1Flow()([frames, frames]))).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((1, 20, 20, 1), (1, 20, 21, 1)), "one shape"),
+        (((1, 12, 20, 1), (1, 12, 20, 1)), "16 pixels"),
+        (((1, 20, 20, 3), (1, 20, 20, 3)), "grey"),
+    ],
+)
+def test_bad_frames(shapes, message):
+    with pytest.raises(DualATMEError, match=message):
+        TVL1Flow()([np.zeros(shape, "float32") for shape in shapes])
+
+
+@pytest.mark.parametrize("setting", [{"scale_step": 1.0}, {"theta": 0.0}, {"median_size": 4}, {"warps": 0}])
+def test_bad_settings(setting):
+    with pytest.raises(DualATMEError, match="Expected"):
+        TVL1Flow(**setting)
