@@ -142,8 +142,8 @@ def find_truth(clip: Clip, index: Mapping[tuple, GroundTruth]) -> GroundTruth | 
     return None
 
 
-def truth_key(row: GroundTruth) -> tuple:
-    """Subject and clip of a row, the same however either is padded."""
+def truth_key(row) -> tuple:
+    """Subject and clip of a row, or of any record with both, the same however either is padded."""
     subject = parse_subject(row.subject)
     return subject, _comparable(row.clip.split("_"), subject)
 

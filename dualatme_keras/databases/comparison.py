@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from dualatme_keras.data import GroundTruth
-from dualatme_keras.data.ground_truth import truth_key
+from dualatme_keras.data.ground_truth import index_truth, truth_key
 from dualatme_keras.databases.records import ClipRecord
 from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES, DATABASES
 
@@ -36,9 +36,9 @@ class Comparison:
 def compare_with_list(records: Iterable[ClipRecord], truth: Sequence[GroundTruth]) -> Comparison:
     """Compares annotated clips with the rows of the list that are of the same databases."""
     records = list(records)
-    taking_part = {_key(record): record for record in records if record.label is not None}
+    taking_part = {truth_key(record): record for record in records if record.label is not None}
     databases = [name for name in DATABASES if name in {record.database for record in records}]
-    listed = {truth_key(row): row for row in truth if row.database in databases}
+    listed = index_truth(row for row in truth if row.database in databases)
     counts, subjects = {}, {}
     for database in databases:
         sides = (
@@ -47,7 +47,7 @@ def compare_with_list(records: Iterable[ClipRecord], truth: Sequence[GroundTruth
         )
         for label in range(len(CLASS_NAMES)):
             counts[database, label] = tuple(sum(clip.label == label for clip in side) for side in sides)
-        subjects[database] = tuple(len({_key(clip)[0] for clip in side}) for side in sides)
+        subjects[database] = tuple(len({truth_key(clip)[0] for clip in side}) for side in sides)
     return Comparison(
         counts=counts,
         subjects=subjects,
@@ -63,11 +63,11 @@ def compare_with_list(records: Iterable[ClipRecord], truth: Sequence[GroundTruth
 
 def choose_listed(records: Iterable[ClipRecord], truth: Sequence[GroundTruth]) -> list[ClipRecord]:
     """The clips of the list, with its labels."""
-    labels = {truth_key(row): row.label for row in truth}
+    listed = index_truth(truth)
     return [
-        dataclasses.replace(record, label=labels[_key(record)])
+        dataclasses.replace(record, label=listed[truth_key(record)].label)
         for record in records
-        if _key(record) in labels
+        if truth_key(record) in listed
     ]
 
 
@@ -94,9 +94,3 @@ def format_comparison(comparison: Comparison) -> str:
     )
     lines.append("every clip and label agrees" if comparison.agrees else differences)
     return "\n".join(lines)
-
-
-def _key(clip):
-    if isinstance(clip, GroundTruth):
-        return truth_key(clip)
-    return truth_key(GroundTruth(clip.database, clip.subject, clip.clip, 0))

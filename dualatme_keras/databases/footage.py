@@ -2,13 +2,12 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 
 from dualatme_keras.databases.faces import FaceLook, render_frame
 from dualatme_keras.databases.head import head_motion_flow
-from dualatme_keras.databases.muscles import REFERENCE_SIZE, action_unit_flow
+from dualatme_keras.databases.muscles import REFERENCE_SIZE, action_unit_flow, pixel_grid
 from dualatme_keras.databases.performers import Performance, Performer
 from dualatme_keras.databases.warping import backward_map
 
@@ -65,18 +64,13 @@ class Footage:
         self._phases = rng.random(len(performance.head))
         self._light = rng.normal(scale=0.02, size=2)
         self.timing = _new_timing(rng, blinks)
-        self._grid = self._frame_grid()
+        self._grid = pixel_grid(self._size, tuple(self._shift), _FACE_SHARE)
         self._expression = sum(
             action_unit_flow(unit, left, right, performer.landmarks, self._grid)
             for unit, (left, right) in zip(performance.action_units, performance.sides, strict=True)
         )
         self._blink = action_unit_flow(45, _BLINK, _BLINK, performer.landmarks, self._grid)
         self._head = [head_motion_flow(**motion, grid=self._grid) for motion in performance.head]
-
-    def _frame_grid(self):
-        centres = (np.arange(self._size) + 0.5) / self._size - 0.5
-        x, y = ((centres - shift) / _FACE_SHARE + 0.5 for shift in self._shift)
-        return x[np.newaxis, :], y[:, np.newaxis]
 
     @property
     def face_pixels(self) -> float:
@@ -134,10 +128,6 @@ class Footage:
         gain = 1.0 + self._light[0] * np.sin(2 * np.pi * phase) + self._light[1] * phase
         noise = np.random.default_rng([self._seed, number]).normal(scale=1.0, size=image.shape)
         return np.clip(np.rint(image * gain + noise), 0, 255).astype("uint8")
-
-    def frames(self) -> Iterator[np.ndarray]:
-        """All frames in order."""
-        return (self.frame(number) for number in range(self.timing.length))
 
 
 def _new_timing(rng, blinks):

@@ -140,12 +140,12 @@ class PreparedFolder:
         files = sorted(self.path.glob("*/clips/*.json"))
         return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
-    def write_manifest(self) -> None:
-        """Writes manifest.csv from the records."""
+    def write_manifest(self, rows: list[dict]) -> None:
+        """Writes manifest.csv from the records, those of `manifest_rows`."""
         content = io.StringIO()
         writer = csv.DictWriter(content, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.manifest_rows())
+        writer.writerows(rows)
         self._write(self.path / "manifest.csv", content.getvalue().encode())
 
     def _images(self, row):

@@ -15,9 +15,8 @@ figcaption { padding-top: 0.3em } .negative { color: #b2182b } .positive { color
 """
 
 
-def write_preview(folder) -> None:
+def write_preview(folder, rows: list[dict]) -> None:
     """Writes preview.html of a `PreparedFolder`: per clip onset, apex with boxes, flow images, label."""
-    rows = folder.manifest_rows()
     figures = "\n".join(_figure(folder, row) for row in rows)
     page = (
         "<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>Prepared clips</title>"

@@ -126,15 +126,16 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
         if reason:
             failed[name] = reason
         progress.finish_clip(failed=bool(reason))
-    folder.write_manifest()
-    write_preview(folder)
+    rows = folder.manifest_rows()
+    folder.write_manifest(rows)
+    write_preview(folder, rows)
     return PrepareResult(
         prepared=len(records) - len(failed),
         failed=failed,
         missing=missing,
         relabelled=relabelled,
         left_out=left_out,
-        lists=_write_lists(folder),
+        lists=_write_lists(folder, rows),
         seconds=time.perf_counter() - start,
     )
 
@@ -173,14 +174,13 @@ def _results(config, folder, root, locate, clips):
             yield record.name, _finish(record, origin, root, locate, config, folder)
         return
     parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=1)
-    yield from parallel(joblib.delayed(_in_worker)(*clip, root, config, folder) for clip in clips)
+    yield from parallel(joblib.delayed(_in_worker)(*clip, root, locate, config, folder) for clip in clips)
 
 
-def _in_worker(record, origin, root, config, folder):
+def _in_worker(record, origin, root, locate, config, folder):
     import cv2
 
     cv2.setNumThreads(1)  # the other processors belong to other workers
-    locate = landmark_source(config.landmarks, config.landmarks_file)
     return record.name, _finish(record, origin, root, locate, config, folder)
 
 
@@ -229,11 +229,8 @@ def _root(config):
     return Path(config.root)
 
 
-def _write_lists(folder):
-    clips = [
-        Clip(row["path"], row["subject"], row["database"], int(row["label"]))
-        for row in folder.manifest_rows()
-    ]
+def _write_lists(folder, rows):
+    clips = [Clip(row["path"], row["subject"], row["database"], int(row["label"])) for row in rows]
     # Leaving one subject out takes two.
     if len({clip.subject for clip in clips}) < 2:
         return None

@@ -144,7 +144,7 @@ def prepare_clip(
         course = expression_course(faces, places)
         apex, found = frames[spot_apex(course)], "spotted"
     onset_face, apex_face = face_of(frames[0]), face_of(apex)
-    flow, puzzle_flow = _flows(to_grey(onset_face), to_grey(apex_face), places, settings)
+    flow, puzzle_flow = _flows(to_grey(onset_face), to_grey(apex_face), places, boxes, settings)
     entire, puzzled = (encode_image(field, settings) for field in (flow, puzzle_flow))
     return PreparedClip(
         onset=frames[0],
@@ -174,9 +174,8 @@ def encode_image(flow: np.ndarray, settings: PrepareSettings) -> np.ndarray:
     return encode_flow(resize_image(flow, (size, size)), settings.encoding, settings.pixel_range)
 
 
-def _flows(onset, apex, landmarks, settings):
+def _flows(onset, apex, landmarks, boxes, settings):
     """Flow of the entire face and of the puzzle."""
-    boxes = boxes_from_landmarks(landmarks)
     flow = optical_flow(onset, apex, settings.flow)
     head = head_motion(flow, landmarks) if settings.stabilize else np.zeros_like(flow)
     still = (flow - head).astype("float32")
