@@ -11,8 +11,7 @@ from dualatme_keras.commands import quiet_libraries, run_command
 from dualatme_keras.databases.comparison import format_comparison
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
-from dualatme_keras.preprocessing import ENCODINGS, METHODS, SOURCES
-from dualatme_keras.preprocessing.clip import PUZZLES
+from dualatme_keras.preprocessing import ENCODINGS, METHODS, PUZZLES, SOURCES
 
 _DEFAULTS = PrepareConfig(dataset="folder")
 

@@ -1,5 +1,6 @@
 """Frames of a clip: which there are, and one of them as an image."""
 
+import os
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from dualatme_keras.databases.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import check_size
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
@@ -44,13 +46,7 @@ class FrameFolder:
 
     def read(self, number: int) -> np.ndarray:
         """A frame as RGB `(height, width, 3)`, uint8."""
-        from PIL import Image, UnidentifiedImageError
-
-        try:
-            with Image.open(self._files[number]) as image:
-                return np.asarray(image.convert("RGB"))
-        except (OSError, UnidentifiedImageError) as error:
-            raise DualATMEError(f"Expected an image. Received: {self._files[number]} ({error}).") from error
+        return read_image(self._files[number])
 
 
 class VideoFile:
@@ -58,12 +54,15 @@ class VideoFile:
 
     Attributes:
         numbers: of the frames, ascending.
+        frames_per_second: as the file tells, None where it does not.
 
     Raises:
         DualATMEError: the file is no video, or has no frames.
     """
 
     def __init__(self, path: Path):
+        import cv2
+
         self._path = path
         self._open()
         count = 0
@@ -73,6 +72,7 @@ class VideoFile:
         if not count:
             raise DualATMEError(f"Expected a video with frames. Received: {path}, of which none can be read.")
         self.numbers = tuple(range(count))
+        self.frames_per_second = self._capture.get(cv2.CAP_PROP_FPS) or None
         self._open()
 
     def _open(self):
@@ -94,6 +94,22 @@ class VideoFile:
                 f"Expected frame {number} of {self._path}. Received: nothing that can be decoded."
             )
         return np.ascontiguousarray(frame[..., ::-1])
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """An image file as RGB `(height, width, 3)`, uint8.
+
+    Raises:
+        DualATMEError: it is no image, or too small or too large a one, which is not decoded then.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            check_size(image.height, image.width, os.fspath(path))
+            return np.asarray(image.convert("RGB"))
+    except (OSError, Image.DecompressionBombError) as error:
+        raise DualATMEError(f"Expected an image. Received: {os.fspath(path)} ({error}).") from error
 
 
 def frames_place(record: ClipRecord, root) -> Path:

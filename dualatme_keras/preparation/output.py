@@ -13,9 +13,15 @@ from PIL import Image
 from dualatme_keras.databases.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
-from dualatme_keras.preprocessing import LANDMARK_COLUMNS, PreparedClip, PrepareSettings, draw_strip
-
-SETTINGS_FILE = "prepare.json"
+from dualatme_keras.preprocessing import (
+    LANDMARK_COLUMNS,
+    SETTINGS_FILE,
+    PreparedClip,
+    PrepareSettings,
+    differing_settings,
+    draw_strip,
+    read_settings,
+)
 
 _PACKAGES = ("dualatme-keras", "mtcnn", "numpy", "opencv-contrib-python-headless", "opencv-contrib-python")
 
@@ -63,18 +69,12 @@ class PreparedFolder:
         self._settings = dataclasses.asdict(settings)
         versions = {"versions": {name: _version(name) for name in _PACKAGES}}
         file = self.path / SETTINGS_FILE
-        if file.exists():
-            found = json.loads(file.read_text())
-            changes = [
-                f"{name} {found.get(name)!r} -> {value!r}"
-                for name, value in self._settings.items()
-                if name != "landmarks" and found.get(name) != value
-            ]
-            if changes:
-                raise DualATMEError(
-                    f"Expected the settings of the images in {self.path}. Received: {', '.join(changes)}. "
-                    f"Choose another --output, or delete {file} and the folders of the databases there."
-                )
+        changes = differing_settings(read_settings(file), settings) if file.exists() else []
+        if changes:
+            raise DualATMEError(
+                f"Expected the settings of the images in {self.path}. Received: {', '.join(changes)}. "
+                f"Choose another --output, or delete {file} and the folders of the databases there."
+            )
         self.path.mkdir(parents=True, exist_ok=True)
         self._write(file, (json.dumps(self._settings | versions, indent=2) + "\n").encode())
 

@@ -19,7 +19,6 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation.config import PrepareConfig
 from dualatme_keras.preparation.output import PreparedFolder
 from dualatme_keras.preparation.preview import write_preview
-from dualatme_keras.preparation.progress import ClipProgress
 from dualatme_keras.preprocessing import (
     PreparedClip,
     PrepareSettings,
@@ -27,6 +26,7 @@ from dualatme_keras.preprocessing import (
     prepare_clip,
     read_landmarks,
 )
+from dualatme_keras.progress import ClipProgress
 
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""

@@ -5,61 +5,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dualatme_keras.errors import DualATMEError
-from dualatme_keras.preprocessing.alignment import FACE_SIZE, align_face, eye_transform, transform_points
-from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, spot_apex
-from dualatme_keras.preprocessing.encoding import ENCODINGS, encode_flow
-from dualatme_keras.preprocessing.flow import METHODS, optical_flow
+from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
+from dualatme_keras.preprocessing.encoding import encode_flow
+from dualatme_keras.preprocessing.flow import optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion
-from dualatme_keras.preprocessing.landmarks import SOURCES, Locate
+from dualatme_keras.preprocessing.landmarks import Locate
+from dualatme_keras.preprocessing.pair import FramePair, choose_pair, to_grey
+from dualatme_keras.preprocessing.settings import PrepareSettings
 from dualatme_keras.regions import boxes_from_landmarks, cut_puzzle, resize_image, tile_sizes
-
-PUZZLES = ("frames", "flow")
-
-
-@dataclasses.dataclass(frozen=True)
-class PrepareSettings:
-    """How clips become flow images; a network must be asked with the settings it was trained with.
-
-    Attributes:
-        landmarks: where they come from, one of `landmarks.SOURCES`.
-        face_size: side of the aligned face in pixels, on which flow is computed.
-        margin: what is left around the face on each side, as a fraction of `face_size`.
-        flow: `tvl1` (the published method) or `dis` (faster).
-        puzzle: `frames` cuts onset and apex and computes the flow of the puzzles (the paper's way); `flow`
-            cuts the flow of the entire face.
-        encoding: `minmax`, `joint` or `fixed`, see `encode_flow`.
-        pixel_range: of `fixed`, in pixels of the aligned face.
-        stabilize: take the motion of the head out of the flow.
-        image_size: side of the flow images in pixels.
-    """
-
-    landmarks: str = "mtcnn"
-    face_size: int = FACE_SIZE
-    margin: float = 0.1
-    flow: str = "tvl1"
-    puzzle: str = "frames"
-    encoding: str = "minmax"
-    pixel_range: float = 2.0
-    stabilize: bool = False
-    image_size: int = 28
-
-    def __post_init__(self):
-        choices = {"landmarks": SOURCES, "flow": METHODS, "puzzle": PUZZLES, "encoding": ENCODINGS}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise DualATMEError(
-                    f"Expected --{name} out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
-                )
-        for name, low, high in (("face_size", 32, 1024), ("image_size", 4, self.face_size)):
-            if not low <= getattr(self, name) <= high:
-                raise DualATMEError(
-                    f"Expected --{name} from {low} to {high}. Received: {getattr(self, name)}."
-                )
-        if not 0.0 <= self.margin <= 0.4:
-            raise DualATMEError(f"Expected --margin from 0 to 0.4. Received: {self.margin}.")
-        if not self.pixel_range > 0.0:
-            raise DualATMEError(f"Expected a positive --pixel_range. Received: {self.pixel_range}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,15 +55,11 @@ def prepare_clip(
     apex: int | None = None,
     name: str = "",
 ) -> PreparedClip:
-    """Prepares a clip.
+    """Prepares a clip: `choose_pair`, then `prepare_pair`.
 
     Args:
-        frames: what `read` takes, from the onset to the offset or to the apex; at least two.
-        read: gives a frame, RGB `(height, width, 3)`, uint8; called for one frame at a time.
-        locate: finds the face in the onset frame, see `landmark_source`.
+        frames, read, locate, apex, name: see `choose_pair`.
         settings: how.
-        apex: which of `frames` is the apex; None spots it.
-        name: of the clip, for `locate`.
 
     Returns:
         The images and how they came about.
@@ -118,39 +67,29 @@ def prepare_clip(
     Raises:
         DualATMEError: there is no face or no motion to find, or frames differ in size.
     """
-    if len(frames) < 2:
-        raise DualATMEError(f"Expected at least two frames from onset to offset. Received: {len(frames)}.")
-    onset_frame = read(frames[0])
-    landmarks = locate(onset_frame, name)
+    return prepare_pair(choose_pair(frames, read, locate, settings.margin, apex, name), settings)
+
+
+def prepare_pair(pair: FramePair, settings: PrepareSettings) -> PreparedClip:
+    """Aligns onset and apex, measures the flow between them and between their puzzles, and encodes both.
+
+    Raises:
+        DualATMEError: landmarks of no upright face.
+    """
     size = settings.face_size
-    transform = eye_transform(landmarks, size, settings.margin)
-    places = (transform_points(landmarks, transform) + 0.5) / size
+    transform = eye_transform(pair.landmarks, size, settings.margin)
+    places = (transform_points(pair.landmarks, transform) + 0.5) / size
     boxes = boxes_from_landmarks(places)
-
-    def face_of(frame, transform=transform, size=size):
-        image = onset_frame if frame == frames[0] else read(frame)
-        if image.shape != onset_frame.shape:
-            raise DualATMEError(
-                f"Expected frames of the onset's size, {_size(onset_frame)}. "
-                f"Received: frame {frame} of {_size(image)}."
-            )
-        return align_face(image, transform, size)
-
-    course = np.array([])
-    found = "given"
-    if apex is None:
-        wider = eye_transform(landmarks, SPOTTING_SIZE, settings.margin)
-        faces = (to_grey(face_of(frame, wider, SPOTTING_SIZE)) for frame in frames)
-        course = expression_course(faces, places)
-        apex, found = frames[spot_apex(course)], "spotted"
-    onset_face, apex_face = face_of(frames[0]), face_of(apex)
+    onset_face, apex_face = (
+        align_face(frame, transform, size) for frame in (pair.onset_frame, pair.apex_frame)
+    )
     flow, puzzle_flow = _flows(to_grey(onset_face), to_grey(apex_face), places, boxes, settings)
     entire, puzzled = (encode_image(field, settings) for field in (flow, puzzle_flow))
     return PreparedClip(
-        onset=frames[0],
-        apex=apex,
-        apex_found=found,
-        landmarks=landmarks,
+        onset=pair.onset,
+        apex=pair.apex,
+        apex_found=pair.apex_found,
+        landmarks=pair.landmarks,
         transform=transform,
         boxes=boxes,
         onset_face=onset_face,
@@ -159,13 +98,8 @@ def prepare_clip(
         puzzle_flow=puzzle_flow,
         entire=entire,
         puzzled=puzzled,
-        course=course,
+        course=pair.course,
     )
-
-
-def to_grey(image: np.ndarray) -> np.ndarray:
-    """Luminance of an RGB image, uint8 `(height, width)` (ITU-R BT.601)."""
-    return np.rint(image @ np.array([0.299, 0.587, 0.114])).astype("uint8")
 
 
 def encode_image(flow: np.ndarray, settings: PrepareSettings) -> np.ndarray:
@@ -197,7 +131,3 @@ def tile_scales(boxes, size) -> np.ndarray:
         for (top, left, bottom, right), (h, w) in zip(boxes, tile_sizes(size), strict=True)
     ]
     return np.concatenate([np.concatenate(tiles[:2], axis=1), tiles[2]], axis=0)
-
-
-def _size(image):
-    return f"{image.shape[1]} x {image.shape[0]} pixels"

@@ -15,6 +15,7 @@ from dualatme_keras.data import (
 )
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.metrics import pooled_scores
+from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
 from dualatme_keras.training.config import MAY_DIFFER, TrainConfig
 from dualatme_keras.training.devices import check_tensorboard, describe_environment, prepare_devices
 from dualatme_keras.training.fold_runner import FoldRunner, run_in_processes
@@ -78,12 +79,13 @@ def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str 
         check_tensorboard()
     all_folds, folds = _read_folds(config)
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
+    described = {"lists_sha256": _digest(all_folds), "preparation": _preparation(config.data_root)}
     prepare_devices(config)
     runner = FoldRunner(config, clips)
     results = []
     for seed, workdir in zip(seeds, workdirs, strict=True):
         own = dataclasses.replace(config, seed=seed, workdir=str(workdir))
-        settings = {**dataclasses.asdict(own), "lists_sha256": _digest(all_folds)}
+        settings = {**dataclasses.asdict(own), **described}
         if len(seeds) > 1:
             print(f"seed {seed}: {workdir}", flush=True)
         run = RunDirectory(workdir, settings, may_differ=MAY_DIFFER)
@@ -148,6 +150,12 @@ def _read_folds(config):
         print(report)
     all_folds = make_folds(protocol, config.protocol, config.databases)
     return all_folds, make_folds(protocol, config.protocol, config.databases, config.subjects)
+
+
+def _preparation(data_root):
+    """Settings of the images, which clips to be recognised must be prepared with; None where not known."""
+    file = Path(data_root, SETTINGS_FILE) if data_root else None
+    return dataclasses.asdict(read_settings(file)) if file and file.exists() else None
 
 
 def _digest(folds):

@@ -1,24 +1,31 @@
-"""The live line of a preparation: how many clips, how long still."""
+"""The live line of a work on many clips: how many, how long still."""
 
 import sys
 import time
 
 
 class ClipProgress:
-    """Prints how far a preparation is: on a terminal in one line that changes, elsewhere every tenth.
+    """Prints how far a work on clips is: on a terminal in one line that changes, elsewhere every tenth.
 
     Args:
         clips: number of clips.
         done: how many of them an earlier call finished.
         stream: where to print; standard output by default.
+        task: what is done to clips.
     """
 
-    def __init__(self, clips: int, done: int, stream=None):
+    def __init__(self, clips: int, done: int, stream=None, task: str = "prepare"):
         self._clips, self._before, self._done = clips, done, done
         self._stream, self._failed = stream or sys.stdout, 0
         self._start = time.perf_counter()
-        what = f"{done} of {clips} clips finished before" if done else f"{clips} clips to prepare"
+        what = f"{done} of {clips} clips finished before" if done else f"{clips} clips to {task}"
         print(what, file=self._stream, flush=True)
+
+    def show_part(self, done: int, frames: int) -> None:
+        """Tells, on a terminal, how far the present clip is."""
+        if self._stream.isatty():
+            line = f"clip {self._done + 1}/{self._clips}  {done / frames:.0%} looked at"
+            print(f"{chr(13)}{line:<60}", end="", file=self._stream, flush=True)
 
     def finish_clip(self, failed: bool = False) -> None:
         """Counts a clip."""

@@ -1,0 +1,103 @@
+"""The two frames of a clip whose difference is the expression."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
+from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, spot_apex
+from dualatme_keras.preprocessing.landmarks import Locate
+
+SMALLEST_SIDE = 32
+"""Least side of a frame in pixels: below it there is no face to see."""
+
+MOST_PIXELS = 2**25
+"""Most pixels of a frame, a little more than 8K video has; what is larger is refused before it is decoded."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FramePair:
+    """Onset and apex of a clip.
+
+    Attributes:
+        onset, apex: indices of the two frames.
+        apex_found: `given` or `spotted`.
+        onset_frame, apex_frame: RGB `(height, width, 3)`, uint8.
+        landmarks: `(5, 2)` of the onset frame, in its pixels.
+        course: magnitude of the expression from the onset on (see `expression_course`), where the apex was
+            spotted, otherwise empty.
+    """
+
+    onset: int
+    apex: int
+    apex_found: str
+    onset_frame: np.ndarray
+    apex_frame: np.ndarray
+    landmarks: np.ndarray
+    course: np.ndarray
+
+
+def choose_pair(
+    frames: Sequence[int],
+    read: Callable[[int], np.ndarray],
+    locate: Locate,
+    margin: float,
+    apex: int | None = None,
+    name: str = "",
+) -> FramePair:
+    """Finds the face in the onset frame and, where it is not known, the apex.
+
+    Args:
+        frames: what `read` takes, from the onset to the offset or to the apex; at least two.
+        read: gives a frame, RGB `(height, width, 3)`, uint8; called for one frame at a time.
+        locate: finds the face in the onset frame, see `landmark_source`.
+        margin: see `PrepareSettings`.
+        apex: which of `frames` is the apex; None spots it.
+        name: of the clip, for `locate`.
+
+    Raises:
+        DualATMEError: there is no face, the frames are too few, or one is of another size or no image.
+    """
+    if len(frames) < 2:
+        raise DualATMEError(f"Expected at least two frames from onset to offset. Received: {len(frames)}.")
+    onset_frame = read(frames[0])
+    check_size(*onset_frame.shape[:2], f"frame {frames[0]}")
+    landmarks = locate(onset_frame, name)
+
+    def read_checked(frame):
+        image = onset_frame if frame == frames[0] else read(frame)
+        if image.shape != onset_frame.shape:
+            raise DualATMEError(
+                f"Expected frames of the onset's size, {_size(onset_frame)}. "
+                f"Received: frame {frame} of {_size(image)}."
+            )
+        return image
+
+    course, found = np.array([]), "given"
+    if apex is None:
+        transform = eye_transform(landmarks, SPOTTING_SIZE, margin)
+        places = (transform_points(landmarks, transform) + 0.5) / SPOTTING_SIZE
+        faces = (to_grey(align_face(read_checked(frame), transform, SPOTTING_SIZE)) for frame in frames)
+        course = expression_course(faces, places)
+        apex, found = frames[spot_apex(course)], "spotted"
+    return FramePair(frames[0], apex, found, onset_frame, read_checked(apex), landmarks, course)
+
+
+def check_size(height: int, width: int, what: str) -> None:
+    """Raises `DualATMEError` unless a frame is of a size that a face can be looked for in; names `what`."""
+    if min(height, width) < SMALLEST_SIDE or height * width > MOST_PIXELS:
+        raise DualATMEError(
+            f"Expected frames of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels and at most "
+            f"{MOST_PIXELS / 1e6:.0f} million. Received: {what} of {width} x {height}."
+        )
+
+
+def to_grey(image: np.ndarray) -> np.ndarray:
+    """Luminance of an RGB image, uint8 `(height, width)` (ITU-R BT.601)."""
+    return np.rint(image @ np.array([0.299, 0.587, 0.114])).astype("uint8")
+
+
+def _size(image):
+    return f"{image.shape[1]} x {image.shape[0]} pixels"
