@@ -2,9 +2,13 @@
 
 from dualatme_keras.layers.batch_normalization import BatchNormalization
 from dualatme_keras.layers.cbam import CBAM, ChannelAttention, SpatialAttention
+from dualatme_keras.layers.face_alignment import FaceAlignment, landmarks_on_face
+from dualatme_keras.layers.flow_image import FlowImage
+from dualatme_keras.layers.head_motion import HeadMotion
 from dualatme_keras.layers.inception import ConvNormReLU, InceptionBlock
 from dualatme_keras.layers.initializers import torch_uniform
 from dualatme_keras.layers.optical_flow import TVL1Flow
+from dualatme_keras.layers.region_boxes import RegionBoxes
 from dualatme_keras.layers.roi_puzzle import ROIPuzzle
 from dualatme_keras.layers.similarity_fusion import SimilarityFusion, cosine_similarity
 
@@ -13,11 +17,16 @@ __all__ = [
     "BatchNormalization",
     "ChannelAttention",
     "ConvNormReLU",
+    "FaceAlignment",
+    "FlowImage",
+    "HeadMotion",
     "InceptionBlock",
     "ROIPuzzle",
+    "RegionBoxes",
     "SimilarityFusion",
     "SpatialAttention",
     "TVL1Flow",
     "cosine_similarity",
+    "landmarks_on_face",
     "torch_uniform",
 ]

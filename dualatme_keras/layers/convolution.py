@@ -28,6 +28,8 @@ def on_clips(operation, inputs):
     """
     batch = ops.shape(inputs)[0]
     missing = max(1 - batch, 0) if isinstance(batch, int) else ops.maximum(1 - batch, 0)
-    outputs = operation(ops.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]]))
+    padded = ops.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]])
+    # Converters to other formats do not see through a padding that depends on the batch.
+    outputs = operation(ops.reshape(padded, (-1, *inputs.shape[1:])))
     # Not `outputs[:batch]`, whose gradient copies.
     return ops.slice(outputs, (0, 0, 0, 0), (batch, *outputs.shape[1:]))

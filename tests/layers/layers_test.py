@@ -9,6 +9,7 @@ from dualatme_keras import layers, regions
 IMAGES = (2, 8, 8, 16)
 FEATURES = ((3, 5), (3, 5))
 FRAMES = ((2, 20, 24, 1), (2, 20, 24, 1))
+FACES = ((2, 20, 24, 3), (2, 5, 2))
 CASES = {
     "batch_normalization": (layers.BatchNormalization, {"momentum": 0.8, "epsilon": 1e-3}, IMAGES, 2, 2),
     "conv_norm_relu": (layers.ConvNormReLU, {"filters": 4, "kernel_size": 3}, IMAGES, 4, 2),
@@ -18,6 +19,16 @@ CASES = {
     "cbam": (layers.CBAM, {"reduction": 8, "kernel_size": 3}, IMAGES, 6, 0),
     "roi_puzzle": (layers.ROIPuzzle, {"size": (6, 10)}, IMAGES, 0, 0),
     "tvl1_flow": (layers.TVL1Flow, {"warps": 2, "outer_iterations": 2}, FRAMES, 0, 0),
+    "face_alignment": (layers.FaceAlignment, {"size": 12, "margin": 0.2}, FACES, 0, 0),
+    "region_boxes": (layers.RegionBoxes, {}, (2, 5, 2), 0, 0),
+    "head_motion": (layers.HeadMotion, {}, ((2, 12, 10, 2), (2, 5, 2)), 0, 0),
+    "flow_image": (
+        layers.FlowImage,
+        {"size": 6, "encoding": "fixed", "pixel_range": 1.5},
+        (2, 12, 10, 2),
+        0,
+        0,
+    ),
     "similarity_fusion": (layers.SimilarityFusion, {"weight": 0.5}, FEATURES, 0, 0),
 }
 
