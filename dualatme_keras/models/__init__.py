@@ -1,9 +1,27 @@
 """Tier 2: the network, its presets, and the weights of the published code."""
 
+from dualatme_keras.models.answers import Answers, Ensemble, answering_model, attention_model
 from dualatme_keras.models.dual_atme import FORMS, DualATME
+from dualatme_keras.models.pair_model import pair_model
 from dualatme_keras.models.presets import PRESETS
 from dualatme_keras.models.saved import load_model
 from dualatme_keras.models.torch_checkpoint import load_torch_checkpoint
 from dualatme_keras.models.torch_file import read_torch_tensors
+from dualatme_keras.models.trained_run import NETWORKS, TrainedRun, read_run
 
-__all__ = ["FORMS", "PRESETS", "DualATME", "load_model", "load_torch_checkpoint", "read_torch_tensors"]
+__all__ = [
+    "FORMS",
+    "NETWORKS",
+    "PRESETS",
+    "Answers",
+    "DualATME",
+    "Ensemble",
+    "TrainedRun",
+    "answering_model",
+    "attention_model",
+    "load_model",
+    "load_torch_checkpoint",
+    "pair_model",
+    "read_run",
+    "read_torch_tensors",
+]

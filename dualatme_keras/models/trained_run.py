@@ -1,0 +1,111 @@
+"""What a run of train.py left for those who ask its networks: weights, settings of its images, scores."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import PrepareSettings, differing_settings
+
+NETWORKS = ("auto", "final", "folds")
+
+_WEIGHTS = (".keras", ".pth", ".pt")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """Networks that answer together, and what is known of them.
+
+    Attributes:
+        path: the run's folder, or the file of weights.
+        networks: files of weights.
+        settings: how the images were prepared that the networks were trained on; None where the run does not
+            say, as with flow images that were prepared elsewhere.
+        metrics: scores of the run as in metrics.json; None where there are none.
+        config: the run's settings as in config.json; empty for a file of weights.
+    """
+
+    path: Path
+    networks: tuple[Path, ...]
+    settings: PrepareSettings | None
+    metrics: dict | None
+    config: dict
+
+    def settings_for(self, given: PrepareSettings | None) -> PrepareSettings:
+        """The settings to prepare clips with: the run's, or `given` where the run has none.
+
+        Raises:
+            DualATMEError: both are there and differ, or none is.
+        """
+        if self.settings is None and given is None:
+            raise DualATMEError(
+                f"Expected the settings with which the images of {self.path} were prepared. Received: none, "
+                "and it does not store them. Give them: --settings=prepare.json, or "
+                "settings=PrepareSettings(...)."
+            )
+        if self.settings is None:
+            return given
+        if given is not None and (changes := differing_settings(self.settings, given)):
+            raise DualATMEError(
+                f"Expected the settings that {self.path} was trained with. Received: {', '.join(changes)}."
+            )
+        return given or self.settings
+
+
+def read_run(path: str | os.PathLike, networks: str = "auto") -> TrainedRun:
+    """Finds the networks of a run.
+
+    Args:
+        path: folder of a run, folder of several seeds (`seed_1`, `seed_2`, ...), which answer together, or a
+            file of weights, `.keras` or `.pth`.
+        networks: `final`, the network trained on all clips; `folds`, those of all folds; `auto`, the first
+            where there is one, else the second.
+
+    Raises:
+        DualATMEError: there is no run or no network of that kind, or seeds of unequal settings.
+    """
+    path = Path(path)
+    if networks not in NETWORKS:
+        raise DualATMEError(f"Expected networks out of {', '.join(NETWORKS)}. Received: {networks!r}.")
+    if path.is_file() and path.suffix in _WEIGHTS:
+        return TrainedRun(path, (path,), None, None, {})
+    seeds = sorted(path.glob("seed_*/config.json"))
+    if not seeds:
+        return _read_one(path, networks)
+    runs = [_read_one(file.parent, networks) for file in seeds]
+    for run in runs[1:]:
+        if run.settings != runs[0].settings:
+            raise DualATMEError(
+                "Expected seeds trained on images of the same settings. "
+                f"Received: {runs[0].path} and {run.path}."
+            )
+    files = tuple(file for run in runs for file in run.networks)
+    return dataclasses.replace(runs[0], path=path, networks=files, metrics=None)
+
+
+def _read_one(path, networks):
+    config = _read_json(path / "config.json")
+    if config is None:
+        raise DualATMEError(
+            "Expected the folder of a run of train.py, or a .keras or .pth file. "
+            f"Received: {path}, which {'has no config.json' if path.is_dir() else 'is not there'}."
+        )
+    final, folds = path / "final" / "model.keras", sorted(path.glob("folds/*/model.keras"))
+    files = {"final": [final] if final.is_file() else [], "folds": folds}
+    found = files["final"] or files["folds"] if networks == "auto" else files[networks]
+    if not found:
+        wanted = "its final network (train.py --final_model)" if networks == "final" else "a finished fold"
+        raise DualATMEError(f"Expected {wanted} in {path}. Received: a run without.")
+    stored = config.get("preparation")
+    settings = stored and PrepareSettings.from_dict(stored, str(path / "config.json"))
+    return TrainedRun(path, tuple(found), settings, _read_json(path / "metrics.json"), config)
+
+
+def _read_json(path):
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DualATMEError(f"Expected JSON in {path}. Received: {error}.") from error

@@ -1,0 +1,63 @@
+"""Aligned faces to flow images in a graph: as `prepare_pair` makes them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dualatme_keras.databases.synthetic import synthetic_clips
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import pair_model
+from dualatme_keras.preprocessing import FramePair, PrepareSettings, prepare_pair, transform_points
+
+SETTINGS = PrepareSettings(face_size=64)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    clips = synthetic_clips("casme2", 9, 3, 1)
+    return [
+        FramePair(
+            onset=0,
+            apex=1,
+            apex_found="given",
+            onset_frame=footage.frame(footage.timing.onset),
+            apex_frame=footage.frame(footage.timing.apex),
+            landmarks=footage.landmarks(footage.timing.onset),
+            course=np.array([]),
+        )
+        for _record, footage in clips
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"puzzle": "flow", "encoding": "fixed", "image_size": 20},
+        {"stabilize": True, "encoding": "joint"},
+        {"stabilize": True, "puzzle": "flow"},
+    ],
+    ids=str,
+)
+def test_images_are_those_of_python(pairs, changes):
+    settings = dataclasses.replace(SETTINGS, **changes)
+    clips = [prepare_pair(pair, settings) for pair in pairs]
+    places = [(transform_points(clip.landmarks, clip.transform) + 0.5) / settings.face_size for clip in clips]
+    images = pair_model(settings)(
+        {
+            "onset_face": np.stack([clip.onset_face for clip in clips]).astype("float32"),
+            "apex_face": np.stack([clip.apex_face for clip in clips]).astype("float32"),
+            "landmarks": np.stack(places).astype("float32"),
+        }
+    )
+    for name in ("entire", "puzzled"):
+        expected = np.stack([getattr(clip, name) for clip in clips]) / 127.5 - 1
+        difference = np.abs(np.asarray(images[name]) - expected)
+        assert expected.std() > 0.1
+        assert difference.mean() < 0.06 * expected.std(), name
+
+
+def test_flow_that_graphs_do_not_have():
+    with pytest.raises(DualATMEError, match="Received: 'dis'"):
+        pair_model(dataclasses.replace(SETTINGS, flow="dis"))

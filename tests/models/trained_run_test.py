@@ -1,0 +1,85 @@
+"""What a run says of itself: its networks and how their images were prepared."""
+
+import dataclasses
+import json
+
+import pytest
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import read_run
+from dualatme_keras.preprocessing import PrepareSettings
+
+SETTINGS = PrepareSettings(flow="dis", image_size=20)
+
+
+def touch_run(path, settings=SETTINGS, networks=("final", "folds/b", "folds/a")):
+    path.mkdir(parents=True)
+    (path / "config.json").write_text(json.dumps({"preparation": settings and dataclasses.asdict(settings)}))
+    for name in networks:
+        (path / name).mkdir(parents=True)
+        (path / name / "model.keras").touch()
+    return path
+
+
+def names(run):
+    return [file.parent.name for file in run.networks]
+
+
+def test_networks_of_a_run(tmp_path):
+    run = touch_run(tmp_path / "run")
+    (run / "metrics.json").write_text('{"full": {"uf1": 0.5}}')
+    assert names(read_run(run)) == names(read_run(run, "final")) == ["final"]
+    assert names(read_run(run, "folds")) == ["a", "b"]
+    assert read_run(run).settings == SETTINGS
+    assert read_run(run).metrics["full"]["uf1"] == 0.5
+    unfinished = touch_run(tmp_path / "unfinished", networks=("folds/a",))
+    assert names(read_run(unfinished)) == ["a"]
+    with pytest.raises(DualATMEError, match="final_model.*unfinished"):
+        read_run(unfinished, "final")
+    with pytest.raises(DualATMEError, match="a finished fold"):
+        read_run(touch_run(tmp_path / "empty", networks=()))
+
+
+def test_seeds_answer_together(tmp_path):
+    for seed in (1, 2):
+        touch_run(tmp_path / f"seed_{seed}")
+    run = read_run(tmp_path, "folds")
+    assert [str(file.relative_to(tmp_path)) for file in run.networks] == [
+        f"seed_{seed}/folds/{fold}/model.keras" for seed in (1, 2) for fold in "ab"
+    ]
+    assert run.settings == SETTINGS
+    touch_run(tmp_path / "seed_3", settings=PrepareSettings())
+    with pytest.raises(DualATMEError, match="same settings.*seed_1.*seed_3"):
+        read_run(tmp_path)
+
+
+def test_settings_are_the_runs(tmp_path):
+    run = read_run(touch_run(tmp_path / "run"))
+    assert run.settings_for(None) == SETTINGS
+    # Where landmarks come from is free.
+    assert run.settings_for(dataclasses.replace(SETTINGS, landmarks="template")).landmarks == "template"
+    with pytest.raises(DualATMEError, match="flow 'dis' -> 'tvl1'"):
+        run.settings_for(dataclasses.replace(SETTINGS, flow="tvl1"))
+    unknown = read_run(touch_run(tmp_path / "unknown", settings=None))
+    assert unknown.settings_for(SETTINGS) == SETTINGS
+    with pytest.raises(DualATMEError, match="--settings=prepare.json"):
+        unknown.settings_for(None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no config.json"),
+        ("{", "Expected JSON in"),
+        ('{"preparation": {"flow": "other"}}', "config.json.*--flow"),
+        ('{"preparation": {"unheard": 1}}', "config.json.*unheard"),
+    ],
+)
+def test_no_run(content, message, tmp_path):
+    touch_run(tmp_path / "run")
+    file = tmp_path / "run" / "config.json"
+    file.write_text(content) if content else file.unlink()
+    with pytest.raises(DualATMEError, match=message):
+        read_run(tmp_path / "run")
+    with pytest.raises(DualATMEError, match="is not there"):
+        read_run(tmp_path / "nowhere")
