@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,7 +39,105 @@ class Timing:
     blinks: tuple[int, ...]
 
 
-class Footage:
+class Recording:
+    """A person before a camera: what any footage of them shares. Which moves when is the footage's to say.
+
+    Footage gives `expression_motion`, `head_phases`, `light` and `blinks`.
+
+    Args:
+        performer: who.
+        head: arguments of `head_motion_flow` for each of the motions that make up the head's.
+        look: what the person looks like.
+        rng: of the place of the face, head motion, light and noise.
+        size: side of the square frames in pixels.
+
+    Attributes:
+        blinks: frames at which the lids are closed.
+        blink_frames: length of a blink.
+    """
+
+    blinks: Sequence[int] = ()
+    blink_frames: float = _BLINK_FRAMES
+
+    def __init__(
+        self, performer: Performer, head: Sequence, look: FaceLook, rng: np.random.Generator, size: int
+    ):
+        self._performer, self._look, self._size = performer, look, size
+        self._seed = int(rng.integers(2**31))
+        self._shift = rng.normal(scale=0.02, size=2)
+        self._phases = rng.random(len(head))
+        self._light = rng.normal(scale=0.02, size=2)
+        self._grid = pixel_grid(self._size, tuple(self._shift), _FACE_SHARE)
+        self._blink = action_unit_flow(45, _BLINK, _BLINK, performer.landmarks, self._grid)
+        self._head = [head_motion_flow(**motion, grid=self._grid) for motion in head]
+
+    @property
+    def face_pixels(self) -> float:
+        """Side of the face in pixels of the frame."""
+        return self._size * _FACE_SHARE
+
+    def expression_motion(self, frame: int) -> np.ndarray | float:
+        """Displacement by the expression, `(size, size, 2)` in pixels of a face of `REFERENCE_SIZE`."""
+        raise NotImplementedError
+
+    def head_phases(self, frame: int) -> Sequence[float]:
+        """How many rounds each motion of the head has made since the start."""
+        raise NotImplementedError
+
+    def light(self, frame: int) -> float:
+        """Brightness, about 1."""
+        raise NotImplementedError
+
+    def expression_field(self, performance: Performance) -> np.ndarray:
+        """`expression_motion` where all of an expression shows."""
+        return sum(
+            action_unit_flow(unit, left, right, self._performer.landmarks, self._grid)
+            for unit, (left, right) in zip(performance.action_units, performance.sides, strict=True)
+        )
+
+    def landmarks(self, frame: int) -> np.ndarray:
+        """The true five landmarks of a frame, `(5, 2)` in pixels (see `regions.TEMPLATE_LANDMARKS`)."""
+        own = self._performer.landmarks
+        (eye_x, eye_y), (mouth_x, mouth_y) = own["eye"], own["mouth_corner"]
+        nose_y = own["nose_wing"][1]
+        points = [(-eye_x, eye_y), (eye_x, eye_y), (0.0, nose_y), (-mouth_x, mouth_y), (mouth_x, mouth_y)]
+        face = np.array([(0.5 + out, down) for out, down in points])
+        pixels = ((face - 0.5) * _FACE_SHARE + self._shift + 0.5) * self._size - 0.5
+        displacement = self.displacement(frame)
+        nearest = np.clip(np.rint(pixels).astype(int), 0, self._size - 1)
+        return pixels + displacement[nearest[:, 1], nearest[:, 0]]
+
+    def displacement(self, frame: int) -> np.ndarray:
+        """How far each point has moved from its place at rest, `(size, size, 2)`, pixels of the frame."""
+        closed = max(
+            (max(0.0, 1.0 - (abs(frame - at) / (self.blink_frames / 2)) ** 2) for at in self.blinks),
+            default=0.0,
+        )
+        head = sum(
+            field * np.sin(2 * np.pi * (phase + start))
+            for field, phase, start in zip(self._head, self.head_phases(frame), self._phases, strict=True)
+        )
+        motion = self.expression_motion(frame) + self._blink * closed + head
+        return motion * (self.face_pixels / REFERENCE_SIZE)
+
+    def true_flow(self, first: int, second: int) -> np.ndarray:
+        """Motion between two frames, `(size, size, 2)` in pixels, at the pixels of the first one."""
+        import cv2
+
+        before, after = (self.displacement(frame).astype("float32") for frame in (first, second))
+        rest_x, rest_y = backward_map(before)  # where each pixel of the first frame is at rest
+        rows, columns = np.mgrid[: self._size, : self._size]
+        end = cv2.remap(after, rest_x, rest_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return end - np.stack([columns - rest_x, rows - rest_y], axis=-1)
+
+    def frame(self, number: int) -> np.ndarray:
+        """A frame, RGB `(size, size, 3)`, uint8, with changing light and sensor noise."""
+        image = render_frame(self._look, self.displacement(number), self._grid)
+        noise = np.random.default_rng([self._seed, number]).normal(scale=1.0, size=image.shape)
+        return np.clip(np.rint(image * self.light(number) + noise), 0, 255).astype("uint8")
+
+
+class Footage(Recording):
     """A person's clip, rendered frame by frame.
 
     Args:
@@ -58,76 +157,33 @@ class Footage:
         size: int = 180,
         blinks: int = 0,
     ):
-        self._performer, self._look, self._size = performer, look, size
-        self._seed = int(rng.integers(2**31))
-        self._shift = rng.normal(scale=0.02, size=2)
-        self._phases = rng.random(len(performance.head))
-        self._light = rng.normal(scale=0.02, size=2)
+        super().__init__(performer, performance.head, look, rng, size)
         self.timing = _new_timing(rng, blinks)
-        self._grid = pixel_grid(self._size, tuple(self._shift), _FACE_SHARE)
-        self._expression = sum(
-            action_unit_flow(unit, left, right, performer.landmarks, self._grid)
-            for unit, (left, right) in zip(performance.action_units, performance.sides, strict=True)
-        )
-        self._blink = action_unit_flow(45, _BLINK, _BLINK, performer.landmarks, self._grid)
-        self._head = [head_motion_flow(**motion, grid=self._grid) for motion in performance.head]
-
-    @property
-    def face_pixels(self) -> float:
-        """Side of the face in pixels of the frame."""
-        return self._size * _FACE_SHARE
-
-    def landmarks(self, frame: int) -> np.ndarray:
-        """The true five landmarks of a frame, `(5, 2)` in pixels (see `regions.TEMPLATE_LANDMARKS`)."""
-        own = self._performer.landmarks
-        (eye_x, eye_y), (mouth_x, mouth_y) = own["eye"], own["mouth_corner"]
-        nose_y = own["nose_wing"][1]
-        points = [(-eye_x, eye_y), (eye_x, eye_y), (0.0, nose_y), (-mouth_x, mouth_y), (mouth_x, mouth_y)]
-        face = np.array([(0.5 + out, down) for out, down in points])
-        pixels = ((face - 0.5) * _FACE_SHARE + self._shift + 0.5) * self._size - 0.5
-        displacement = self.displacement(frame)
-        nearest = np.clip(np.rint(pixels).astype(int), 0, self._size - 1)
-        return pixels + displacement[nearest[:, 1], nearest[:, 0]]
+        self.blinks = self.timing.blinks
+        self._expression = self.expression_field(performance)
 
     def strength(self, frame: int) -> float:
         """How much of the expression shows, 0 to 1."""
         timing = self.timing
-        if not timing.onset < frame < timing.offset:
-            return 0.0
-        start, stop = (timing.onset, timing.apex) if frame <= timing.apex else (timing.offset, timing.apex)
-        return float(np.sin(0.5 * np.pi * (frame - start) / (stop - start)) ** 2)
+        return rise_and_fall(frame, timing.onset, timing.apex, timing.offset)
 
-    def displacement(self, frame: int) -> np.ndarray:
-        """How far each point has moved from its place at rest, `(size, size, 2)`, pixels of the frame."""
-        closed = max(
-            (max(0.0, 1.0 - (abs(frame - at) / (_BLINK_FRAMES / 2)) ** 2) for at in self.timing.blinks),
-            default=0.0,
-        )
+    def expression_motion(self, frame: int) -> np.ndarray:
+        return self._expression * self.strength(frame)
+
+    def head_phases(self, frame: int) -> list[float]:
+        return [frame / self.timing.length] * len(self._head)
+
+    def light(self, frame: int) -> float:
         phase = frame / self.timing.length
-        head = sum(
-            field * np.sin(2 * np.pi * (phase + start))
-            for field, start in zip(self._head, self._phases, strict=True)
-        )
-        motion = self._expression * self.strength(frame) + self._blink * closed + head
-        return motion * (self.face_pixels / REFERENCE_SIZE)
+        return 1.0 + self._light[0] * np.sin(2 * np.pi * phase) + self._light[1] * phase
 
-    def true_flow(self, first: int, second: int) -> np.ndarray:
-        """Motion between two frames, `(size, size, 2)` in pixels, at the pixels of the first one."""
-        import cv2
 
-        before, after = (self.displacement(frame).astype("float32") for frame in (first, second))
-        rest_x, rest_y = backward_map(before)  # where each pixel of the first frame is at rest
-        rows, columns = np.mgrid[: self._size, : self._size]
-        end = cv2.remap(after, rest_x, rest_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return end - np.stack([columns - rest_x, rows - rest_y], axis=-1)
-
-    def frame(self, number: int) -> np.ndarray:
-        """A frame, RGB `(size, size, 3)`, uint8, with changing light and sensor noise."""
-        image = render_frame(self._look, self.displacement(number), self._grid)
-        phase = number / self.timing.length
-        gain = 1.0 + self._light[0] * np.sin(2 * np.pi * phase) + self._light[1] * phase
-        noise = np.random.default_rng([self._seed, number]).normal(scale=1.0, size=image.shape)
-        return np.clip(np.rint(image * gain + noise), 0, 255).astype("uint8")
+def rise_and_fall(frame: int, onset: int, apex: int, offset: int) -> float:
+    """How much of an expression shows in a frame, 0 to 1."""
+    if not onset < frame < offset:
+        return 0.0
+    start, stop = (onset, apex) if frame <= apex else (offset, apex)
+    return float(np.sin(0.5 * np.pi * (frame - start) / (stop - start)) ** 2)
 
 
 def _new_timing(rng, blinks):

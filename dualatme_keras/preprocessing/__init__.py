@@ -2,11 +2,27 @@
 
 from dualatme_keras.preprocessing.alignment import FACE_SIZE, align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import expression_course, spot_apex
-from dualatme_keras.preprocessing.clip import PreparedClip, PrepareSettings, prepare_clip, to_grey
+from dualatme_keras.preprocessing.clip import PreparedClip, prepare_clip, prepare_pair
 from dualatme_keras.preprocessing.encoding import ENCODINGS, encode_flow, optical_strain
 from dualatme_keras.preprocessing.flow import METHODS, optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion
 from dualatme_keras.preprocessing.landmarks import LANDMARK_COLUMNS, SOURCES, landmark_source, read_landmarks
+from dualatme_keras.preprocessing.pair import (
+    MOST_PIXELS,
+    SMALLEST_SIDE,
+    FramePair,
+    check_size,
+    choose_pair,
+    to_grey,
+)
+from dualatme_keras.preprocessing.settings import (
+    PUZZLES,
+    SETTINGS_FILE,
+    PrepareSettings,
+    differing_settings,
+    read_settings,
+)
+from dualatme_keras.preprocessing.spotting import Interval, SpottingCourse, spot_intervals
 from dualatme_keras.preprocessing.strip import draw_strip
 
 __all__ = [
@@ -14,10 +30,20 @@ __all__ = [
     "FACE_SIZE",
     "LANDMARK_COLUMNS",
     "METHODS",
+    "MOST_PIXELS",
+    "PUZZLES",
+    "SETTINGS_FILE",
+    "SMALLEST_SIDE",
     "SOURCES",
+    "FramePair",
+    "Interval",
     "PrepareSettings",
     "PreparedClip",
+    "SpottingCourse",
     "align_face",
+    "check_size",
+    "choose_pair",
+    "differing_settings",
     "draw_strip",
     "encode_flow",
     "expression_course",
@@ -27,8 +53,11 @@ __all__ = [
     "optical_flow",
     "optical_strain",
     "prepare_clip",
+    "prepare_pair",
     "read_landmarks",
+    "read_settings",
     "spot_apex",
+    "spot_intervals",
     "to_grey",
     "transform_points",
 ]

@@ -42,8 +42,7 @@ def expression_course(
     """
     faces = iter(faces)
     onset = next(faces)
-    boxes = boxes_from_landmarks(landmarks)
-    counted = region_mask(boxes, onset.shape) & ~_around_eyes(landmarks, onset.shape)
+    counted = counted_pixels(landmarks, onset.shape)
     motions = [np.zeros(2 * np.count_nonzero(counted), "float32")]
     for face in faces:
         flow = optical_flow(onset, face, method)
@@ -59,11 +58,27 @@ def expression_course(
 
 def spot_apex(course: np.ndarray) -> int:
     """The frame of the largest motion in a course of `expression_course`, at least the second one."""
-    reach = int(np.ceil(3 * _SMOOTHING))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _SMOOTHING) ** 2)
-    padded = np.pad(course, reach, mode="edge")
-    smooth = np.convolve(padded, kernel / kernel.sum(), mode="valid")
+    smooth = smooth_course(course, _SMOOTHING)
     return 1 + int(np.argmax(smooth[1:])) if len(course) > 1 else 0
+
+
+def smooth_course(course: np.ndarray, deviation: float) -> np.ndarray:
+    """A course under a Gaussian of a standard `deviation` in frames; its ends are continued."""
+    reach = int(np.ceil(3 * deviation))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    return np.convolve(np.pad(course, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
+
+
+def counted_pixels(landmarks, shape: tuple[int, int]) -> np.ndarray:
+    """Which pixels of an aligned face tell an expression: bool array of `shape`.
+
+    Those in the HARS boxes, without the eyes: a blink moves the lids more than an expression does.
+
+    Args:
+        landmarks: `(5, 2)` of the aligned face, in fractions of it.
+        shape: height and width of the aligned face.
+    """
+    return region_mask(boxes_from_landmarks(landmarks), shape) & ~_around_eyes(landmarks, shape)
 
 
 def _around_eyes(landmarks, shape):

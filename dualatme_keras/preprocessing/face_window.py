@@ -1,0 +1,112 @@
+"""The last faces of a video, aligned, and the motion of the expression between two of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
+from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, counted_pixels
+from dualatme_keras.preprocessing.flow import optical_flow
+from dualatme_keras.preprocessing.head_motion import head_motion
+from dualatme_keras.preprocessing.landmarks import Locate
+from dualatme_keras.preprocessing.pair import check_size, to_grey
+
+_MARGIN = 0.1
+"""What is left around the face on each side, as a fraction of `SPOTTING_SIZE`."""
+
+_CELL = 4
+"""Side in pixels of the squares in which flow is averaged: DIS tells no finer motion, and noise cancels."""
+
+
+class _Place(NamedTuple):
+    """Where the face is: `transform` to the aligned one, `landmarks` of that, `counted` pixels of it."""
+
+    transform: np.ndarray
+    landmarks: np.ndarray
+    counted: np.ndarray
+
+
+def _new_place(landmarks):
+    transform = eye_transform(landmarks, SPOTTING_SIZE, _MARGIN)
+    places = (transform_points(landmarks, transform) + 0.5) / SPOTTING_SIZE
+    return _Place(transform, places, counted_pixels(places, (SPOTTING_SIZE, SPOTTING_SIZE)))
+
+
+class FaceWindow:
+    """Holds the last faces of a video, so aligned that flow between two of them is motion.
+
+    Each second of the video has a transform of its own, from the landmarks of its first frame. Both faces of
+    a pair are aligned by that of the earlier one, so a new second shows in no motion.
+
+    Args:
+        locate, name: see `spotting.spot_intervals`.
+        second: steps from one look for the face to the next.
+        reach: largest distance in steps of two faces to be compared.
+        kept: number of faces to hold.
+
+    Attributes:
+        missed: steps at which no face was found.
+        error: the last reason for it.
+    """
+
+    def __init__(self, locate: Locate, name: str, second: int, reach: int, kept: int):
+        self._locate, self._name = locate, name
+        self._second, self._reach, self._kept = second, reach, kept
+        self._places, self._faces, self._shape = {}, {}, None
+        self.missed, self.error = [], None
+
+    def add(self, step: int, frame: np.ndarray, number: int) -> None:
+        """Takes the next frame, whose number is for messages; looks for the face once in a second."""
+        self._check_shape(frame, number)
+        start = self._start(step)
+        if step == start:
+            self._places[start] = self._find(step, frame)
+        # A pair has the transform of its earlier face, so a later one may need that of the second before.
+        starts = [start, start - self._second] if step - start < self._reach else [start]
+        here = [] if self._places[start] is None else [at for at in starts if self._places.get(at)]
+        self._faces[step] = {
+            at: to_grey(align_face(frame, self._places[at].transform, SPOTTING_SIZE)) for at in here
+        }
+        self._faces.pop(step - self._kept, None)
+        self._places.pop(start - (2 + self._kept // self._second) * self._second, None)
+
+    def motion(self, first: int, second: int) -> np.ndarray | None:
+        """Motion of the expression from one step to a later one, None where a face is missing.
+
+        Returns:
+            float32 array of all cells, right and down in pixels, 0 where nothing is counted, scaled so that
+            the inner product of two motions is an average over what is counted.
+        """
+        start = self._start(first)
+        pair = [self._faces.get(step, {}).get(start) for step in (first, second)]
+        if pair[0] is None or pair[1] is None:
+            return None
+        _, landmarks, counted = self._places[start]
+        flow = optical_flow(*pair, "dis")
+        still = (flow - head_motion(flow, landmarks)) * counted[..., np.newaxis]
+        cells = SPOTTING_SIZE // _CELL
+        still = still.reshape(cells, _CELL, cells, _CELL, 2).mean(axis=(1, 3))  # (cells, cells, 2)
+        return (still / np.sqrt(np.count_nonzero(counted) / _CELL**2)).astype("float32").ravel()
+
+    def _start(self, step):
+        """The step at which the face of a step was looked for."""
+        return step - step % self._second
+
+    def _find(self, step, frame):
+        try:
+            return _new_place(self._locate(frame, self._name))
+        except DualATMEError as error:
+            self.missed.append(step)
+            self.error = error
+            return None
+
+    def _check_shape(self, frame, number):
+        if self._shape is None:
+            check_size(*frame.shape[:2], f"frame {number}")
+            self._shape = frame.shape
+        if frame.shape != self._shape:
+            raise DualATMEError(
+                f"Expected frames of the first one's shape, {self._shape}. "
+                f"Received: frame {number} of {frame.shape}."
+            )
