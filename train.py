@@ -60,7 +60,7 @@ _SETTINGS = [
     _define(flags.DEFINE_integer, "workers", "folds trained side by side, each in a process of its own"),
     _define(flags.DEFINE_integer, "threads", "processor threads of each worker; 0 shares the processors out"),
     _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
-    _define(flags.DEFINE_boolean, "final_model", "also train on all clips, save and export that network"),
+    _define(flags.DEFINE_boolean, "final_model", "also train on all clips, and save that network"),
     _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),
     _define(flags.DEFINE_string, "protocol_csv", "the organisers' CSV to compare the lists with"),
     _define(flags.DEFINE_boolean, "strict", "refuse lists with warnings"),
@@ -104,7 +104,7 @@ def _run(config):
 
     result = run_loso(config)
     print(f"\n{format_table(result.metrics)}\n\nrun: {result.workdir}")
-    _export(result)
+    _tell_of_export(result)
 
 
 def _run_seeds(config):
@@ -113,15 +113,14 @@ def _run_seeds(config):
 
     seeds = range(config.seed, config.seed + _SEEDS.value)
     for result in run_seeds(config, seeds, [seed_workdir(config.workdir, seed) for seed in seeds]):
-        _export(result)
+        _tell_of_export(result)
     print(f"\n{format_seeds(score_seeds(config.workdir))}\n\nruns: {config.workdir}/seed_*")
 
 
-def _export(result):
-    from dualatme_keras.serving import export_saved_model
-
+def _tell_of_export(result):
     if result.final_model:
-        print(f"export: {export_saved_model(result.final_model, result.workdir / 'export')}")
+        print(f"final network: {result.final_model}")
+        print(f"to serve it: dualatme-export --run={result.workdir}")
 
 
 if __name__ == "__main__":

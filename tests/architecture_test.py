@@ -10,6 +10,7 @@ PACKAGE = ROOT / "dualatme_keras"
 TIERS = {
     "errors": 0,
     "files": 0,
+    "progress": 0,
     "protocol": 0,
     "regions": 0,
     "data": 1,
@@ -21,12 +22,13 @@ TIERS = {
     "models": 2,
     "evaluation": 3,
     "preparation": 3,
+    "recognition": 3,
     "serving": 3,
     "training": 3,
     "commands": 4,
 }
 KERAS_ONLY = ("layers", "losses", "metrics", "models")
-WITHOUT_KERAS = ("errors", "files", "protocol", "regions", "preprocessing", "databases")
+WITHOUT_KERAS = ("errors", "files", "progress", "protocol", "regions", "preprocessing", "databases")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -58,7 +58,6 @@ def test_published_flag_names_reach_the_run(run):
         "epochs": 2,
     }
     assert (run / "final" / "model.keras").is_file()
-    assert (run / "export" / "1" / "saved_model.pb").is_file()
 
 
 def test_seeds_and_workers(data, tmp_path, capsys):

@@ -1,116 +1,115 @@
 """SavedModels for TensorFlow Serving."""
 
+import dataclasses
+import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
-from dualatme_keras.data import decode_image
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.layers import cosine_similarity
-from dualatme_keras.models import DualATME
+from dualatme_keras.models import DualATME, load_model
+from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.protocol import CLASS_NAMES
+from dualatme_keras.serving.signatures import new_signatures
+from dualatme_keras.serving.warm_up import WARM_UP_FILE, write_warm_up
 
 
-def export_saved_model(model, directory, version: int | None = None) -> Path:
-    """Writes `DIRECTORY/VERSION/`, a SavedModel with two signatures, for any batch size.
+def export_saved_model(
+    model: DualATME | str | os.PathLike,
+    directory: str | os.PathLike,
+    version: int | None = None,
+    settings: PrepareSettings | None = None,
+    metrics: dict | None = None,
+    warm_up: bool = False,
+    model_name: str = "dualatme",
+) -> Path:
+    """Writes `DIRECTORY/VERSION/`, a SavedModel with two or three signatures, for any batch size.
 
     - `serving_default`: inputs `entire`, `puzzled`, float32 `(batch, size, size, 3)` in [-1, 1].
     - `serve_images`: inputs `entire_bytes`, `puzzled_bytes`, strings `(batch,)`, PNG or JPEG files, which
       are decoded, resized and scaled in the graph exactly as in training.
+    - `serve_frames`, with `settings` of TV-L1 flow: inputs `onset_bytes`, `apex_bytes`, strings `(batch,)`,
+      PNG or JPEG files of the two frames, and `landmarks`, float32 `(batch, 5, 2)` in their pixels (see
+      `regions.TEMPLATE_LANDMARKS`); -1 throughout, or `(0, 5, 2)`, which is also the default, for frames that
+      are aligned faces. Alignment, regions, flow and encoding are in the graph.
 
-    Both return `probabilities` float32 `(batch, classes)`, `class_id` int64 `(batch,)`, `label` string
+    All return `probabilities` float32 `(batch, classes)`, `class_id` int64 `(batch,)`, `label` string
     `(batch,)` and, with two branches, `similarity` float32 `(batch,)`, the cosine between their features. A
-    network of one branch, or one that cuts its own puzzle, has only the inputs that it takes.
+    network of one branch, or one that cuts its own puzzle, has only the inputs that it takes. What is wrong
+    with a request is answered with INVALID_ARGUMENT.
 
-    The folder appears under its name only when complete, so a server that watches `DIRECTORY` never loads
-    half a version.
+    `assets/` has `labels.txt` and `network.json` (the network's configuration), with settings
+    `prepare.json`, with metrics `metrics.json`. The folder appears under its name only when complete, so a
+    server that watches `DIRECTORY` never loads half a version.
 
     Args:
-        model: a `DualATME`, or the path of one saved as a `.keras` file.
+        model: a `DualATME`, or the path of a `.keras` or `.pth` file.
         directory: folder of all versions of the model.
         version: version number; the next free one by default.
+        settings: how the images were prepared that the network was trained on.
+        metrics: scores of the run.
+        warm_up: write warm-up requests, one for each signature; takes tensorflow-serving-api.
+        model_name: the server's name of the model, which warm-up requests have.
 
     Returns:
         Path of the version's folder.
 
     Raises:
-        DualATMEError: the version exists already.
+        DualATMEError: the version exists already, or a package is missing.
     """
-    if not isinstance(model, keras.Model):
-        model = keras.models.load_model(model, compile=False)
+    if not isinstance(model, DualATME):
+        model = load_model(model)
     directory = Path(directory)
+    version = free_version(directory, version)
+    frames = settings if settings is not None and settings.flow == "tvl1" else None
+    holder, signatures = new_signatures(model, frames)
     directory.mkdir(parents=True, exist_ok=True)
-    versions = [int(entry.name) for entry in directory.iterdir() if entry.name.isdigit()]
-    version = max(versions, default=0) + 1 if version is None else version
-    if version in versions:
-        raise DualATMEError(
-            f"Expected a new version number in {directory}. Received: {version}, which is there. "
-            f"The next free one is {max(versions) + 1}."
-        )
-    archive = _new_archive(model)
     # Beside its final place, so that the move into it is a rename; a server passes over such a name.
-    partial = tempfile.mkdtemp(prefix=f".{version}.", dir=directory)
+    partial = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=directory))
     try:
-        archive.write_out(partial, verbose=False)
+        tf.saved_model.save(holder, str(partial), signatures)
+        _write_assets(partial / "assets", model, settings, metrics)
+        if warm_up:
+            write_warm_up(partial / WARM_UP_FILE, model, signatures, model_name)
+        partial.chmod(0o755)  # temporary folders are closed to the server's user
         target = directory / str(version)
         os.replace(partial, target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    target.chmod(0o755)  # temporary folders are closed to the server's user
     return target
 
 
-def _new_archive(model):
-    answering = _answering_model(model)
-    size = model.get_config()["image_size"]
-    names = [tensor.name for tensor in model.inputs]
-    archive = keras.export.ExportArchive()
-    archive.track(answering)
+def free_version(directory: Path, version: int | None) -> int:
+    """The next free version number in a folder of versions of any format, or `version` if it is free.
 
-    def serve(**images):
-        return _with_label(answering(images))
-
-    def serve_images(**encoded):
-        images = {
-            name: tf.map_fn(
-                lambda image: decode_image(image, size),
-                encoded[f"{name}_bytes"],
-                fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32),
-            )
-            for name in names
-        }
-        return _with_label(answering(images))
-
-    tensors = {name: tf.TensorSpec((None, size, size, 3), tf.float32, name=name) for name in names}
-    strings = {f"{name}_bytes": tf.TensorSpec((None,), tf.string, name=f"{name}_bytes") for name in names}
-    for endpoint, function, specs in (
-        ("serving_default", serve, tensors),
-        ("serve_images", serve_images, strings),
-    ):
-        traced = tf.function(function)
-        traced.get_concrete_function(**specs)
-        archive.add_endpoint(endpoint, traced)
-    return archive
+    Raises:
+        DualATMEError: it is not, or no positive number.
+    """
+    entries = (entry for pattern in ("*", "onnx/*", "litert/*") for entry in directory.glob(pattern))
+    versions = [int(entry.stem) for entry in entries if entry.stem.isdigit()]
+    following = max(versions, default=0) + 1
+    if version is None:
+        return following
+    if version < 1 or version in versions:
+        raise DualATMEError(
+            f"Expected a new version number, 1 or more, in {directory}. Received: {version}"
+            f"{', which is there' if version in versions else ''}. The next free one is {following}."
+        )
+    return version
 
 
-def _answering_model(model: DualATME) -> keras.Model:
-    """The network with what a client asks for as its outputs, under the names of the signatures."""
-    logits = keras.ops.cast(model.output, "float32")
-    outputs = {
-        "probabilities": keras.ops.softmax(logits, axis=-1),
-        "class_id": keras.ops.cast(keras.ops.argmax(logits, axis=-1), "int64"),
+def _write_assets(folder, model, settings, metrics):
+    folder.mkdir(exist_ok=True)
+    (folder / "labels.txt").write_text("\n".join(CLASS_NAMES) + "\n")
+    contents = {
+        "network.json": {k: v for k, v in model.get_config().items() if k not in ("name", "dtype", "form")},
+        "prepare.json": settings and dataclasses.asdict(settings),
+        "metrics.json": metrics,
     }
-    if model.get_config()["branches"] == "both":
-        entire, puzzled = (model.get_layer(f"{branch}_features").output for branch in ("entire", "puzzled"))
-        outputs["similarity"] = cosine_similarity(entire, puzzled)
-    return keras.Model(model.input, outputs)
-
-
-def _with_label(answers):
-    labels = tf.constant(CLASS_NAMES[: answers["probabilities"].shape[-1]])
-    return {**answers, "label": tf.gather(labels, answers["class_id"])}
+    for name, content in contents.items():
+        if content is not None:
+            (folder / name).write_text(json.dumps(content, indent=2) + "\n")

@@ -1,19 +1,38 @@
 """The export answers like the Keras model, in a process that knows neither Keras nor this package."""
 
+import dataclasses
 import io
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny_export import METRICS, SETTINGS
 
 from dualatme_keras.data import decode_image
+from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import cosine_similarity
-from dualatme_keras.models import DualATME
+from dualatme_keras.models import DualATME, pair_model
+from dualatme_keras.preprocessing import (
+    FramePair,
+    align_face,
+    eye_transform,
+    landmark_source,
+    prepare_pair,
+    read_settings,
+    transform_points,
+)
 from dualatme_keras.serving import export_saved_model
+from dualatme_keras.serving.frames_graph import FramesGraph
 
 # Argument 1: the SavedModel, 2: arrays to send, 3: where to write the answers.
 CLIENT = """
@@ -24,7 +43,11 @@ import numpy as np
 import tensorflow as tf
 signatures = tf.saved_model.load(sys.argv[1]).signatures
 sent = np.load(sys.argv[2], allow_pickle=False)
-inputs = {"serving_default": ("entire", "puzzled"), "serve_images": ("entire_bytes", "puzzled_bytes")}
+inputs = {
+    "serving_default": ("entire", "puzzled"),
+    "serve_images": ("entire_bytes", "puzzled_bytes"),
+    "serve_frames": ("onset_bytes", "apex_bytes", "landmarks"),
+}
 answers = {}
 for batch in (1, 7):
     for name, keys in inputs.items():
@@ -37,49 +60,86 @@ np.savez(sys.argv[3], **answers)
 OUTPUTS = {"probabilities", "class_id", "label", "similarity"}
 
 
-def png(rng, size):
-    buffer = io.BytesIO()
-    Image.fromarray(rng.integers(0, 256, (*size, 3), dtype="uint8")).save(buffer, "PNG")
-    return buffer.getvalue()
+def png(image):
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "PNG")
+    return content.getvalue()
 
 
 @pytest.fixture(scope="module")
-def model():
-    return DualATME.from_preset("tiny", attention="shared")
+def model(tiny):
+    return tiny[0]
 
 
 @pytest.fixture(scope="module")
-def sent():
-    """Seven pairs of encoded images, some larger than the network's, and the same pairs decoded."""
-    rng = np.random.default_rng(0)
-    encoded = {
-        name: [png(rng, size) for size in ((28, 28), (90, 64)) * 4][:7] for name in ("entire", "puzzled")
-    }
-    decoded = {
-        name: np.stack([decode_image(tf.constant(image), 28) for image in images])
-        for name, images in encoded.items()
-    }
-    return encoded, decoded
+def export(tiny):
+    return tiny[1]
 
 
 @pytest.fixture(scope="module")
-def answers(model, sent, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("export")
-    encoded, decoded = sent
-    arrays = {f"{name}_bytes": np.array(images) for name, images in encoded.items()}
-    np.savez(directory / "sent.npz", **arrays, **decoded)
-    path = export_saved_model(model, directory / "models")
-    assert path == directory / "models" / "1"
-    command = [sys.executable, "-c", CLIENT, path, directory / "sent.npz", directory / "answers.npz"]
+def pairs():
+    """Seven pairs of frames of two sizes; the last one is an aligned face."""
+    pairs = []
+    for index, size in enumerate((120, 150) * 3):
+        footage = next(clip[1] for clip in synthetic_clips("smic", 20 + index, 1, 1, size))
+        pairs.append(frame_pair(footage))
+    face = align_face(pairs[0].onset_frame, eye_transform(pairs[0].landmarks, 64), 64)
+    moved = align_face(pairs[0].apex_frame, eye_transform(pairs[0].landmarks, 64), 64)
+    template = landmark_source("template")(face, "")
+    pairs.append(dataclasses.replace(pairs[0], onset_frame=face, apex_frame=moved, landmarks=template))
+    return pairs
+
+
+def frame_pair(footage):
+    timing = footage.timing
+    frames = {name: footage.frame(getattr(timing, name)) for name in ("onset", "apex")}
+    return FramePair(
+        onset=timing.onset,
+        apex=timing.apex,
+        apex_found="given",
+        onset_frame=frames["onset"],
+        apex_frame=frames["apex"],
+        landmarks=footage.landmarks(timing.onset),
+        course=np.array([]),
+    )
+
+
+@pytest.fixture(scope="module")
+def sent(pairs):
+    """What each signature is sent, seven items of each input, and the images that the network must see."""
+    clips = [prepare_pair(pair, SETTINGS) for pair in pairs]
+    rng, inputs = np.random.default_rng(0), {}
+    for name in ("entire", "puzzled"):
+        images = [getattr(clip, name) for clip in clips]
+        images[1] = rng.integers(0, 255, (90, 64, 3), dtype="uint8")  # larger than the network's
+        inputs[f"{name}_bytes"] = np.array([png(image) for image in images])
+        inputs[name] = np.stack([decode_image(tf.constant(png(image)), 28) for image in images])
+    for name in ("onset", "apex"):
+        inputs[f"{name}_bytes"] = np.array([png(getattr(pair, f"{name}_frame")) for pair in pairs])
+    landmarks = np.stack([pair.landmarks for pair in pairs]).astype("float32")
+    landmarks[-1] = -1.0
+    return {**inputs, "landmarks": landmarks}
+
+
+@pytest.fixture(scope="module")
+def answers(export, sent, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("answers")
+    np.savez(directory / "sent.npz", **sent)
+    command = [sys.executable, "-c", CLIENT, export, directory / "sent.npz", directory / "answers.npz"]
     subprocess.run([str(part) for part in command], check=True, cwd=directory, timeout=300)
     with np.load(directory / "answers.npz") as file:
         return dict(file)
 
 
+@pytest.fixture(scope="module")
+def signatures(export):
+    return tf.saved_model.load(str(export)).signatures
+
+
 @pytest.mark.parametrize("batch", [1, 7])
 @pytest.mark.parametrize("signature", ["serving_default", "serve_images"])
 def test_answers_are_those_of_the_keras_model(signature, batch, model, sent, answers):
-    images = {name: values[:batch] for name, values in sent[1].items()}
+    images = {name: sent[name][:batch] for name in ("entire", "puzzled")}
     given = {key: answers[f"{signature}.{batch}.{key}"] for key in OUTPUTS}
     assert sum(key.startswith(f"{signature}.{batch}.") for key in answers) == len(OUTPUTS)
     probabilities = tf.nn.softmax(model(images)).numpy()
@@ -91,6 +151,150 @@ def test_answers_are_those_of_the_keras_model(signature, batch, model, sent, ans
         model.inputs, [model.get_layer(f"{b}_features").output for b in ("entire", "puzzled")]
     )
     np.testing.assert_allclose(given["similarity"], cosine_similarity(*branches(images)), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def faces(sent):
+    """Aligned by the graph's own first part."""
+    frames = (tf.constant(sent[name]) for name in ("onset_bytes", "apex_bytes"))
+    return FramesGraph(SETTINGS).faces(*frames, tf.constant(sent["landmarks"]))
+
+
+def test_faces_are_those_of_preparation(faces, pairs):
+    for index, pair in enumerate(pairs):
+        clip = prepare_pair(pair, SETTINGS)
+        for name in ("onset_face", "apex_face"):
+            difference = np.abs(faces[name][index].numpy() - getattr(clip, name))
+            assert difference.max() <= 1
+            assert difference.mean() < 0.05
+        places = (transform_points(clip.landmarks, clip.transform) + 0.5) / SETTINGS.face_size
+        np.testing.assert_allclose(faces["landmarks"][index], places, atol=1e-5)
+
+
+def test_raw_frames_are_answered_from_these_faces(model, faces, answers):
+    expected = tf.nn.softmax(model(pair_model(SETTINGS)(faces))).numpy()
+    for batch in (1, 7):
+        given = answers[f"serve_frames.{batch}.probabilities"]
+        assert np.abs(given - expected[:batch]).max() < 0.5 * expected.std(axis=0).max()
+    assert {key.split(".")[2] for key in answers if key.startswith("serve_frames")} == OUTPUTS
+
+
+def test_landmarks_may_be_left_out(export, signatures, sent, answers):
+    """-1 throughout, or none: an aligned face. Servers that know of defaults need no input."""
+    frames = {name: tf.constant(sent[name][-1:]) for name in ("onset_bytes", "apex_bytes")}
+    graph = saved_model_pb2.SavedModel.FromString((export / "saved_model.pb").read_bytes()).meta_graphs[0]
+    default = tf.make_ndarray(graph.signature_def["serve_frames"].defaults["landmarks"])
+    assert default.shape == (0, 5, 2)
+    for landmarks in (default, np.full((1, 5, 2), -1.0, "float32")):
+        given = signatures["serve_frames"](**frames, landmarks=tf.constant(landmarks))["probabilities"]
+        np.testing.assert_allclose(given, answers["serve_frames.7.probabilities"][-1:], atol=1e-3)
+
+
+def noisy(height, width):
+    return png(np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype="uint8"))
+
+
+def huge():
+    content = io.BytesIO()
+    Image.new("1", (10000, 10000)).save(content, "PNG")
+    return content.getvalue()
+
+
+BAD_FILES = {
+    "text": (b"no image", "PNG or JPEG file in {0}"),
+    "empty": (b"", "PNG or JPEG file in {0}"),
+    "cut": (noisy(64, 64)[:500], "."),
+    "header": (noisy(64, 64)[:20], "PNG or JPEG file in {0}"),
+    "pixel": (noisy(1, 1), "at least .* pixels in {0}"),
+    "huge": (huge(), "at most 33554432 pixels in {0}"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+@pytest.mark.parametrize("signature", ["serve_images", "serve_frames"])
+def test_bad_files_are_invalid_arguments(signature, kind, signatures, sent, answers):
+    names = (
+        ("entire_bytes", "puzzled_bytes") if signature == "serve_images" else ("apex_bytes", "onset_bytes")
+    )
+    content, message = BAD_FILES[kind]
+    good = {name: list(sent[name][:3]) for name in names}
+    if signature == "serve_frames":
+        good["landmarks"] = list(sent["landmarks"][:3])
+    bad = {name: list(values) for name, values in good.items()}
+    bad[names[0]][1] = content
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message.format(names[0])) as error:
+        signatures[signature](**{name: tf.constant(values) for name, values in bad.items()})
+    assert kind == "cut" or "[1]" in str(error.value)  # which item
+    again = signatures[signature](**{name: tf.constant(values) for name, values in good.items()})
+    np.testing.assert_allclose(again["probabilities"], answers[f"{signature}.7.probabilities"][:3], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda points: points * np.nan, "finite landmarks"),
+        (lambda points: points + 500, "inside the frame"),
+        (lambda points: points[[1, 0, 2, 4, 3]], "upright"),
+        (lambda points: points[[3, 4, 2, 0, 1]], "upright"),
+    ],
+)
+def test_bad_landmarks_are_invalid_arguments(change, message, signatures, sent):
+    frames = {name: tf.constant(sent[name][:2]) for name in ("onset_bytes", "apex_bytes")}
+    landmarks = sent["landmarks"][:2].copy()
+    landmarks[1] = change(landmarks[1])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message) as error:
+        signatures["serve_frames"](**frames, landmarks=tf.constant(landmarks))
+    assert "[1]" in str(error.value)
+
+
+def test_frames_of_unequal_size(signatures, sent):
+    frames = {"onset_bytes": tf.constant(sent["onset_bytes"][:1]), "apex_bytes": tf.constant([noisy(64, 70)])}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="onset and apex of equal size"):
+        signatures["serve_frames"](**frames, landmarks=tf.constant(sent["landmarks"][:1]))
+
+
+def test_jpeg_frames(signatures, pairs, answers):
+    def jpeg(image):
+        content = io.BytesIO()
+        Image.fromarray(image).save(content, "JPEG", quality=98, subsampling=0)
+        return content.getvalue()
+
+    given = signatures["serve_frames"](
+        onset_bytes=tf.constant([jpeg(pairs[1].onset_frame)]),
+        apex_bytes=tf.constant([jpeg(pairs[1].apex_frame)]),
+        landmarks=tf.constant(pairs[1].landmarks[None], tf.float32),
+    )
+    np.testing.assert_allclose(
+        given["probabilities"], answers["serve_frames.7.probabilities"][1:2], atol=0.03
+    )
+
+
+def test_what_a_version_tells_of_itself(export, model):
+    assert export.name == "1"
+    assert (export / "assets" / "labels.txt").read_text().split() == ["negative", "positive", "surprise"]
+    assert read_settings(export / "assets" / "prepare.json") == SETTINGS
+    assert json.loads((export / "assets" / "metrics.json").read_text()) == METRICS
+    network = json.loads((export / "assets" / "network.json").read_text())
+    rebuilt = DualATME.from_config(network)
+    assert rebuilt.count_params() == model.count_params()
+    assert export.stat().st_mode & 0o005 == 0o005  # another user's server reads it
+
+
+def test_warm_up_requests_are_answered(export, signatures):
+    """Parsed by the official messages, one for each signature, and replayed."""
+    file = str(export / "assets.extra" / "tf_serving_warmup_requests")
+    seen = []
+    for record in tf.data.TFRecordDataset(file):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        assert request.model_spec.name == "dualatme"
+        seen.append(request.model_spec.signature_name)
+        inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in request.inputs.items()}
+        answers = signatures[request.model_spec.signature_name](**inputs)
+        assert set(answers) == OUTPUTS
+        np.testing.assert_allclose(answers["probabilities"].numpy().sum(axis=1), 1.0, atol=1e-5)
+    assert sorted(seen) == ["serve_frames", "serve_images", "serving_default"]
 
 
 def test_versions_count_up_and_are_never_overwritten(model, tmp_path):
@@ -120,5 +324,4 @@ def test_single_branch_from_a_keras_file(tmp_path):
     assert set(answers) == OUTPUTS - {"similarity"}
     probabilities = tf.nn.softmax(model({"entire": image}))
     np.testing.assert_allclose(answers["probabilities"], probabilities, atol=1e-5)
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        loaded.signatures["serve_images"](entire_bytes=tf.constant([b"no image"]))
+    assert set(loaded.signatures) == {"serving_default", "serve_images"}  # no settings, no raw frames

@@ -1,0 +1,51 @@
+"""Exports a run for servers: `dualatme-export --run=runs/mine --output=models/dualatme`."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import flags
+
+from dualatme_keras.commands import quiet_libraries, run_command
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import read_settings
+
+_RUN = flags.DEFINE_string("run", None, "run of train.py --final_model, or file of weights", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "folder of all versions; default: RUN/export")
+_VERSION = flags.DEFINE_integer("version", None, "version number; default: the next free one")
+_FORMATS = flags.DEFINE_list("formats", ["saved_model"], "out of saved_model, onnx, litert")
+_SETTINGS = flags.DEFINE_string("settings", None, "prepare.json, where the run does not say")
+_MODEL = flags.DEFINE_string("model", "dualatme", "the server's name of the model")
+_WARM_UP = flags.DEFINE_boolean("warm_up", True, "write requests with which a server warms itself up")
+
+
+def main(_arguments):
+    quiet_libraries()
+    from dualatme_keras.serving import export_run
+
+    try:
+        result = export_run(
+            _RUN.value,
+            _OUTPUT.value or os.path.join(_RUN.value, "export"),
+            version=_VERSION.value,
+            formats=_FORMATS.value,
+            settings=read_settings(_SETTINGS.value) if _SETTINGS.value else None,
+            warm_up=_WARM_UP.value,
+            model_name=_MODEL.value,
+        )
+    except DualATMEError as error:
+        sys.exit(f"dualatme-export: {error}")
+    for name, path in result.paths.items():
+        print(f"{name}: {path}")
+    if result.without_frames and "saved_model" in result.paths:
+        print(f"without the signature serve_frames: {result.without_frames}")
+
+
+def run():
+    """Entry point of the console command."""
+    run_command(__name__, main)
+
+
+if __name__ == "__main__":
+    run()

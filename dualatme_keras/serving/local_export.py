@@ -1,0 +1,51 @@
+"""An export asked in this process, as a server would be."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.serving.client import RequestRefused
+
+
+class LocalExport:
+    """Asks an exported SavedModel without a server; otherwise as `Client`.
+
+    Args:
+        path: folder of a version.
+
+    Raises:
+        DualATMEError: there is no SavedModel.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = os.fspath(path)
+        if not tf.saved_model.contains_saved_model(self.path):
+            raise DualATMEError(
+                "Expected the folder of an exported version, such as models/dualatme/1. "
+                f"Received: {self.path}."
+            )
+        self._model = tf.saved_model.load(self.path)
+
+    def predict(self, inputs: Mapping, signature: str = "serving_default") -> dict[str, np.ndarray]:
+        """Answers for a batch, see `Client.predict`.
+
+        Raises:
+            RequestRefused: the signature is not there, or the graph refuses an input.
+        """
+        if signature not in self._model.signatures:
+            raise RequestRefused(
+                f"Expected a signature out of {', '.join(self._model.signatures)} of {self.path}. "
+                f"Received: {signature!r}."
+            )
+        try:
+            tensors = {name: tf.constant(list(values)) for name, values in inputs.items()}
+            answers = self._model.signatures[signature](**tensors)
+        except tf.errors.InvalidArgumentError as error:
+            raise RequestRefused(f"{self.path}, signature {signature}: {error.message}") from error
+        return {
+            name: value.numpy().astype(str) if value.dtype == tf.string else value.numpy()
+            for name, value in answers.items()
+        }

@@ -1,0 +1,109 @@
+"""The graphs of an export: what a server can be asked, and how a request for each looks."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from dualatme_keras.data import decode_image
+from dualatme_keras.models import DualATME, answering_model, pair_model
+from dualatme_keras.preprocessing import PrepareSettings
+from dualatme_keras.protocol import CLASS_NAMES
+from dualatme_keras.serving.encoded_images import check_encoded
+from dualatme_keras.serving.frames_graph import NO_LANDMARKS, FramesGraph
+
+_LEAST_IMAGE = 4
+"""Least side of a flow image in pixels."""
+
+
+def new_signatures(
+    model: DualATME, settings: PrepareSettings | None
+) -> tuple[tf.Module, dict[str, Callable]]:
+    """The network as `tf.saved_model.save` takes it.
+
+    Args:
+        model: the network.
+        settings: for `serve_frames`; None leaves it out.
+
+    Returns:
+        What holds the variables, and the functions by name of the signature, see `export_saved_model`.
+    """
+    answering = answering_model(model)
+    holder = tf.Module()
+    holder.weights = [weight.value for weight in answering.weights]
+    names, size = [tensor.name for tensor in model.inputs], model.get_config()["image_size"]
+    signatures = {
+        "serving_default": _serve(answering, names, size),
+        "serve_images": _serve_images(answering, names, size),
+    }
+    if settings is not None:
+        signatures["serve_frames"] = _serve_frames(answering, names, size, settings)
+    return holder, signatures
+
+
+def _serve(answering, names, size):
+    def serve(*images):
+        return _with_label(answering(dict(zip(names, images, strict=True))))
+
+    specs = [tf.TensorSpec((None, size, size, 3), tf.float32, name=name) for name in names]
+    return tf.function(serve, input_signature=specs)
+
+
+def _serve_images(answering, names, size):
+    def decode(files, name):
+        def decode_item(item):
+            return decode_image(check_encoded(files[item], _LEAST_IMAGE, name, item), size)
+
+        image = tf.TensorSpec((size, size, 3), tf.float32)
+        return tf.map_fn(decode_item, tf.range(tf.shape(files)[0]), fn_output_signature=image)
+
+    def serve_images(*encoded):
+        images = {name: decode(files, f"{name}_bytes") for name, files in zip(names, encoded, strict=True)}
+        return _with_label(answering(images))
+
+    return tf.function(serve_images, input_signature=[_string_spec(f"{name}_bytes") for name in names])
+
+
+def _serve_frames(answering, names, size, settings):
+    graph, flow_images = FramesGraph(settings), pair_model(settings)
+    none = tf.constant(NO_LANDMARKS, shape=(0, 5, 2))
+
+    def serve_frames(onset_bytes, apex_bytes, landmarks=none):
+        images = flow_images(graph.faces(onset_bytes, apex_bytes, landmarks))
+        # As images on disk are resized where a network takes smaller ones.
+        inputs = {name: tf.image.resize(images[name], (size, size), antialias=True) for name in names}
+        return _with_label(answering(inputs))
+
+    landmarks = tf.TensorSpec((None, 5, 2), tf.float32, name="landmarks")
+    specs = [_string_spec("onset_bytes"), _string_spec("apex_bytes"), landmarks]
+    return tf.function(serve_frames, input_signature=specs)
+
+
+def _string_spec(name):
+    return tf.TensorSpec((None,), tf.string, name=name)
+
+
+def _with_label(answers):
+    labels = tf.constant(CLASS_NAMES[: answers["probabilities"].shape[-1]])
+    return {**answers, "label": tf.gather(labels, answers["class_id"])}
+
+
+def example_inputs(model: DualATME, signature: str, batch: int = 1) -> dict[str, np.ndarray]:
+    """Inputs that a signature accepts, of noise: to warm a server up, and to measure.
+
+    Returns:
+        Arrays by name of the input; files are bytes in arrays of dtype object.
+    """
+    rng, size = np.random.default_rng(0), model.get_config()["image_size"]
+    names = [tensor.name for tensor in model.inputs]
+    if signature == "serving_default":
+        return {name: rng.uniform(-1, 1, (batch, size, size, 3)).astype("float32") for name in names}
+    if signature == "serve_images":
+        return {f"{name}_bytes": _files(rng, size, batch) for name in names}
+    frames = {name: _files(rng, 128, batch) for name in ("onset_bytes", "apex_bytes")}
+    return {**frames, "landmarks": np.full((batch, 5, 2), NO_LANDMARKS, "float32")}
+
+
+def _files(rng, size, batch):
+    noise = rng.integers(0, 256, (batch, size, size, 3), dtype="uint8")
+    return np.array([tf.io.encode_png(image).numpy() for image in noise], dtype=object)

@@ -1,0 +1,17 @@
+"""What tests of serving share: one export, as making it takes a while."""
+
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny_export import new_tiny_export
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The network and the path of its export."""
+    keras.utils.set_random_seed(0)
+    return new_tiny_export(tmp_path_factory.mktemp("tiny") / "models")
