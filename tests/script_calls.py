@@ -13,8 +13,7 @@ def call(path, *arguments):
         spec = importlib.util.spec_from_file_location(Path(path).stem, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        flags.FLAGS([str(path), *map(str, arguments)])
-        module.main([])
+        module.main(flags.FLAGS([str(path), *map(str, arguments)]))
     finally:
         for name in set(flags.FLAGS) - known:
             delattr(flags.FLAGS, name)

@@ -1,0 +1,87 @@
+"""Recognises clips: `dualatme-predict clip.mp4 folder_of_frames --run=runs/mine --output=out.csv`."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# OpenCV's own lines about broken videos; ours name the file.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+from absl import flags
+
+from dualatme_keras.commands import quiet_libraries, run_command
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import SOURCES, read_settings
+
+_RUN = flags.DEFINE_list(
+    "run", None, "run of train.py, folder of seeds, .keras or .pth; several answer together"
+)
+_SERVER = flags.DEFINE_string("server", None, "instead of --run: http://HOST:8501 or grpc://HOST:8500")
+_EXPORT = flags.DEFINE_string(
+    "export", None, "instead of --run: folder of an exported version, such as .../1"
+)
+_MODEL = flags.DEFINE_string("model", "dualatme", "name of the model on --server")
+_OUTPUT = flags.DEFINE_string("output", "predictions.csv", "table to write, a row per clip")
+_FIGURES = flags.DEFINE_string("figures", None, "folder for a picture per clip")
+_SPOT = flags.DEFINE_boolean("spot", False, "find the expressions of longer videos first")
+_FPS = flags.DEFINE_float("fps", None, "frames per second of folders of frames, for --spot", lower_bound=1.0)
+_NETWORKS = flags.DEFINE_enum(
+    "networks", "auto", ["auto", "final", "folds"], "of a run: the one trained on all clips, or all folds'"
+)
+_SETTINGS = flags.DEFINE_string("settings", None, "prepare.json, where a run or file of weights has none")
+_LANDMARKS = flags.DEFINE_enum("landmarks", None, SOURCES, "where faces are found; default: as for the run")
+_LANDMARKS_FILE = flags.DEFINE_string(
+    "landmarks_file", None, "the .task model of mediapipe, or the table of file"
+)
+
+
+@flags.multi_flags_validator(["run", "export", "server"], "give one of --run, --export and --server")
+def _one_who_answers(values):
+    return sum(map(bool, values.values())) == 1
+
+
+def main(arguments):
+    quiet_libraries()
+    try:
+        if len(arguments) < 2:
+            raise DualATMEError("Expected videos or folders of frames. Received: none.")
+        sys.exit(_predict(arguments[1:]))
+    except DualATMEError as error:
+        sys.exit(f"dualatme-predict: {error}")
+
+
+def _predict(clips):
+    from dualatme_keras.recognition.many import predict_clips
+
+    result = predict_clips(_recognizer(), clips, _OUTPUT.value, _FIGURES.value, _SPOT.value, _FPS.value)
+    width = max((len(found.name) for found in result.recognitions), default=0)
+    for found in result.recognitions:
+        shares = "  ".join(f"{name} {value:.2f}" for name, value in found.probabilities.items())
+        print(f"{found.name:<{width}}  {found.label:<8}  {shares}  apex {found.apex}")
+    print(f"\ntable: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
+    for clip, reason in result.failed.items():
+        print(f"failed: {clip}: {reason}", file=sys.stderr)
+    return 1 if result.failed else 0
+
+
+def _recognizer():
+    from dualatme_keras.recognition import Recognizer, RemoteRecognizer
+
+    landmarks, file = _LANDMARKS.value, _LANDMARKS_FILE.value
+    if _RUN.value:
+        settings = read_settings(_SETTINGS.value) if _SETTINGS.value else None
+        return Recognizer(_RUN.value, settings, _NETWORKS.value, landmarks, file)
+    from dualatme_keras.serving import Client, LocalExport
+
+    asked = LocalExport(_EXPORT.value) if _EXPORT.value else Client(_SERVER.value, _MODEL.value)
+    return RemoteRecognizer(asked, landmarks or "mtcnn", file)
+
+
+def run():
+    """Entry point of the console command."""
+    run_command(__name__, main)
+
+
+if __name__ == "__main__":
+    run()

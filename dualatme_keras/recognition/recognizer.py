@@ -1,0 +1,82 @@
+"""Clips recognised on this machine: the preparation that a run was trained with, then its networks."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import Ensemble, read_run
+from dualatme_keras.preprocessing import FramePair, PrepareSettings, landmark_source, prepare_pair
+from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
+from dualatme_keras.recognition.result import Recognition
+from dualatme_keras.regions import resize_image
+
+
+class Recognizer(ClipRecognizer):
+    """Tells the micro-expression of a clip.
+
+    Clips are prepared with the settings of the images that the run was trained on, which it stores; other
+    settings are refused.
+
+    Args:
+        weights_or_run: folder of a run of train.py, folder of several seeds, or a file of weights (`.keras`,
+            `.pth`); or several of these, which answer together.
+        settings: how to prepare clips, where the run or file does not say.
+        networks: of a run: `final` (trained on all clips), `folds` (all of them together), or `auto`, the
+            first where there is one.
+        landmarks: where faces are found, see `landmark_source`; as in the settings by default.
+        landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
+
+    Raises:
+        DualATMEError: no network, networks of unequal architecture or settings, or settings that are missing
+            or not the run's.
+
+    Example:
+
+    >>> recognizer = Recognizer("runs/mine")
+    >>> recognizer.recognize("clip.mp4").label
+    'positive'
+    """
+
+    def __init__(
+        self,
+        weights_or_run: str | os.PathLike | Sequence[str | os.PathLike],
+        settings: PrepareSettings | None = None,
+        networks: str = "auto",
+        landmarks: str | None = None,
+        landmarks_file: str | os.PathLike | None = None,
+    ):
+        paths = [weights_or_run] if isinstance(weights_or_run, (str, os.PathLike)) else list(weights_or_run)
+        if not paths:
+            raise DualATMEError("Expected a run or a file of weights. Received: none.")
+        runs = [read_run(path, networks) for path in paths]
+        self.settings = runs[0].settings_for(settings)
+        for run in runs[1:]:
+            run.settings_for(self.settings)
+        locate = landmark_source(landmarks or self.settings.landmarks, landmarks_file)
+        super().__init__(locate, self.settings.margin)
+        self._ensemble = Ensemble([file for run in runs for file in run.networks])
+
+    def __len__(self):
+        """Number of networks."""
+        return len(self._ensemble)
+
+    def answer(self, pair: FramePair, name: str, offset: int | None = None) -> Recognition:
+        clip = prepare_pair(pair, self.settings)
+        size = (self._ensemble.image_size,) * 2
+        images = {
+            key: (resize_image(image / 127.5 - 1.0, size)[np.newaxis]).astype("float32")
+            for key, image in (("entire", clip.entire), ("puzzled", clip.puzzled))
+        }
+        answers = self._ensemble.answer(images)
+        similarity, attention = answers.similarity, answers.attention
+        return Recognition.of_members(
+            answers.probabilities[:, 0],
+            None if similarity is None else similarity[:, 0],
+            name=name,
+            pair=pair,
+            clip=clip,
+            attention=None if attention is None else attention[0],
+            offset=offset,
+        )

@@ -1,0 +1,67 @@
+"""Clips recognised by a server: face and apex are found here, all else in the server's graph."""
+
+import io
+import os
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from dualatme_keras.preprocessing import FramePair, landmark_source
+from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
+from dualatme_keras.recognition.result import Recognition
+
+_MARGIN = 0.1
+"""Around the faces in which the apex is spotted; the server aligns faces as its network was trained."""
+
+
+class PredictClient(Protocol):
+    """What asks a server; `serving.Client` does."""
+
+    def predict(self, inputs: Mapping, signature: str) -> dict[str, np.ndarray]:
+        """Answers of a signature, by name."""
+
+
+class RemoteRecognizer(ClipRecognizer):
+    """Tells the micro-expression of a clip by asking an exported network's signature `serve_frames`.
+
+    An answer has neither flow nor boxes, which stay on the server.
+
+    Args:
+        client: a `serving.Client`.
+        landmarks: where faces are found, see `preprocessing.landmark_source`.
+        landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
+    """
+
+    def __init__(
+        self,
+        client: PredictClient,
+        landmarks: str = "mtcnn",
+        landmarks_file: str | os.PathLike | None = None,
+    ):
+        super().__init__(landmark_source(landmarks, landmarks_file), _MARGIN)
+        self._client = client
+
+    def __len__(self):
+        """Number of networks."""
+        return 1
+
+    def answer(self, pair: FramePair, name: str, offset: int | None = None) -> Recognition:
+        answer = self._client.predict(
+            {
+                "onset_bytes": [_png(pair.onset_frame)],
+                "apex_bytes": [_png(pair.apex_frame)],
+                "landmarks": pair.landmarks[np.newaxis].astype("float32"),
+            },
+            signature="serve_frames",
+        )
+        return Recognition.of_members(
+            answer["probabilities"], answer.get("similarity"), name=name, pair=pair, offset=offset
+        )
+
+
+def _png(frame):
+    content = io.BytesIO()
+    Image.fromarray(frame).save(content, "PNG", compress_level=1)
+    return content.getvalue()

@@ -1,0 +1,116 @@
+"""The answer for a clip, with all that led to it."""
+
+import dataclasses
+
+import numpy as np
+
+from dualatme_keras.preprocessing import FramePair, PreparedClip, SpottingCourse
+from dualatme_keras.protocol import CLASS_NAMES
+
+COLUMNS = (
+    "clip",
+    "label",
+    *(f"p_{name}" for name in CLASS_NAMES),
+    "similarity",
+    "agreement",
+    "onset",
+    "apex",
+    "offset",
+    "apex_found",
+    "error",
+)
+"""Columns of the table that dualatme-predict writes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recognition:
+    """The answer for a clip.
+
+    Attributes:
+        name: of the clip.
+        label: the most probable class, one of `protocol.CLASS_NAMES`.
+        probabilities: of each class, by name; mean of the networks.
+        similarity: cosine between the features of the two branches, in [-1, 1], mean of the networks; None
+            for a network of a single branch.
+        members: probabilities of each network, `(networks, classes)`, float32.
+        pair: onset and apex frame, their numbers, and the face in the onset frame.
+        clip: aligned faces, HARS boxes, flow in pixels and as the images that the networks saw; None where a
+            server prepared them.
+        attention: spatial attention of CBAM over the aligned face, `(height, width)` in (0, 1), mean of the
+            networks; None for networks without it.
+        offset: last frame of the expression, where it was spotted in a longer video or given.
+    """
+
+    name: str
+    label: str
+    probabilities: dict[str, float]
+    similarity: float | None
+    members: np.ndarray
+    pair: FramePair
+    clip: PreparedClip | None = None
+    attention: np.ndarray | None = None
+    offset: int | None = None
+
+    @classmethod
+    def of_members(cls, members: np.ndarray, similarity: np.ndarray | None, **others) -> "Recognition":
+        """The mean answer of networks: probabilities `(networks, classes)`, similarities `(networks,)`."""
+        mean = members.mean(axis=0)
+        return cls(
+            label=CLASS_NAMES[int(mean.argmax())],
+            probabilities={name: float(value) for name, value in zip(CLASS_NAMES, mean, strict=True)},
+            similarity=None if similarity is None else float(np.mean(similarity)),
+            members=members,
+            **others,
+        )
+
+    @property
+    def onset(self) -> int:
+        """Number of the onset frame."""
+        return self.pair.onset
+
+    @property
+    def apex(self) -> int:
+        """Number of the apex frame."""
+        return self.pair.apex
+
+    @property
+    def boxes(self) -> np.ndarray | None:
+        """HARS boxes `(3, 4)` in fractions of the aligned face; None where a server cut them."""
+        return None if self.clip is None else self.clip.boxes
+
+    @property
+    def agreement(self) -> float:
+        """Share of the networks that alone would have given this label."""
+        return float(np.mean(self.members.argmax(axis=1) == CLASS_NAMES.index(self.label)))
+
+    def row(self) -> dict:
+        """The answer as a row of `COLUMNS`."""
+        return {
+            "clip": self.name,
+            "label": self.label,
+            **{f"p_{name}": f"{value:.4f}" for name, value in self.probabilities.items()},
+            "similarity": "" if self.similarity is None else f"{self.similarity:.4f}",
+            "agreement": f"{self.agreement:.2f}",
+            "onset": self.onset,
+            "apex": self.apex,
+            "offset": "" if self.offset is None else self.offset,
+            "apex_found": self.pair.apex_found,
+            "error": "",
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class SpottedVideo:
+    """Expressions found in a longer video.
+
+    Attributes:
+        name: of the video.
+        recognitions: one for each interval, in the order of time.
+        course: the motion that comes and goes, over time, see `preprocessing.spot_intervals`.
+        frames_per_second: of the video.
+    """
+
+    name: str
+    recognitions: list[Recognition]
+    course: SpottingCourse
+    frames_per_second: float

@@ -1,0 +1,227 @@
+"""A clip in, an answer out: the networks' own, on images prepared as for training."""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+import dualatme_keras
+from dualatme_keras.data import Clip, ImageTable
+from dualatme_keras.databases.synthetic import synthetic_clips
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import (
+    PrepareSettings,
+    align_face,
+    eye_transform,
+    landmark_source,
+    prepare_clip,
+)
+from dualatme_keras.protocol import CLASS_NAMES
+from runs import SETTINGS, write_run
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Aligned faces of a made-up clip, from its onset on, `(n, 96, 96, 3)`."""
+    footage = next(footage for _record, footage in synthetic_clips("casme2", 4, 1, 1))
+    timing = footage.timing
+    transform = eye_transform(footage.landmarks(timing.onset), 96, 0.0)
+    return np.stack(
+        [align_face(footage.frame(n), transform, 96) for n in range(timing.onset, timing.offset + 1)]
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recognizer") / "run"
+    return path, write_run(path)
+
+
+@pytest.fixture(scope="module")
+def recognizer(run):
+    return dualatme_keras.Recognizer(run[0])
+
+
+@pytest.fixture(scope="module")
+def answer(recognizer, frames):
+    return recognizer.recognize(frames, name="mine")
+
+
+def test_answers_as_the_network_on_images_from_disk(run, frames, answer, tmp_path):
+    """Preparation, image files, loader and network of training, step by step."""
+    locate = landmark_source("template")
+    clip = prepare_clip(range(len(frames)), frames.__getitem__, locate, SETTINGS)
+    for folder, image in (("flow", clip.entire), ("flow_puzzle", clip.puzzled)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(image).save(tmp_path / folder / f"x_{folder}.png")
+    listed = Clip(str(tmp_path / "flow" / "x_flow.png"), "sub01", "casme2", 0)
+    images = ImageTable([listed]).dataset([listed], 1)
+    expected = run[1][0].predict_probabilities(images)[0]
+    assert answer.apex == clip.apex
+    np.testing.assert_allclose([answer.probabilities[name] for name in CLASS_NAMES], expected, atol=1e-5)
+    np.testing.assert_array_equal(answer.clip.entire, clip.entire)
+    np.testing.assert_array_equal(answer.boxes, clip.boxes)
+
+
+def test_says_how_it_came_about(answer, frames):
+    assert answer.name == "mine"
+    assert answer.label == CLASS_NAMES[int(np.argmax(list(answer.probabilities.values())))]
+    assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert -1 <= answer.similarity <= 1
+    assert answer.onset == 0
+    assert 0 < answer.apex < len(frames)
+    assert answer.pair.apex_found == "spotted"
+    assert len(answer.pair.course) == len(frames)
+    assert answer.clip.flow.shape == (64, 64, 2)
+    assert answer.attention.shape == (7, 7)
+    assert 0 < answer.attention.min() < answer.attention.max() < 1
+    row = answer.row()
+    assert (row["clip"], row["label"], row["apex"]) == ("mine", answer.label, answer.apex)
+
+
+def test_attention_is_the_networks(run, answer):
+    """What multiplies the features inside the network."""
+    import keras
+
+    model = run[1][0]
+    before, after = (
+        keras.Model(model.inputs, model.get_layer(name).output)
+        for name in ("entire_inception_2", "entire_cbam")
+    )
+    images = {
+        name: getattr(answer.clip, name)[None] / np.float32(127.5) - 1 for name in ("entire", "puzzled")
+    }
+    features = before(images)
+    channels = np.asarray(model.get_layer("entire_cbam").channel_attention(features))
+    attended, given = np.asarray(after(images)), np.asarray(features) * channels
+    spatial = (attended.sum(axis=-1) / given.sum(axis=-1))[0]
+    np.testing.assert_allclose(answer.attention, spatial, rtol=1e-4)
+
+
+def test_forms_of_a_clip(recognizer, frames, answer, tmp_path):
+    """Folder, pair of files and pair in memory hold the same frames; a video is compressed."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for number, frame in enumerate(frames, start=100):
+        Image.fromarray(frame).save(folder / f"img{number}.png")
+    found = recognizer.recognize(folder)
+    assert (found.name, found.onset, found.apex) == ("clip", 100, 100 + answer.apex)
+    assert found.probabilities == pytest.approx(answer.probabilities, abs=1e-6)
+    pair = (frames[0], frames[answer.apex])
+    files = (folder / "img100.png", folder / f"img{100 + answer.apex}.png")
+    for given in (pair, files):
+        found = recognizer.recognize(given)
+        assert (found.onset, found.apex, found.pair.apex_found) == (0, 1, "given")
+        assert found.probabilities == pytest.approx(answer.probabilities, abs=1e-6)
+    found = recognizer.recognize(frames, apex=answer.apex)
+    assert found.probabilities == pytest.approx(answer.probabilities, abs=1e-6)
+    later = recognizer.recognize(folder, onset=103, offset=120)
+    assert (later.onset, later.offset) == (103, 120)
+    video = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 30.0, (96, 96))
+    for frame in frames:
+        video.write(np.ascontiguousarray(frame[..., ::-1]))
+    video.release()
+    found = recognizer.recognize(tmp_path / "clip.mp4")
+    assert found.name == "clip"
+    assert abs(found.apex - answer.apex) <= 3
+
+
+def test_grey_frames(recognizer, frames, answer):
+    found = recognizer.recognize([frame[..., 1] for frame in frames], apex=answer.apex)
+    assert found.clip.onset_face.shape == (64, 64, 3)
+    assert found.label in CLASS_NAMES
+
+
+def test_folds_answer_together(run, frames, answer, tmp_path):
+    path, (_final, *folds) = run
+    together = dualatme_keras.Recognizer(path, networks="folds")
+    assert len(together) == 2
+    found = together.recognize(frames, apex=answer.apex)
+    images = {
+        name: getattr(answer.clip, name)[None] / np.float32(127.5) - 1 for name in ("entire", "puzzled")
+    }
+    expected = [model.predict_probabilities(images)[0] for model in folds]
+    np.testing.assert_allclose(found.members, expected, atol=1e-5)
+    np.testing.assert_allclose(list(found.probabilities.values()), np.mean(expected, axis=0), atol=1e-5)
+    assert found.agreement in (0.5, 1.0)
+    both = dualatme_keras.Recognizer([path, path / "folds" / "s01" / "model.keras"])
+    members = both.recognize(frames, apex=answer.apex).members
+    np.testing.assert_allclose(members[1], expected[0], atol=1e-5)
+    other = tmp_path / "other"
+    write_run(other, folds=0, attention="none")
+    with pytest.raises(DualATMEError, match="one architecture"):
+        dualatme_keras.Recognizer([path, other])
+
+
+def test_single_branch(frames, answer, tmp_path):
+    write_run(
+        tmp_path / "run", folds=0, branches="puzzled", attention="none", similarity_weight=0.0, image_size=20
+    )
+    found = dualatme_keras.Recognizer(tmp_path / "run").recognize(frames, apex=answer.apex)
+    assert found.similarity is None
+    assert found.attention is None
+    assert found.row()["similarity"] == ""
+
+
+def test_other_settings_are_refused(run, tmp_path):
+    with pytest.raises(DualATMEError, match="face_size 64 -> 112"):
+        dualatme_keras.Recognizer(run[0], settings=PrepareSettings(flow="dis"))
+    with pytest.raises(DualATMEError, match="does not store them"):
+        dualatme_keras.Recognizer(run[0] / "final" / "model.keras")
+    given = dualatme_keras.Recognizer(run[0] / "final" / "model.keras", settings=SETTINGS)
+    assert given.settings == SETTINGS
+
+
+HUGE = np.broadcast_to(np.uint8(0), (10000, 10000, 3))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frames: frames[:1], "at least two frames.*Received: 1"),
+        (lambda frames: [frames[0], frames[1][:50]], "onset's size, 96 x 96.*frame 1 of 96 x 50"),
+        (lambda frames: [np.zeros((1, 1, 3), "uint8")] * 2, "at least 32 x 32.*frame 0 of 1 x 1"),
+        (lambda frames: [HUGE, HUGE], "at most 34 million.*frame 0 of 10000 x 10000"),
+        (lambda frames: frames / 255.0, "uint8.*frame 0 of shape .96, 96, 3., float64"),
+        (lambda frames: "", "Received: '', which is not there"),
+        (lambda frames: "nowhere.mp4", "'nowhere.mp4', which is not there"),
+        (lambda frames: __file__, "recognizer_test.py, of which none can be read"),
+    ],
+)
+def test_what_is_no_clip(change, message, recognizer, frames):
+    with pytest.raises(DualATMEError, match=message):
+        recognizer.recognize(change(frames))
+
+
+def test_images_that_are_none(recognizer, frames, tmp_path):
+    good, bad, huge = (tmp_path / name for name in ("good.png", "bad.png", "huge.png"))
+    Image.fromarray(frames[0]).save(good)
+    bad.write_bytes(b"no image")
+    Image.new("1", (10000, 10000)).save(huge)
+    with pytest.raises(DualATMEError, match="Expected an image.*bad.png"):
+        recognizer.recognize((good, bad))
+    with pytest.raises(DualATMEError, match="at most 34 million.*huge.png of 10000 x 10000"):
+        recognizer.recognize((huge, good))
+    with pytest.raises(DualATMEError, match="good.png, a single image"):
+        recognizer.recognize(good)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DualATMEError, match="numbered frames.*empty without any"):
+        recognizer.recognize(tmp_path / "empty")
+
+
+def test_numbers_that_are_no_frames(recognizer, frames):
+    with pytest.raises(DualATMEError, match="onset to be a frame of clip, 0 to"):
+        recognizer.recognize(frames, onset=1000)
+    with pytest.raises(DualATMEError, match="apex after the onset 5"):
+        recognizer.recognize(frames, onset=5, apex=5)
+
+
+def test_no_face(run):
+    recognizer = dualatme_keras.Recognizer(run[0], landmarks="mtcnn")
+    noise = np.random.default_rng(0).integers(0, 255, (2, 96, 96, 3), dtype="uint8")
+    with pytest.raises(DualATMEError, match="Expected a face in the onset frame"):
+        recognizer.recognize(noise)

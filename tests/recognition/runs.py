@@ -1,0 +1,26 @@
+"""Runs of train.py as far as recognition reads them, with small networks that were not trained."""
+
+import dataclasses
+import json
+
+import keras
+
+from dualatme_keras.models import DualATME
+from dualatme_keras.preprocessing import PrepareSettings
+
+SETTINGS = PrepareSettings(landmarks="template", face_size=64, flow="dis")
+
+
+def write_run(path, settings=SETTINGS, folds=2, final=True, seed=0, **arguments):
+    """A run's folder; returns the networks, the final one first."""
+    path.mkdir(parents=True)
+    stored = settings and dataclasses.asdict(settings)
+    (path / "config.json").write_text(json.dumps({"preset": "tiny", "preparation": stored}))
+    names = ["final"] * final + [f"folds/s{number:02d}" for number in range(1, folds + 1)]
+    models = []
+    for number, name in enumerate(names):
+        keras.utils.set_random_seed(seed + number)
+        models.append(DualATME.from_preset("tiny", **arguments))
+        (path / name).mkdir(parents=True)
+        models[-1].save(path / name / "model.keras")
+    return models
