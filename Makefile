@@ -1,4 +1,4 @@
-# make demo   install, paint clips, prepare them, train leave-one-subject-out, evaluate, export
+# make demo   install, paint clips, prepare them, train leave-one-subject-out, evaluate, export, recognise a clip
 # make test   install with the tools of development, check style, run the tests
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
@@ -13,16 +13,22 @@ DATA_ROOT ?= $(DEMO)
 .DELETE_ON_ERROR:
 .PHONY: demo test bench format clean
 
-demo: .venv/installed-prepare
+demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
 	$(MAKE) $(DEMO_LISTS)/subName.txt
 	$(BIN)/python train.py --lists=$(DEMO_LISTS) --data_root=$(DEMO) --workdir=$(RUN) \
 		--batch_size=32 --epochs=21 --final_model
 	$(BIN)/python evaluate.py --workdir=$(RUN)
+	$(BIN)/dualatme-export --run=$(RUN)
+	$(BIN)/dualatme-predict $(DEMO_CLIP) --export=$(RUN)/export/1 --output=$(RUN)/recognised.csv \
+		--figures=$(RUN)/figures
+
+# Raw frames of a made-up person, through the exported graph.
+DEMO_CLIP = $(DEMO)/raw/casme2/Cropped/sub01/EP01_01f
 
 # The databases as a user unpacks them, then one command for each.
 PREPARE = $(BIN)/dualatme-prepare --output=$(DEMO) --workers=2
-$(DEMO_LISTS)/subName.txt: | .venv/installed-prepare
+$(DEMO_LISTS)/subName.txt: | .venv/installed-prepare,serving
 	rm -rf $(DEMO)
 	$(BIN)/dualatme-demo --output=$(DEMO)/raw
 	$(PREPARE) --dataset=casme2 --root=$(DEMO)/raw/casme2/Cropped --annotations=$(DEMO)/raw/casme2/CASME2-coding-demo.xlsx

@@ -37,6 +37,7 @@ def run(data, tmp_path_factory):
         f"--data_root={data}",
         f"--workdir={workdir}",
         "--preset=tiny",
+        "--form=plain",
         "--learningrate=0.02",
         "--batchsize=4",
         "--lossfunction=CrossEntropy",
@@ -64,7 +65,7 @@ def test_seeds_and_workers(data, tmp_path, capsys):
     """Two seeds, by one worker or by two of one thread each: the same bit by bit, and scored together."""
     for name, workers in (("one", 1), ("two", 2)):
         places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / name}"]
-        settings = ["--preset=tiny", "--epochs=2", "--seeds=2", "--seed=3", "--threads=1"]
+        settings = ["--preset=tiny", "--form=plain", "--epochs=2", "--seeds=2", "--seed=3", "--threads=1"]
         command = [sys.executable, ROOT / "train.py", *places, *settings, f"--workers={workers}"]
         subprocess.run(command, check=True, cwd=ROOT, timeout=600)
     for seed in ("seed_3", "seed_4"):
@@ -78,7 +79,14 @@ def test_seeds_and_workers(data, tmp_path, capsys):
 
 def test_compiled_with_xla(data, tmp_path):
     """In a process of its own: once operations are deterministic, Keras leaves XLA aside with a warning."""
-    arguments = ["--preset=tiny", "--epochs=1", "--batch_size=6", "--subjects=s01", "--jit_compile"]
+    arguments = [
+        "--preset=tiny",
+        "--form=plain",
+        "--epochs=1",
+        "--batch_size=6",
+        "--subjects=s01",
+        "--jit_compile",
+    ]
     places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / 'run'}"]
     command = [sys.executable, "-W", "error::UserWarning", str(ROOT / "train.py"), *arguments, *places]
     subprocess.run(command, check=True, cwd=ROOT, timeout=600)

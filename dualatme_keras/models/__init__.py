@@ -1,6 +1,6 @@
 """Tier 2: the network, its presets, and the weights of the published code."""
 
-from dualatme_keras.models.answers import Answers, Ensemble, answering_model, attention_model
+from dualatme_keras.models.answers import Answers, Ensemble, answering_model
 from dualatme_keras.models.dual_atme import FORMS, DualATME
 from dualatme_keras.models.pair_model import pair_model
 from dualatme_keras.models.presets import PRESETS
@@ -18,7 +18,6 @@ __all__ = [
     "Ensemble",
     "TrainedRun",
     "answering_model",
-    "attention_model",
     "load_model",
     "load_torch_checkpoint",
     "pair_model",

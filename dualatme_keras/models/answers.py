@@ -13,8 +13,13 @@ from dualatme_keras.models.dual_atme import DualATME
 from dualatme_keras.models.saved import load_model
 
 
-def answering_model(model: DualATME) -> keras.Model:
+def answering_model(model: DualATME, attention: bool = False) -> keras.Model:
     """The network with other outputs: a dict instead of logits.
+
+    Args:
+        model: the network.
+        attention: also give `attention`, float32 `(batch, height, width)` in (0, 1): the spatial attention of
+            the CBAM that looks at the entire face, where there is one.
 
     Returns:
         Model of the same inputs, with the outputs `probabilities` float32 `(batch, classes)`, `class_id`
@@ -29,24 +34,20 @@ def answering_model(model: DualATME) -> keras.Model:
     if model.get_config()["branches"] == "both":
         entire, puzzled = (model.get_layer(f"{branch}_features").output for branch in ("entire", "puzzled"))
         outputs["similarity"] = keras.ops.cast(cosine_similarity(entire, puzzled), "float32")
+    if attention and model.get_config()["attention"] in _CBAM:
+        outputs["attention"] = keras.ops.cast(_spatial_attention(model), "float32")
     return keras.Model(model.input, outputs)
 
 
-def attention_model(model: DualATME) -> keras.Model | None:
-    """The spatial attention of the entire branch's CBAM, `(batch, height, width, 1)` in (0, 1).
+_CBAM = {"entire": "entire_cbam", "both": "entire_cbam", "shared": "shared_cbam"}
+"""Layer that looks at the entire face, by the network's `attention`."""
 
-    Returns:
-        Model of the same inputs; None where no CBAM looks at the entire face.
-    """
-    layer = {"entire": "entire_cbam", "both": "entire_cbam", "shared": "shared_cbam"}.get(
-        model.get_config()["attention"]
-    )
-    if layer is None:
-        return None
-    cbam, stages = model.get_layer(layer), ("entire_inception_2", "entire_pool_2")
-    (features,) = [each.output for each in model.layers if each.name in stages]
-    attended = features * cbam.channel_attention(features)
-    return keras.Model(model.input, cbam.spatial_attention(attended))
+
+def _spatial_attention(model):
+    cbam, stages = model.get_layer(_CBAM[model.get_config()["attention"]]), ("inception_2", "pool_2")
+    names = [f"entire_{stage}" for stage in stages]
+    (features,) = [layer.output for layer in model.layers if layer.name in names]
+    return cbam.spatial_attention(features * cbam.channel_attention(features))[..., 0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +88,7 @@ class Ensemble:
                 raise DualATMEError(
                     f"Expected networks of one architecture. Received: {files[0]} and {file}, which differ."
                 )
-        self._answering = answering_model(self._model)
-        self._attention = attention_model(self._model)
+        self._answering = answering_model(self._model, attention=True)
 
     def __len__(self):
         return len(self._weights)
@@ -106,18 +106,16 @@ class Ensemble:
                 not take is passed over.
         """
         images = {tensor.name: images[tensor.name] for tensor in self._model.inputs}
-        answers, attention = [], []
+        answers = []
         for weights in self._weights:
             if len(self) > 1:
                 self._model.set_weights(weights)
             answers.append(self._answering.predict_on_batch(images))
-            if self._attention is not None:
-                attention.append(self._attention.predict_on_batch(images)[..., 0])
-        similarity = [answer["similarity"] for answer in answers if "similarity" in answer]
+        together = {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
         return Answers(
-            probabilities=np.stack([answer["probabilities"] for answer in answers]),
-            similarity=np.stack(similarity) if similarity else None,
-            attention=np.mean(attention, axis=0) if attention else None,
+            probabilities=together["probabilities"],
+            similarity=together.get("similarity"),
+            attention=together["attention"].mean(axis=0) if "attention" in together else None,
         )
 
 

@@ -122,7 +122,7 @@ def test_smic_folders_and_annotations(tmp_path):
 def test_frames_by_number_whatever_the_padding(tmp_path):
     (tmp_path / "SAMM" / "006" / "006_1_2").mkdir(parents=True)
     for number, name in ((9, "006_0009.jpg"), (10, "006_00010.jpg"), (11, "006_11.jpg")):
-        Image.fromarray(np.full((20, 20, 3), 10 * number, "uint8")).save(
+        Image.fromarray(np.full((40, 40, 3), 10 * number, "uint8")).save(
             tmp_path / "SAMM" / "006" / "006_1_2" / name
         )
     rows = [SAMM, ["006", "006_1_2", 1, 9, 10, 11, 3, "", "AU4", "Anger", 3, None]]

@@ -44,7 +44,7 @@ def test_images_are_those_of_python(pairs, changes):
     settings = dataclasses.replace(SETTINGS, **changes)
     clips = [prepare_pair(pair, settings) for pair in pairs]
     places = [(transform_points(clip.landmarks, clip.transform) + 0.5) / settings.face_size for clip in clips]
-    images = pair_model(settings)(
+    images = pair_model(settings).predict_on_batch(
         {
             "onset_face": np.stack([clip.onset_face for clip in clips]).astype("float32"),
             "apex_face": np.stack([clip.apex_face for clip in clips]).astype("float32"),

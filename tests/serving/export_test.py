@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 sys.path.insert(0, str(Path(__file__).parent))
+from predict_server import PredictServer
 from tiny_export import METRICS, SETTINGS
 
 from dualatme_keras.data import decode_image
@@ -31,7 +32,8 @@ from dualatme_keras.preprocessing import (
     read_settings,
     transform_points,
 )
-from dualatme_keras.serving import export_saved_model
+from dualatme_keras.recognition import RemoteRecognizer
+from dualatme_keras.serving import Client, LocalExport, RequestRefused, export_saved_model
 from dualatme_keras.serving.frames_graph import FramesGraph
 
 # Argument 1: the SavedModel, 2: arrays to send, 3: where to write the answers.
@@ -172,7 +174,7 @@ def test_faces_are_those_of_preparation(faces, pairs):
 
 
 def test_raw_frames_are_answered_from_these_faces(model, faces, answers):
-    expected = tf.nn.softmax(model(pair_model(SETTINGS)(faces))).numpy()
+    expected = tf.nn.softmax(model(pair_model(SETTINGS).predict_on_batch(faces))).numpy()
     for batch in (1, 7):
         given = answers[f"serve_frames.{batch}.probabilities"]
         assert np.abs(given - expected[:batch]).max() < 0.5 * expected.std(axis=0).max()
@@ -267,6 +269,38 @@ def test_jpeg_frames(signatures, pairs, answers):
     np.testing.assert_allclose(
         given["probabilities"], answers["serve_frames.7.probabilities"][1:2], atol=0.03
     )
+
+
+@pytest.mark.parametrize("transport", ["rest", "grpc", "local"])
+def test_a_clip_through_a_server(transport, export, pairs, answers):
+    """Frames and landmarks of a recogniser reach the graph, and its answer comes back."""
+
+    def ask(client):
+        return RemoteRecognizer(client, landmarks="template").answer(pairs[0], "mine", offset=40)
+
+    if transport == "local":
+        found = ask(LocalExport(export))
+    else:
+        with (
+            PredictServer(export) as server,
+            Client(getattr(server, f"{transport}_url"), timeout=60) as client,
+        ):
+            found = ask(client)
+    assert (found.name, found.onset, found.apex, found.offset) == ("mine", pairs[0].onset, pairs[0].apex, 40)
+    given = list(found.probabilities.values())
+    np.testing.assert_allclose(given, answers["serve_frames.1.probabilities"][0], atol=1e-4)
+    assert found.similarity == pytest.approx(answers["serve_frames.1.similarity"][0], abs=1e-3)
+    assert found.clip is found.boxes is None
+
+
+def test_a_local_export_refuses_as_a_server_does(export, tmp_path):
+    local = LocalExport(export)
+    with pytest.raises(RequestRefused, match="serve_frames.*Received: 'other'"):
+        local.predict({}, "other")
+    with pytest.raises(RequestRefused, match="signature serve_images: .*PNG or JPEG"):
+        local.predict({"entire_bytes": [b"x"], "puzzled_bytes": [b"x"]}, "serve_images")
+    with pytest.raises(DualATMEError, match="folder of an exported version"):
+        LocalExport(tmp_path)
 
 
 def test_what_a_version_tells_of_itself(export, model):

@@ -16,16 +16,26 @@ from demo_data import SUBJECTS, write_colours
 
 from dualatme_keras.data import read_predictions
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import DualATME
+from dualatme_keras.models import DualATME, read_run
+from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.training import TrainConfig, run_loso, run_seeds
 from dualatme_keras.training.fold_trainer import fold_seed
+
+SETTINGS = PrepareSettings(flow="dis", encoding="fixed")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     directory = tmp_path_factory.mktemp("colours")
     write_colours(directory)
+    write_settings(directory, SETTINGS)
     return directory
+
+
+def write_settings(directory, settings):
+    """As a preparation leaves them, versions of packages among them."""
+    content = {**dataclasses.asdict(settings), "versions": {"numpy": "2"}}
+    (directory / "prepare.json").write_text(json.dumps(content))
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +45,7 @@ def base(data, tmp_path_factory):
         data_root=str(data),
         workdir=str(tmp_path_factory.mktemp("runs") / "base"),
         preset="tiny",
+        form="plain",  # traced in half the time
         epochs=40,
         batch_size=5,  # 12 clips to train on: the last batch is a small one
         learning_rate=0.01,
@@ -55,6 +66,10 @@ def test_learns_and_leaves_the_files_of_a_run(finished, base):
     settings = json.loads((workdir / "config.json").read_text())
     assert settings["epochs"] == 40
     assert len(settings["lists_sha256"]) == 64
+    run = read_run(workdir)
+    assert run.settings == SETTINGS
+    assert run.networks == (finished.final_model,)
+    assert run.metrics == finished.metrics
     assert json.loads((workdir / "environment.json").read_text())["packages"]["keras"] == keras.__version__
     predictions = read_predictions(workdir / "predictions.csv")
     assert len(predictions) == 18
@@ -214,6 +229,15 @@ def test_changed_lists_are_another_run(finished, base, data, tmp_path):
     for path in (tmp_path / "copy" / "lists").glob("*.txt"):
         path.write_text(path.read_text().replace("sub01_clip0_flow.png 0 0", "sub01_clip0_flow.png 1 0"))
     with pytest.raises(DualATMEError, match="lists_sha256"):
+        run_loso(moved)
+
+
+def test_images_of_other_settings_are_another_run(finished, base, data, tmp_path):
+    shutil.copytree(data, tmp_path / "copy")
+    moved = dataclasses.replace(base, data_root=str(tmp_path / "copy"))
+    assert run_loso(moved).metrics == finished.metrics
+    write_settings(tmp_path / "copy", dataclasses.replace(SETTINGS, pixel_range=1.0))
+    with pytest.raises(DualATMEError, match="preparation .*'pixel_range': 2.0.* -> .*'pixel_range': 1.0"):
         run_loso(moved)
 
 
