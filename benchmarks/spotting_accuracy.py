@@ -4,8 +4,8 @@
 
 Each video shows an invented person: neutral most of the time, some expressions, blinks, a head that sways and
 drifts, changing light and sensor noise. An interval is right where its intersection with a true one is at
-least half of their union, the criterion of the spotting task of the Micro-Expression Grand Challenge (MEGC), or
-where its apex lies inside a true one; each true one counts once. `--noise` and `--jpeg` make the pictures
+least half of their union, the criterion of the spotting task of the Micro-Expression Grand Challenge (MEGC),
+or where its apex lies inside a true one; each true one counts once. `--noise` and `--jpeg` make the pictures
 worse, `--expressions=0` counts false alarms alone. Prints a Markdown table.
 
 The settings of `preprocessing.spotting` were chosen on seed 10. Painted faces are an easier task than people:
@@ -102,7 +102,8 @@ def main(_arguments):
         recall, precision = count / max(1, true), count / max(1, spotted)
         f1 = 2 * count / max(1, true + spotted)
         print(f"| {name} | {true} | {spotted} | {count} | {recall:.1%} | {precision:.1%} | {f1:.3f} |")
-    print(f"\n{seconds / length:.2f} seconds per second of video")
+    false = (spotted - right["apex inside"]) / (length / 60.0)
+    print(f"\n{false:.2f} false alarms per minute, {seconds / length:.2f} seconds per second of video")
 
 
 if __name__ == "__main__":

@@ -45,11 +45,11 @@ _SMOOTHING = 1.5
 _TRACE_SMOOTHING = 1.0
 """That of the way of an expression around its apex, in steps."""
 
-_FLOOR = 0.055
-"""Least strength in pixels: what remains of a swaying head in a video without noise is below it."""
+_FLOOR = 0.06
+"""Least strength in pixels: what remains of most swaying heads in a video without noise is below it."""
 
-_SPREADS = 3.0
-"""How many median deviations a second's largest value must be above its median over all seconds."""
+_SPREADS = 4.0
+"""How many spreads a value must be above the usual one, see `_threshold`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +99,9 @@ def spot_intervals(
     The motion F(t) of the aligned face over a quarter of a second from frame t on is measured by flow within
     the HARS boxes, the eyes left out and `head_motion` taken away. An expression that has its apex at t moves
     the face until then and back from then on: `sqrt(-<F(t - k - 1), F(t + 1)>)`, averaged over pixels, is how
-    far. A peak of that course is a candidate where it is stronger than what the video shows in most of its
-    seconds. An expression held for longer than a quarter of a second is weakened, one held for half a second
-    is not seen.
+    far. A peak of that course is a candidate where it is stronger than what the video shows most of the time.
+    An expression held for longer than a quarter of a second is weakened, one held for half a second is not
+    seen.
 
     Frames are read once each, in their order; the last second or so of aligned faces is kept.
 
@@ -131,7 +131,7 @@ def spot_intervals(
         if progress is not None:
             progress(done, len(steps))
     values, lost = spotter.finish()
-    threshold = _threshold(values, pace.second)
+    threshold = _threshold(values, pace.side)
     kept = _strongest(spotter.candidates, values, threshold, pace.side)
 
     def number_at(step):
@@ -311,12 +311,18 @@ def _join_lost(missed, second, length):
     return parts
 
 
-def _threshold(values, second):
-    """How large a value must be to be unusual: robustly above the largest one of most seconds."""
-    seconds = [values[at : at + second] for at in range(0, len(values), second)]
-    largest = np.array([np.nanmax(part) for part in seconds if not np.isnan(part).all()])
-    usual = float(np.median(largest))
-    return max(_FLOOR, usual + _SPREADS * float(np.median(np.abs(largest - usual))))
+def _threshold(values, length):
+    """How large a value must be to be unusual in a video.
+
+    The video is cut into parts of `length` steps, some of which hold an expression. Usual is the median of
+    the parts' largest values, and the spread is how far the lower quartile is below it: on that side there
+    are no expressions, however many a short video has.
+    """
+    parts = [values[at : at + length] for at in range(0, len(values), length)]
+    # Motion that goes on has values far below 0, which tell nothing of what comes and goes.
+    largest = np.maximum([np.nanmax(part) for part in parts if not np.isnan(part).all()], 0.0)
+    low, usual = np.percentile(largest, (25, 50))
+    return max(_FLOOR, float(usual + _SPREADS * (usual - low)))
 
 
 def _strongest(candidates, values, threshold, apart):

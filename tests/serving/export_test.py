@@ -340,12 +340,18 @@ def test_versions_count_up_and_are_never_overwritten(model, tmp_path):
 
 
 def test_failed_export_leaves_nothing(model, tmp_path, monkeypatch):
+    """Until the last step a server that watches sees no folder of a version."""
+    seen = []
+
     def fail(*arguments, **options):
+        seen.extend(path.name for path in tmp_path.iterdir())
         raise OSError("disk full")
 
     monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         export_saved_model(model, tmp_path)
+    assert len(seen) == 1
+    assert not seen[0].isdigit()
     assert list(tmp_path.iterdir()) == []
 
 
