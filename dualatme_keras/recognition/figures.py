@@ -74,16 +74,8 @@ def timeline_figure(video: SpottedVideo) -> Figure:
         )
         axes.axvspan(onset, offset, color=colour, alpha=0.22, linewidth=0)
         axes.axvline(apex, color=colour, linewidth=1.2)
-        axes.text(
-            (onset + offset) / 2,
-            top * 0.97,
-            str(number),
-            color=colour,
-            fontsize=11,
-            weight="bold",
-            ha="center",
-            va="top",
-        )
+        label = {"color": colour, "fontsize": 11, "weight": "bold", "va": "top"}
+        axes.text(onset, top * 0.97, f" {number}", **label)
     axes.set_xlim(0, max(seconds[-1], 1e-3))
     axes.set_ylim(0, top)
     axes.set_xlabel("seconds", fontsize=9, color=_MUTED)

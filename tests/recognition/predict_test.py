@@ -13,6 +13,7 @@ from skimage import data
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
+from small_runs import write_run
 
 import dualatme_keras
 from dualatme_keras.databases.faces import new_look
@@ -24,7 +25,6 @@ from dualatme_keras.databases.warping import backward_map
 from dualatme_keras.preprocessing import PrepareSettings, eye_transform
 from dualatme_keras.recognition.figures import flow_colours
 from dualatme_keras.serving import export_saved_model
-from runs import write_run
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "predict.py"
 SETTINGS = PrepareSettings(flow="dis")

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
+from small_runs import SETTINGS, write_run
+
 import dualatme_keras
 from dualatme_keras.data import Clip, ImageTable
 from dualatme_keras.databases.synthetic import synthetic_clips
@@ -21,7 +23,6 @@ from dualatme_keras.preprocessing import (
     prepare_clip,
 )
 from dualatme_keras.protocol import CLASS_NAMES
-from runs import SETTINGS, write_run
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,13 @@ from tensorflow_serving.config import model_server_config_pb2
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "recognition"))
 import script_calls
+from small_runs import SETTINGS, write_run
 
 import dualatme_keras
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import answering_model
 from dualatme_keras.serving import export_run
 from dualatme_keras.serving.formats import CONVERTERS
-from runs import SETTINGS, write_run
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "export.py"
 
