@@ -8,8 +8,8 @@ least half of their union, the criterion of the spotting task of the Micro-Expre
 or where its apex lies inside a true one; each true one counts once. `--noise` and `--jpeg` make the pictures
 worse, `--expressions=0` counts false alarms alone. Prints a Markdown table.
 
-The settings of `preprocessing.spotting` were chosen on seed 10. Painted faces are an easier task than people:
-they talk, swallow, look around and smile, and published methods find less than half of what coders found.
+The settings of `preprocessing.spotting` were chosen on seed 10. Painted faces are an easier task than people,
+who talk, swallow, look around and smile.
 """
 
 import time
