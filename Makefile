@@ -20,7 +20,7 @@ demo: .venv/installed-prepare,serving
 		--batch_size=32 --epochs=21 --final_model
 	$(BIN)/python evaluate.py --workdir=$(RUN)
 	$(BIN)/dualatme-export --run=$(RUN)
-	$(BIN)/dualatme-predict $(DEMO_CLIP) --export=$(RUN)/export/1 --output=$(RUN)/recognised.csv \
+	$(BIN)/dualatme-predict $(DEMO_CLIP) --export=$(RUN)/export --output=$(RUN)/recognised.csv \
 		--figures=$(RUN)/figures
 
 # Raw frames of a made-up person, through the exported graph.

@@ -13,13 +13,14 @@ from absl import flags
 from dualatme_keras.commands import quiet_libraries, run_command
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import SOURCES, read_settings
+from dualatme_keras.protocol import CLASS_NAMES
 
 _RUN = flags.DEFINE_list(
     "run", None, "run of train.py, folder of seeds, .keras or .pth; several answer together"
 )
 _SERVER = flags.DEFINE_string("server", None, "instead of --run: http://HOST:8501 or grpc://HOST:8500")
 _EXPORT = flags.DEFINE_string(
-    "export", None, "instead of --run: folder of an exported version, such as .../1"
+    "export", None, "instead of --run: folder of an export, or of one of its versions"
 )
 _MODEL = flags.DEFINE_string("model", "dualatme", "name of the model on --server")
 _OUTPUT = flags.DEFINE_string("output", "predictions.csv", "table to write, a row per clip")
@@ -55,10 +56,11 @@ def _predict(clips):
     from dualatme_keras.recognition.many import predict_clips
 
     result = predict_clips(_recognizer(), clips, _OUTPUT.value, _FIGURES.value, _SPOT.value, _FPS.value)
-    width = max((len(found.name) for found in result.recognitions), default=0)
-    for found in result.recognitions:
-        shares = "  ".join(f"{name} {value:.2f}" for name, value in found.probabilities.items())
-        print(f"{found.name:<{width}}  {found.label:<8}  {shares}  apex {found.apex}")
+    answered = [row for row in result.rows if not row["error"]]
+    width = max((len(row["clip"]) for row in answered), default=0)
+    for row in answered:
+        shares = "  ".join(f"{name} {float(row[f'p_{name}']):.2f}" for name in CLASS_NAMES)
+        print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  apex {row['apex']}")
     print(f"\ntable: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
     for clip, reason in result.failed.items():
         print(f"failed: {clip}: {reason}", file=sys.stderr)

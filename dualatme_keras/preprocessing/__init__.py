@@ -5,7 +5,7 @@ from dualatme_keras.preprocessing.apex import expression_course, spot_apex
 from dualatme_keras.preprocessing.clip import PreparedClip, prepare_clip, prepare_pair
 from dualatme_keras.preprocessing.encoding import ENCODINGS, encode_flow, optical_strain
 from dualatme_keras.preprocessing.flow import METHODS, optical_flow
-from dualatme_keras.preprocessing.head_motion import head_motion
+from dualatme_keras.preprocessing.head_motion import head_motion, region_mask
 from dualatme_keras.preprocessing.landmarks import LANDMARK_COLUMNS, SOURCES, landmark_source, read_landmarks
 from dualatme_keras.preprocessing.pair import (
     MOST_PIXELS,
@@ -56,6 +56,7 @@ __all__ = [
     "prepare_pair",
     "read_landmarks",
     "read_settings",
+    "region_mask",
     "spot_apex",
     "spot_intervals",
     "to_grey",

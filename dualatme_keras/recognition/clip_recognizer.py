@@ -4,6 +4,8 @@ import abc
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
+
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import FramePair, choose_pair, spot_intervals
 from dualatme_keras.preprocessing.landmarks import Locate
@@ -54,7 +56,8 @@ class ClipRecognizer(abc.ABC):
             The answer, and all that led to it.
 
         Raises:
-            DualATMEError: no frames, no face, frames of unequal size, or numbers that are none of theirs.
+            DualATMEError: no frames, no face, no motion at all, frames of unequal size, or numbers that are
+                none of theirs.
         """
         frames = open_clip(clip, name)
         numbers = frames.between(onset, offset)
@@ -66,6 +69,10 @@ class ClipRecognizer(abc.ABC):
                 f"Received: {apex}."
             )
         pair = choose_pair(numbers, frames.read, self._locate, self._margin, apex, frames.name)
+        if np.array_equal(pair.onset_frame, pair.apex_frame):
+            raise DualATMEError(
+                f"Expected motion. Received: frames {pair.onset} and {pair.apex}, which are the same."
+            )
         return self.answer(pair, frames.name, offset)
 
     def spot(

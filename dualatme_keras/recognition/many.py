@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import os
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from dualatme_keras.files import replace_file
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
 from dualatme_keras.recognition.figures import clip_figure, figure_png, timeline_figure
-from dualatme_keras.recognition.result import COLUMNS, Recognition
+from dualatme_keras.recognition.result import COLUMNS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +21,11 @@ class PredictResult:
     """What came of many clips.
 
     Attributes:
-        recognitions: the answers.
+        rows: of the table, by the names of `result.COLUMNS`, in the order of the clips.
         failed: `{clip: reason}`.
     """
 
-    recognitions: list[Recognition]
+    rows: list[dict]
     failed: dict[str, str]
 
 
@@ -55,32 +56,31 @@ def predict_clips(
     if not clips:
         raise DualATMEError("Expected videos or folders of frames. Received: none.")
     progress = ClipProgress(len(clips), 0, stream, task="recognise")
-    rows, result = [], PredictResult([], {})
+    result = PredictResult([], {})
     for clip, stem in zip(map(os.fspath, clips), _stems(clips), strict=True):
         try:
-            found, pictures = _recognize(recognizer, clip, spot, frames_per_second, progress)
+            rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress)
         except DualATMEError as error:
             result.failed[clip] = str(error)
-            rows.append({"clip": clip, "error": str(error)})
-        else:
-            result.recognitions.extend(found)
-            rows.extend(recognition.row() | {"clip": clip} for recognition in found)
-            for suffix, draw in pictures if figures else ():
-                _write(Path(figures) / f"{stem}{suffix}.png", figure_png(draw()))
-        _write(output, _table(rows))
+            rows, pictures = [{"clip": clip, "error": str(error)}], {}
+        result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
+        for name, draw in pictures.items() if figures else ():
+            _write(Path(figures) / name, figure_png(draw()))
+        _write(output, _table(result.rows))
         progress.finish_clip(failed=clip in result.failed)
     return result
 
 
-def _recognize(recognizer, clip, spot, frames_per_second, progress):
-    """The answers for a clip and its pictures: endings of their names and functions that draw them."""
-    if not spot:
-        found = recognizer.recognize(clip)
-        return [found], [("", lambda: clip_figure(found))]
-    video = recognizer.spot(clip, frames_per_second=frames_per_second, progress=progress.show_part)
-    pictures = [("", lambda: timeline_figure(video))]
-    pictures += [(f"_{found.onset}", lambda found=found: clip_figure(found)) for found in video.recognitions]
-    return video.recognitions, pictures
+def _recognize(recognizer, clip, stem, spot, frames_per_second, progress):
+    """The rows of a clip, and functions that draw its pictures, by name of the file."""
+    if spot:
+        video = recognizer.spot(clip, frames_per_second=frames_per_second, progress=progress.show_part)
+        found = {f"{stem}_onset{each.onset}.png": each for each in video.recognitions}
+        pictures = {f"{stem}.png": lambda: timeline_figure(video)}
+    else:
+        found, pictures = {f"{stem}.png": recognizer.recognize(clip)}, {}
+    rows = [each.row() | {"clip": clip, "picture": name} for name, each in found.items()]
+    return rows, pictures | {name: functools.partial(clip_figure, each) for name, each in found.items()}
 
 
 def _stems(clips):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from dualatme_keras.preprocessing import FramePair, PreparedClip, SpottingCourse
+from dualatme_keras.preprocessing import FramePair, PreparedClip, SpottingCourse, region_mask
 from dualatme_keras.protocol import CLASS_NAMES
 
 COLUMNS = (
@@ -13,10 +13,12 @@ COLUMNS = (
     *(f"p_{name}" for name in CLASS_NAMES),
     "similarity",
     "agreement",
+    "motion",
     "onset",
     "apex",
     "offset",
     "apex_found",
+    "picture",
     "error",
 )
 """Columns of the table that dualatme-predict writes."""
@@ -79,6 +81,18 @@ class Recognition:
         return None if self.clip is None else self.clip.boxes
 
     @property
+    def motion(self) -> float | None:
+        """Mean flow inside the boxes, pixels of the aligned face; None where a server measured it.
+
+        The network sees flow scaled by its own extremes where the run's `encoding` is `minmax`, so it has an
+        answer for noise too: this number tells how much there was.
+        """
+        if self.clip is None:
+            return None
+        inside = region_mask(self.clip.boxes, self.clip.flow.shape[:2])
+        return float(np.linalg.norm(self.clip.flow, axis=-1)[inside].mean())
+
+    @property
     def agreement(self) -> float:
         """Share of the networks that alone would have given this label."""
         return float(np.mean(self.members.argmax(axis=1) == CLASS_NAMES.index(self.label)))
@@ -91,10 +105,12 @@ class Recognition:
             **{f"p_{name}": f"{value:.4f}" for name, value in self.probabilities.items()},
             "similarity": "" if self.similarity is None else f"{self.similarity:.4f}",
             "agreement": f"{self.agreement:.2f}",
+            "motion": "" if self.motion is None else f"{self.motion:.3f}",
             "onset": self.onset,
             "apex": self.apex,
             "offset": "" if self.offset is None else self.offset,
             "apex_found": self.pair.apex_found,
+            "picture": "",
             "error": "",
         }
 

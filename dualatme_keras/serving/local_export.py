@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -14,17 +15,19 @@ class LocalExport:
     """Asks an exported SavedModel without a server; otherwise as `Client`.
 
     Args:
-        path: folder of a version.
+        path: folder of a version, or of all versions, of which the newest is taken.
 
     Raises:
         DualATMEError: there is no SavedModel.
     """
 
     def __init__(self, path: str | os.PathLike):
-        self.path = os.fspath(path)
+        versions = [entry for entry in Path(path).glob("*/saved_model.pb") if entry.parent.name.isdigit()]
+        newest = max(versions, key=lambda entry: int(entry.parent.name), default=None)
+        self.path = str(newest.parent) if newest else os.fspath(path)
         if not tf.saved_model.contains_saved_model(self.path):
             raise DualATMEError(
-                "Expected the folder of an exported version, such as models/dualatme/1. "
+                "Expected the folder of an export or one of its versions, such as models/dualatme/1. "
                 f"Received: {self.path}."
             )
         self._model = tf.saved_model.load(self.path)
@@ -44,7 +47,9 @@ class LocalExport:
             tensors = {name: tf.constant(list(values)) for name, values in inputs.items()}
             answers = self._model.signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:
-            raise RequestRefused(f"{self.path}, signature {signature}: {error.message}") from error
+            lines = error.message.splitlines()
+            reason = next((line for line in lines if line.startswith("assertion failed")), " ".join(lines))
+            raise RequestRefused(f"{self.path}, signature {signature}: {reason}") from error
         return {
             name: value.numpy().astype(str) if value.dtype == tf.string else value.numpy()
             for name, value in answers.items()

@@ -106,6 +106,7 @@ def test_a_row_for_each_clip_in_order(called):
     assert "none can be read" in rows["broken.mp4"]["error"]
     assert "Expected a face" in rows["noise"]["error"]
     assert rows["noise"]["label"] == ""
+    assert 0.1 < float(rows["photograph.mp4"]["motion"]) < 3
 
 
 def test_apexes_of_videos_are_found(called, videos):
@@ -118,6 +119,7 @@ def test_apexes_of_videos_are_found(called, videos):
 def test_a_picture_for_each_answer(called):
     pictures = sorted(path.name for path in (called[0] / "pictures").iterdir())
     assert pictures == ["made_up.png", "photograph.png"]
+    assert [row["picture"] for row in called[1].values()] == ["made_up.png", "", "", "photograph.png"]
     for name in pictures:
         image = np.asarray(Image.open(called[0] / "pictures" / name).convert("RGB"))
         assert image.shape[1] > 2 * image.shape[0] > 1000
@@ -146,7 +148,7 @@ def test_long_video(run, tmp_path):
     assert int(row["onset"]) < int(row["apex"]) < int(row["offset"])
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {
         "long.png",
-        *(f"long_{row['onset']}.png" for row in rows),
+        *(row["picture"] for row in rows),
     }
 
 
@@ -175,7 +177,7 @@ def test_through_an_export(run, videos, tmp_path):
     [
         (["--run=nowhere"], "Expected videos or folders"),
         (["a.mp4", "--run=nowhere"], "nowhere, which is not there"),
-        (["a.mp4", "--export=nowhere"], "exported version.*nowhere"),
+        (["a.mp4", "--export=nowhere"], "folder of an export.*nowhere"),
         (["a.mp4", "--server=localhost:8501"], "http://HOST:8501.*localhost:8501"),
     ],
 )

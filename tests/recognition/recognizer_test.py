@@ -188,6 +188,7 @@ HUGE = np.broadcast_to(np.uint8(0), (10000, 10000, 3))
         (lambda frames: [np.zeros((1, 1, 3), "uint8")] * 2, "at least 32 x 32.*frame 0 of 1 x 1"),
         (lambda frames: [HUGE, HUGE], "at most 34 million.*frame 0 of 10000 x 10000"),
         (lambda frames: frames / 255.0, "uint8.*frame 0 of shape .96, 96, 3., float64"),
+        (lambda frames: frames[[0] * 9], "Expected motion. Received: frames 0 and ., which are the same"),
         (lambda frames: "", "Received: '', which is not there"),
         (lambda frames: "nowhere.mp4", "'nowhere.mp4', which is not there"),
         (lambda frames: __file__, "recognizer_test.py, of which none can be read"),

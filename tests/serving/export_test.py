@@ -294,12 +294,13 @@ def test_a_clip_through_a_server(transport, export, pairs, answers):
 
 
 def test_a_local_export_refuses_as_a_server_does(export, tmp_path):
-    local = LocalExport(export)
+    local = LocalExport(export.parent)
+    assert local.path == str(export)  # the newest version
     with pytest.raises(RequestRefused, match="serve_frames.*Received: 'other'"):
         local.predict({}, "other")
     with pytest.raises(RequestRefused, match="signature serve_images: .*PNG or JPEG"):
         local.predict({"entire_bytes": [b"x"], "puzzled_bytes": [b"x"]}, "serve_images")
-    with pytest.raises(DualATMEError, match="folder of an exported version"):
+    with pytest.raises(DualATMEError, match="folder of an export"):
         LocalExport(tmp_path)
 
 
