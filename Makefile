@@ -38,7 +38,7 @@ $(DEMO_LISTS)/subName.txt: | .venv/installed-prepare,serving
 test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 bench: .venv/installed-bench $(LISTS)/subName.txt
 	$(BIN)/python benchmarks/bench_train.py --lists=$(LISTS) --data_root=$(DATA_ROOT) --epochs=7
