@@ -1,5 +1,6 @@
 """A made-up clip frame by frame: an invented person's micro-expression before a camera, and the truth."""
 
+import abc
 import dataclasses
 import itertools
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ class Timing:
     blinks: tuple[int, ...]
 
 
-class Recording:
+class Recording(abc.ABC):
     """A person before a camera: what any footage of them shares. Which moves when is the footage's to say.
 
     Footage gives `expression_motion`, `head_phases`, `light` and `blinks`.
@@ -76,17 +77,17 @@ class Recording:
         """Side of the face in pixels of the frame."""
         return self._size * _FACE_SHARE
 
+    @abc.abstractmethod
     def expression_motion(self, frame: int) -> np.ndarray | float:
         """Displacement by the expression, `(size, size, 2)` in pixels of a face of `REFERENCE_SIZE`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def head_phases(self, frame: int) -> Sequence[float]:
         """How many rounds each motion of the head has made since the start."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def light(self, frame: int) -> float:
         """Brightness, about 1."""
-        raise NotImplementedError
 
     def expression_field(self, performance: Performance) -> np.ndarray:
         """`expression_motion` where all of an expression shows."""
