@@ -5,11 +5,12 @@ import numpy as np
 from keras import ops
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.layers.float32_layer import Float32Layer
 from dualatme_keras.regions import TEMPLATE_LANDMARKS
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
-class FaceAlignment(keras.layers.Layer):
+class FaceAlignment(Float32Layer):
     """Cuts the face out of frames, turned, scaled and shifted so that the eyes come to their places.
 
     A Gaussian blur in proportion to the reduction comes first, then a bilinear look-up; both round to whole
@@ -29,7 +30,7 @@ class FaceAlignment(keras.layers.Layer):
     """
 
     def __init__(self, size=112, margin=0.1, **kwargs):
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         if size < 1 or not 0.0 <= margin <= 0.4:
             raise DualATMEError(
                 f"Expected a positive size and a margin from 0 to 0.4. Received: {size} and {margin}."
@@ -52,9 +53,7 @@ class FaceAlignment(keras.layers.Layer):
         return (frames[0], self.size, self.size, frames[-1])
 
     def get_config(self):
-        config = {**super().get_config(), "size": self.size, "margin": self.margin}
-        config.pop("autocast", None)
-        return config
+        return {**super().get_config(), "size": self.size, "margin": self.margin}
 
 
 def landmarks_on_face(landmarks, size=112, margin=0.1):

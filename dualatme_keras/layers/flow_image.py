@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.layers.float32_layer import Float32Layer
 from dualatme_keras.regions import resampling_matrix
 
 ENCODINGS = ("minmax", "joint", "fixed")
@@ -13,7 +14,7 @@ _ROUNDING = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
-class FlowImage(keras.layers.Layer):
+class FlowImage(Float32Layer):
     """Encodes u, v and optical strain as the channels of an image, in the 256 steps of an image file.
 
     Args:
@@ -32,7 +33,7 @@ class FlowImage(keras.layers.Layer):
     """
 
     def __init__(self, size=28, encoding="minmax", pixel_range=2.0, **kwargs):
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         if encoding not in ENCODINGS:
             raise DualATMEError(
                 f"Expected an encoding out of {', '.join(ENCODINGS)}. Received: {encoding!r}."
@@ -79,9 +80,7 @@ class FlowImage(keras.layers.Layer):
 
     def get_config(self):
         own = {"size": self.size, "encoding": self.encoding, "pixel_range": self.pixel_range}
-        config = {**super().get_config(), **own}
-        config.pop("autocast", None)
-        return config
+        return {**super().get_config(), **own}
 
 
 def _strain(flow):

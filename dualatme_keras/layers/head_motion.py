@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from dualatme_keras.layers.float32_layer import Float32Layer
 from dualatme_keras.layers.region_boxes import RegionBoxes
 
 _ROUNDS = 10
@@ -15,7 +16,7 @@ _ABOVE_NOSE = 0.1
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
-class HeadMotion(keras.layers.Layer):
+class HeadMotion(Float32Layer):
     """A shift, a roll, a change of size and a turn, from what is outside the expressive regions.
 
     Least absolute deviations by iterated reweighting, over all pixels of the head (the function in NumPy
@@ -30,7 +31,7 @@ class HeadMotion(keras.layers.Layer):
     """
 
     def __init__(self, **kwargs):
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.boxes = RegionBoxes(dtype="float32")
 
     def call(self, inputs):
@@ -54,11 +55,6 @@ class HeadMotion(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[0])
-
-    def get_config(self):
-        config = super().get_config()
-        config.pop("autocast", None)
-        return config
 
 
 def _centres(count):

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.layers.float32_layer import Float32Layer
 
 _SMALLEST = 16
 """Least side of an image of the pyramid in pixels, as in OpenCV."""
@@ -17,7 +18,7 @@ _FLAT = 1e-12
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
-class TVL1Flow(keras.layers.Layer):
+class TVL1Flow(Float32Layer):
     """Motion between two grey frames: duality-based TV-L1, coarse to fine.
 
     Minimises the sum of `attachment * |second(x + u(x)) - first(x)|` and of the total variation of u. At each
@@ -69,8 +70,7 @@ class TVL1Flow(keras.layers.Layer):
         median_size=5,
         **kwargs,
     ):
-        # float16 has too few digits for frames in [0, 255]; the result is cast instead.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.tau, self.attachment, self.theta, self.epsilon = tau, attachment, theta, epsilon
         self.scales, self.scale_step, self.warps = scales, scale_step, warps
         self.inner_iterations, self.outer_iterations = inner_iterations, outer_iterations
@@ -169,9 +169,7 @@ class TVL1Flow(keras.layers.Layer):
     def get_config(self):
         names = ("tau", "attachment", "theta", "scales", "scale_step", "warps", "epsilon")
         names += ("inner_iterations", "outer_iterations", "median_size")
-        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
-        config.pop("autocast", None)
-        return config
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def _resize(images, size, ratios):

@@ -3,11 +3,12 @@
 import keras
 from keras import ops
 
+from dualatme_keras.layers.float32_layer import Float32Layer
 from dualatme_keras.regions import TEMPLATE_BOXES, TEMPLATE_LANDMARKS
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
-class RegionBoxes(keras.layers.Layer):
+class RegionBoxes(Float32Layer):
     """The boxes of the template, moved and scaled with eyes and mouth, cut off at the border.
 
     Call arguments:
@@ -16,9 +17,6 @@ class RegionBoxes(keras.layers.Layer):
     Returns:
         `(batch, 3, 4)`, rows (top, left, bottom, right) in fractions of the face.
     """
-
-    def __init__(self, **kwargs):
-        super().__init__(autocast=False, **kwargs)
 
     def call(self, inputs):
         points = ops.cast(inputs, "float32")
@@ -36,11 +34,6 @@ class RegionBoxes(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 3, 4)
-
-    def get_config(self):
-        config = super().get_config()
-        config.pop("autocast", None)
-        return config
 
 
 def _face_scale(points):

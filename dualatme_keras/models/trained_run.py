@@ -23,14 +23,12 @@ class TrainedRun:
         settings: how the images were prepared that the networks were trained on; None where the run does not
             say, as with flow images that were prepared elsewhere.
         metrics: scores of the run as in metrics.json; None where there are none.
-        config: the run's settings as in config.json; empty for a file of weights.
     """
 
     path: Path
     networks: tuple[Path, ...]
     settings: PrepareSettings | None
     metrics: dict | None
-    config: dict
 
     def settings_for(self, given: PrepareSettings | None) -> PrepareSettings:
         """The settings to prepare clips with: the run's, or `given` where the run has none.
@@ -69,7 +67,7 @@ def read_run(path: str | os.PathLike, networks: str = "auto") -> TrainedRun:
     if networks not in NETWORKS:
         raise DualATMEError(f"Expected networks out of {', '.join(NETWORKS)}. Received: {networks!r}.")
     if path.is_file() and path.suffix in _WEIGHTS:
-        return TrainedRun(path, (path,), None, None, {})
+        return TrainedRun(path, (path,), None, None)
     seeds = sorted(path.glob("seed_*/config.json"))
     if not seeds:
         return _read_one(path, networks)
@@ -99,7 +97,7 @@ def _read_one(path, networks):
         raise DualATMEError(f"Expected {wanted} in {path}. Received: a run without.")
     stored = config.get("preparation")
     settings = stored and PrepareSettings.from_dict(stored, str(path / "config.json"))
-    return TrainedRun(path, tuple(found), settings, _read_json(path / "metrics.json"), config)
+    return TrainedRun(path, tuple(found), settings, _read_json(path / "metrics.json"))
 
 
 def _read_json(path):
