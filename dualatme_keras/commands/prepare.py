@@ -71,6 +71,8 @@ def _prepare(config):
     if result.prepared:
         print(f"look at them: {config.output}/preview.html")
     print(f"lists of all databases there: {result.lists or 'none yet, they take two subjects'}")
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     for row in result.missing:
         print(f"only in the list: {row.database} {row.subject} {row.clip} ({row.source})", file=sys.stderr)
     for name, reason in result.failed.items():

@@ -21,6 +21,9 @@ class Finding:
     message: str
     where: str
 
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
 
 @dataclasses.dataclass
 class AuditReport:
@@ -42,7 +45,7 @@ class AuditReport:
             for kind in dict.fromkeys(finding.kind for finding in findings):
                 group = [finding for finding in findings if finding.kind == kind]
                 lines.append(f"{title}, {kind} ({len(group)}):")
-                lines += [f"  {finding.where}: {finding.message}" for finding in group[:_SHOWN_PER_KIND]]
+                lines += [f"  {finding}" for finding in group[:_SHOWN_PER_KIND]]
                 if len(group) > _SHOWN_PER_KIND:
                     lines.append(f"  … and {len(group) - _SHOWN_PER_KIND} more")
         return "\n".join(lines)

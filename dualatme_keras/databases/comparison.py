@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from dualatme_keras.data import GroundTruth
+from dualatme_keras.data import Finding, GroundTruth
 from dualatme_keras.data.ground_truth import index_truth, truth_key
-from dualatme_keras.databases.records import ClipRecord
+from dualatme_keras.databases.records import ClipRecord, warnings_of
 from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES, DATABASES
 
 
@@ -19,6 +19,7 @@ class Comparison:
         only_listed: rows of the list without an annotated clip.
         only_annotated: clips with a class that the list does not have.
         other_label: pairs of the same clip with different labels.
+        warnings: what the annotations' reader doubts; no difference from the list.
     """
 
     counts: dict
@@ -26,6 +27,7 @@ class Comparison:
     only_listed: tuple[GroundTruth, ...]
     only_annotated: tuple[ClipRecord, ...]
     other_label: tuple[tuple[GroundTruth, ClipRecord], ...]
+    warnings: tuple[Finding, ...]
 
     @property
     def agrees(self) -> bool:
@@ -58,6 +60,7 @@ def compare_with_list(records: Iterable[ClipRecord], truth: Sequence[GroundTruth
             for key, row in listed.items()
             if key in taking_part and taking_part[key].label != row.label
         ),
+        warnings=warnings_of(records),
     )
 
 
@@ -86,8 +89,9 @@ def format_comparison(comparison: Comparison) -> str:
     for row, record in comparison.other_label:
         lines.append(
             f"other label: {record.name} is {CLASS_NAMES[row.label]} in the list ({row.source}), "
-            f"{CLASS_NAMES[record.label]} by its annotation ({record.emotion}, {record.source})"
+            f"{CLASS_NAMES[record.label]} without it ({record.emotion}, {record.source})"
         )
+    lines += [f"warning: {warning}" for warning in comparison.warnings]
     differences = (
         f"{len(comparison.only_listed)} clips only in the list, {len(comparison.only_annotated)} not in it, "
         f"{len(comparison.other_label)} with another label"

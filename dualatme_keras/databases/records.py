@@ -1,8 +1,10 @@
 """One clip as a database describes it."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
+from dualatme_keras.data import Finding
 from dualatme_keras.errors import DualATMEError
 
 
@@ -21,6 +23,7 @@ class ClipRecord:
         action_units: as annotated, or empty.
         place: folder of the frames or video file, relative to the root; None before it is looked for.
         source: `FILE:ROW`, or the folder, that this was read from.
+        warnings: what its reader doubts; the clip takes part all the same.
     """
 
     database: str
@@ -34,6 +37,7 @@ class ClipRecord:
     action_units: str = ""
     place: Path | None = None
     source: str = ""
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def name(self) -> str:
@@ -66,6 +70,11 @@ def check_names(records: list[ClipRecord]) -> list[ClipRecord]:
             )
         seen[key] = record.source
     return records
+
+
+def warnings_of(records: Iterable[ClipRecord]) -> tuple[Finding, ...]:
+    """The warnings of all records, each once."""
+    return tuple(dict.fromkeys(warning for record in records for warning in record.warnings))
 
 
 def label_of(emotion: str, labels: dict[str, int | None], source: str) -> int | None:

@@ -5,14 +5,18 @@
 
 The folders hold the frames from onset to offset, so they alone are enough; there is no apex. The annotation
 file names 157 of the 164 clips. Where a clip holds a second or third movement, the first one is taken.
+
+A clip's name tells its emotion. Row 38 of the annotation file calls s18_sur_03 negative; the organisers of
+MEGC2019 list it as surprise. So the name decides where no list does; what says otherwise is a warning.
 """
 
 import dataclasses
 import re
 from pathlib import Path
 
+from dualatme_keras.data import Finding
 from dualatme_keras.databases.annotations import read_annotations
-from dualatme_keras.databases.records import ClipRecord, check_names, label_of
+from dualatme_keras.databases.records import ClipRecord, check_names
 from dualatme_keras.errors import DualATMEError
 
 COLUMNS = ("Filename", "Subject", "OnsetF", "OffsetF", "Emotion")
@@ -34,11 +38,12 @@ def read_smic(annotations=None, root=None) -> list[ClipRecord]:
         root: folder of the subjects' folders, or of `HS`; None for the clips of the annotation file alone.
 
     Returns:
-        One record per clip, all with a label.
+        One record per clip, all with the label of its name; a warning where the annotation file or the
+        folder calls it otherwise.
 
     Raises:
-        DualATMEError: neither is given; see `read_annotations`; a name that is no clip's; an emotion that
-            differs from the clip's name; a clip twice; an annotated clip without a folder.
+        DualATMEError: neither is given; see `read_annotations`; a name that is no clip's; a clip twice; an
+            annotated clip without a folder.
     """
     if annotations is None and root is None:
         raise DualATMEError("Expected --annotations or --root for SMIC. Received: neither.")
@@ -67,15 +72,10 @@ def _read_table(path):
                 f"{row.source}: Expected a clip such as s01_ne_01 and its subject's number. "
                 f"Received: {row.values['Filename']!r}, {row.values['Subject']!r}."
             )
-        record = _named_record(row.values["Filename"], source=row.source)
-        emotion = row.values["Emotion"].lower()
-        if label_of(emotion, LABELS, row.source) != record.label:
-            raise DualATMEError(
-                f"{row.source}: Expected the emotion of the clip's name, {record.emotion}. "
-                f"Received: {emotion!r} for {row.values['Filename']}."
-            )
-        onset, offset = row.number("OnsetF"), row.number("OffsetF")
-        records.append(dataclasses.replace(record, onset=onset, offset=offset))
+        frames = {"onset": row.number("OnsetF"), "offset": row.number("OffsetF")}
+        records.append(
+            _named_record(row.values["Filename"], row.values["Emotion"], source=row.source, **frames)
+        )
     return check_names(records)
 
 
@@ -93,24 +93,28 @@ def _clip_folders(root):
 def _record(path, place):
     if not _NAME.fullmatch(path.name):
         raise DualATMEError(f"Expected a clip's folder such as s01_ne_01. Received: {path}.")
-    record = _named_record(path.name, source=str(path), place=place)
-    if path.parent.name.lower() != record.emotion:
-        raise DualATMEError(
-            f"{path}: Expected a clip named {path.name} in a folder {record.emotion}. "
-            f"Received: {path.parent.name}."
-        )
-    return record
+    return _named_record(path.name, path.parent.name, source=str(path), place=place)
 
 
-def _named_record(name, **details):
+def _named_record(name, called, source, **details):
+    """The record of a clip of this name, with a warning where `called` is not the emotion of the name."""
     subject, kind, number = _NAME.fullmatch(name.lower()).groups()
     subject, emotion = f"s{int(subject):02d}", _EMOTIONS[kind]
+    warnings = ()
+    if called.lower() != emotion:
+        message = (
+            f"{name} is {emotion} by its name, and here {called or 'without an emotion'}; "
+            "the organisers' list (--protocol_csv) decides, and the name where there is none"
+        )
+        warnings = (Finding("emotion", message, source),)
     return ClipRecord(
         database="smic",
         subject=subject,
         clip=f"{subject}_{kind}_{int(number):02d}",
         label=LABELS[emotion],
         emotion=emotion,
+        source=source,
+        warnings=warnings,
         **details,
     )
 
@@ -119,5 +123,9 @@ def _with_frames(record, annotated):
     if annotated is None:
         return record
     return dataclasses.replace(
-        record, onset=annotated.onset, offset=annotated.offset, source=annotated.source
+        record,
+        onset=annotated.onset,
+        offset=annotated.offset,
+        source=annotated.source,
+        warnings=annotated.warnings + record.warnings,
     )

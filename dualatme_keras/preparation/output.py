@@ -44,6 +44,7 @@ COLUMNS = (
     "flow_mean",
     "flow_max",
     "source",
+    "warnings",
 )
 """Columns of manifest.csv. Landmarks are pixels of the onset frame, boxes fractions of the aligned face, flow
 pixels of the aligned face."""
@@ -95,7 +96,7 @@ class PreparedFolder:
         """Brings what the annotation says into the record of a finished clip; tells whether that was news."""
         row = self._row(record)
         names = ("label", "emotion", "action_units", "source")
-        known = row | {name: getattr(record, name) for name in names}
+        known = row | {name: getattr(record, name) for name in names} | {"warnings": _told(record)}
         if known != row:
             self._write_row(known)
         return known["label"] != row["label"]
@@ -196,7 +197,12 @@ def _manifest_row(record, clip, path, landmarks_from):
         "flow_mean": round(float(magnitude.mean()), 4),
         "flow_max": round(float(magnitude.max()), 4),
         "source": record.source,
+        "warnings": _told(record),
     }
+
+
+def _told(record):
+    return "; ".join(map(str, record.warnings))
 
 
 def _version(package):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import joblib
 
-from dualatme_keras.data import Clip, GroundTruth, read_ground_truth, write_lists
+from dualatme_keras.data import Clip, Finding, GroundTruth, read_ground_truth, write_lists
 from dualatme_keras.databases.casme2 import read_casme2
 from dualatme_keras.databases.comparison import Comparison, choose_listed, compare_with_list
 from dualatme_keras.databases.folder import read_folder
 from dualatme_keras.databases.frames import clip_numbers, frames_place, open_frames
-from dualatme_keras.databases.records import ClipRecord
+from dualatme_keras.databases.records import ClipRecord, warnings_of
 from dualatme_keras.databases.samm import read_samm
 from dualatme_keras.databases.smic import read_smic
 from dualatme_keras.errors import DualATMEError
@@ -40,6 +40,7 @@ class PrepareResult:
         prepared: clips of this database that are finished, earlier ones included.
         failed: `{name of the clip: reason}`.
         missing: rows of the organisers' list that the annotations do not have.
+        warnings: what the annotations' reader doubts of these clips.
         relabelled: finished clips whose label has changed since.
         left_out: finished clips that take no part any more.
         lists: the folder of lists over all databases of the output; None while there is only one subject.
@@ -49,6 +50,7 @@ class PrepareResult:
     prepared: int
     failed: dict[str, str]
     missing: tuple[GroundTruth, ...]
+    warnings: tuple[Finding, ...]
     relabelled: list[str]
     left_out: list[str]
     lists: Path | None
@@ -133,6 +135,7 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
         prepared=len(records) - len(failed),
         failed=failed,
         missing=missing,
+        warnings=warnings_of(records),
         relabelled=relabelled,
         left_out=left_out,
         lists=_write_lists(folder, rows),
