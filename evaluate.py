@@ -9,11 +9,8 @@ and spread. The second answers for all clips of the lists without training;
 with --workdir it leaves the same files there.
 """
 
-import os
 import sys
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
 

@@ -10,8 +10,6 @@ take one to two hours on two CPU cores with the published settings.
 import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from absl import app, flags
 
 from dualatme_keras.commands import quiet_libraries

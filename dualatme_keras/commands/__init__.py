@@ -8,6 +8,11 @@ import absl.app
 import absl.flags
 import absl.logging
 
+from dualatme_keras.commands.quiet import quiet_tensorflow
+
+# On import, because the processes of --workers import the command, and TensorFlow, but never call its main.
+quiet_tensorflow()
+
 
 def quiet_libraries() -> None:
     """Keeps what libraries tell about themselves out of a command's output; warnings stay."""

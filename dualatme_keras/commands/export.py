@@ -3,8 +3,6 @@
 import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from absl import flags
 
 from dualatme_keras.commands import quiet_libraries, run_command

@@ -1,9 +1,6 @@
 """Prepares a database: `dualatme-prepare --dataset=casme2 --root=... --annotations=... --output=data`."""
 
-import os
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
