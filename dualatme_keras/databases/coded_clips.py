@@ -29,8 +29,8 @@ def read_coded_clips(
         A record per row; frames are looked for in a folder SUBJECT/CLIP.
 
     Raises:
-        DualATMEError: see `read_annotations`; an unknown emotion, a subject that is no number, or a clip
-            twice; names file and row.
+        DualATMEError: see `read_annotations`; an unknown emotion, a subject that is no number, a clip whose
+            name is none (see `ClipRecord`), or a clip twice; names file and row.
     """
     records = []
     for row in read_annotations(path, tuple(columns.values())):

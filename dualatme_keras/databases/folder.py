@@ -20,11 +20,13 @@ def read_folder(root, annotations=None) -> list[ClipRecord]:
     Args:
         root: folder that paths are relative to. Without a table every folder of images and every video
             `ROOT/SUBJECT/LABEL/CLIP` is a clip.
-        annotations: CSV or workbook `path,subject,label,onset,apex,offset`. A label is a number or a name of
-            `protocol.CLASS_NAMES`; the last three may be blank (first frame, spotted, last frame).
+        annotations: CSV or workbook `path,subject,label,onset,apex,offset`. A path has `/` or `\\` between
+            folders. A label is a number or a name of `protocol.CLASS_NAMES`; the last three may be blank
+            (first frame, spotted, last frame).
 
     Raises:
-        DualATMEError: no clips; a label or subject that is none; a path outside the root; a clip twice.
+        DualATMEError: no clips; a label or subject that is none; a name or path that leads
+            out of the root; a clip twice.
     """
     root = Path(root)
     if annotations is not None:
@@ -53,9 +55,7 @@ def _path_record(place, source):
 
 
 def _row_record(row):
-    place = Path(row.values["path"])
-    if place.is_absolute() or ".." in place.parts:
-        raise DualATMEError(f"{row.source}: Expected a path below --root. Received: {str(place)!r}.")
+    place = Path(row.values["path"].replace("\\", "/"))  # as lists are read: tables come from Windows too
     frames = {name: row.number(name) for name in ("onset", "apex", "offset")}
     return _new_record(place, row.values["subject"], row.values["label"], row.source, **frames)
 

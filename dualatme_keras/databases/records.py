@@ -1,16 +1,24 @@
 """One clip as a database describes it."""
 
 import dataclasses
+import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from dualatme_keras.data import Finding
 from dualatme_keras.errors import DualATMEError
 
+_LONGEST_NAME = 200
+"""Bytes of a name, so that what is written for a clip fits into the 255 of a file's name."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ClipRecord:
     """A clip on the user's disk and what its annotation says.
+
+    Names become files below an output and are looked for below a root. Whatever table they come from, they
+    cannot lead out of these; links that the user has put there are followed.
 
     Attributes:
         database: one of `protocol.DATABASES`.
@@ -38,6 +46,21 @@ class ClipRecord:
     place: Path | None = None
     source: str = ""
     warnings: tuple[Finding, ...] = ()
+
+    def __post_init__(self):
+        for what in ("database", "subject", "clip"):
+            name = getattr(self, what)
+            if fault := _fault_of_name(name):
+                raise DualATMEError(
+                    f"{self.source}: Expected the {what}'s name, one that a file can have. "
+                    f"Received: {name!r}, which {fault}."
+                )
+        for name in self.place.parts if self.place is not None else ():
+            if fault := _fault_of_name(name):
+                raise DualATMEError(
+                    f"{self.source}: Expected a path below --root. "
+                    f"Received: {str(self.place)!r}, of which {name!r} {fault}."
+                )
 
     @property
     def name(self) -> str:
@@ -70,6 +93,21 @@ def check_names(records: list[ClipRecord]) -> list[ClipRecord]:
             )
         seen[key] = record.source
     return records
+
+
+def _fault_of_name(name):
+    """Why this is no name of a file or folder right below another; None where it is one."""
+    if not name.strip(" ."):  # Windows takes `.. ` for `..`
+        return "is empty" if not name else "has only dots and spaces"
+    if set(name) & set("/\\"):
+        return "leads to another folder"
+    if re.match("[A-Za-z]:", name):
+        return "begins with a drive"
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+        return "has line breaks or control characters"
+    if len(name.encode()) > _LONGEST_NAME:
+        return f"is longer than {_LONGEST_NAME} bytes"
+    return None
 
 
 def warnings_of(records: Iterable[ClipRecord]) -> tuple[Finding, ...]:

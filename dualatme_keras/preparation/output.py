@@ -123,8 +123,7 @@ class PreparedFolder:
             DualATMEError: a file cannot be written, e.g. on a full disk; none is left half-written.
         """
         base = self.path / record.database
-        path = f"{record.database}/flow/{record.name}_flow.png"
-        row = _manifest_row(record, clip, path, self._settings["landmarks"]) | {"origin": origin}
+        row = _manifest_row(record, clip, self._settings["landmarks"]) | {"origin": origin}
         entire, puzzled, strip = self._images(row)
         self._write(entire, _encoded(clip.entire, "PNG"))
         self._write(puzzled, _encoded(clip.puzzled, "PNG"))
@@ -137,9 +136,13 @@ class PreparedFolder:
         self._write_row(row)
 
     def manifest_rows(self) -> list[dict]:
-        """Records of all finished clips, of every database in the folder, by database and name."""
-        files = sorted(self.path.glob("*/clips/*.json"))
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        """Records of all finished clips, of every database in the folder, by database and name.
+
+        Raises:
+            DualATMEError: a record is not that of the clip that its place says: files are written and removed
+                by what records say, and none may lie elsewhere.
+        """
+        return [self._read_row(file) for file in sorted(self.path.glob("*/clips/*.json"))]
 
     def write_manifest(self, rows: list[dict]) -> None:
         """Writes manifest.csv from the records, those of `manifest_rows`."""
@@ -158,7 +161,19 @@ class PreparedFolder:
 
     def _row(self, record):
         file = self._record_file(record.database, record.name)
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        return self._read_row(file) if file.is_file() else None
+
+    def _read_row(self, file):
+        database, name = file.parents[1].name, file.stem
+        wanted = {"database": database, "name": name, "path": _flow_path(database, name)}
+        row = json.loads(file.read_text(encoding="utf-8"))
+        found = {column: row.get(column) for column in wanted}
+        if found != wanted:
+            raise DualATMEError(
+                f"Expected the record of clip {name} of {database} in {file}. Received: one of {found}. "
+                "To make the clip anew, delete it."
+            )
+        return row
 
     def _write_row(self, row):
         content = json.dumps(row, indent=1) + "\n"
@@ -175,7 +190,11 @@ class PreparedFolder:
             ) from error
 
 
-def _manifest_row(record, clip, path, landmarks_from):
+def _flow_path(database, name):
+    return f"{database}/flow/{name}_flow.png"
+
+
+def _manifest_row(record, clip, landmarks_from):
     magnitude = np.linalg.norm(clip.flow, axis=-1)
     boxes = [name for name in COLUMNS if name.split("_")[-1] in ("top", "left", "bottom", "right")]
     return {
@@ -186,7 +205,7 @@ def _manifest_row(record, clip, path, landmarks_from):
         "label": record.label,
         "emotion": record.emotion,
         "action_units": record.action_units,
-        "path": path,
+        "path": _flow_path(record.database, record.name),
         "onset": clip.onset,
         "apex": clip.apex,
         "apex_found": clip.apex_found,
