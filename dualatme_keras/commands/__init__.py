@@ -7,17 +7,18 @@ from collections.abc import Callable
 import absl.app
 import absl.flags
 import absl.logging
+import joblib
 
 from dualatme_keras.commands.quiet import quiet_tensorflow
 
-# On import, because the processes of --workers import the command, and TensorFlow, but never call its main.
-quiet_tensorflow()
+quiet_tensorflow()  # before a command imports it
 
 
 def quiet_libraries() -> None:
     """Keeps what libraries tell about themselves out of a command's output; warnings stay."""
     absl.logging.set_verbosity(absl.logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
+    joblib.parallel_config(backend="loky", initializer=quiet_tensorflow)  # in the processes of --workers too
 
 
 def run_command(module: str, main: Callable) -> None:

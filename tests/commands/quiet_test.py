@@ -65,6 +65,20 @@ def test_why_an_import_fails_is_shown(end, code, seen, stand_in):
     assert seen in ended.stderr
 
 
+def test_workers_are_quiet(stand_in):
+    work = "\n".join(
+        (
+            "from dualatme_keras.commands import quiet_libraries",
+            "import joblib",
+            "quiet_libraries()",
+            "def work(): import tensorflow, os; os.write(2, b'after\\n')",
+            "joblib.Parallel(2)(joblib.delayed(work)() for _ in range(2))",
+        )
+    )
+    ended = called("-c", work, **stand_in(""))
+    assert (ended.returncode, ended.stderr) == (0, "after\n" * 2)
+
+
 def test_what_the_user_wants_to_see_is_shown(stand_in):
     ended = called("-c", IMPORT, **stand_in(""), TF_CPP_MIN_LOG_LEVEL="0")
     assert ended.stderr == "told by C++\nafter\n"
