@@ -1,11 +1,11 @@
-"""Annotation tables as their authors wrote them: Excel or CSV, a header somewhere near the top."""
+"""Annotation tables as their authors wrote them: Excel or CSV, a header somewhere near the top of a sheet."""
 
-import csv
-import zipfile
+import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from dualatme_keras.data import Finding
+from dualatme_keras.databases.tables import Table, read_tables
 from dualatme_keras.errors import DualATMEError
 
 _HEADER_ROWS = 40
@@ -16,131 +16,125 @@ class AnnotationRow(NamedTuple):
     """A row below the header.
 
     Attributes:
-        values: text of each named column, stripped; whole numbers without decimals; empty where blank.
+        values: text of each named column, see `Table.rows`.
         source: `FILE:ROW`, or `FILE[SHEET]:ROW`.
+        warnings: what its reader doubts of the whole table.
     """
 
     values: Mapping[str, str]
     source: str
+    warnings: tuple[Finding, ...] = ()
 
     def number(self, column: str) -> int | None:
         """The column's whole number; None where it is blank or `/` (not annotated)."""
         text = self.values[column]
         if text in ("", "/", "-"):
             return None
-        if not text.isdigit():
+        number = whole_number(text)
+        if number is None:
             raise DualATMEError(f"{self.source}: Expected a frame number as {column}. Received: {text!r}.")
-        return int(text)
+        return number
+
+
+def whole_number(text: str) -> int | None:
+    """The number of `46`, and of `46.0` or `46,0` as programs write it; None where the text is none."""
+    match = re.fullmatch(r"(\d{1,9})([.,]0*)?", text)
+    return int(match[1]) if match else None
 
 
 def read_annotations(path, columns: Sequence[str], sheet: str | None = None) -> list[AnnotationRow]:
     """Reads a table of annotations.
 
     The header is the first row that has all `columns`, whatever their case, order and what stands between
-    them. Rows without a value in the first of `columns` are left out: blank lines and notes below a table.
+    them. Cells that are merged downwards have the text of the first in each of their rows. Rows that tell no
+    clip are left out: blank lines, headings of groups and notes.
 
     Args:
         path: `.xlsx` or `.csv`.
-        columns: names of the columns needed.
-        sheet: sheet of a workbook; the first one by default.
+        columns: names of the columns needed; the first one names the clip, the second one its subject.
+        sheet: sheet of a workbook; by default the first one that has a header with clips below it.
 
     Returns:
-        The rows below the header.
+        The rows that name a clip, or a subject and anything else. They have a warning where other sheets
+        have clips too.
 
     Raises:
-        DualATMEError: no such file or sheet, another format, or no header with these columns; names the file
-            and what is missing.
+        DualATMEError: see `read_tables`; no header with these columns, or a formula of which the file has no
+            value; names the file and what is missing.
     """
-    path = Path(path)
-    if not path.is_file():
-        what = "a folder" if path.is_dir() else "not there"
-        raise DualATMEError(f"Expected a file of annotations. Received: {path}, which is {what}.")
-    table, where = _read_csv(path) if path.suffix.lower() == ".csv" else _read_workbook(path, sheet)
-    places, start = _find_header(table, columns, where)
-    rows = []
-    for number, cells in enumerate(table[start:], start=start + 1):
-        values = {name: cells[place] if place < len(cells) else "" for name, place in places.items()}
-        if values[columns[0]]:
-            rows.append(AnnotationRow(values, f"{where}:{number}"))
-    return rows
+    tables = read_tables(path, sheet)
+    headed = [(table, *header) for table in tables if (header := _find_header(table, columns))]
+    if not headed:
+        raise DualATMEError(_no_header(path, tables, columns))
+    found = {table.where: _rows_below(table, number, places) for table, number, places in headed}
+    with_clips = [where for where, rows in found.items() if rows]
+    if not with_clips:
+        return []
+    warnings = ()
+    if len(with_clips) > 1:
+        message = f"read, and not {', '.join(with_clips[1:])}, which have these columns and clips too"
+        warnings = (Finding("sheet", message, with_clips[0]),)
+    return [row._replace(warnings=warnings) for row in found[with_clips[0]]]
 
 
-def write_workbook(path, sheets: Mapping[str, Sequence[Sequence]]) -> None:
-    """Writes sheets of rows as a workbook (`.xlsx`); folders are made where absent."""
-    book = _openpyxl(path).Workbook()
-    book.remove(book.active)
-    for title, rows in sheets.items():
-        page = book.create_sheet(title)
-        for row in rows:
-            page.append(row)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    book.save(path)
+def _find_header(table: Table, columns):
+    """Number of the header's row, and each column's place in it; None where there is no header."""
+    for number, cells in _top_rows(table):
+        places = _places(cells, columns)
+        if len(places) == len(columns):
+            return number, places
+    return None
 
 
-def _find_header(table, columns, where):
-    best = None
-    for number, cells in enumerate(table[:_HEADER_ROWS]):
-        found = {_simple(cell): place for place, cell in reversed(list(enumerate(cells))) if cell}
-        missing = [name for name in columns if _simple(name) not in found]
-        if not missing:
-            return {name: found[_simple(name)] for name in columns}, number + 1
-        if best is None or len(missing) < len(best):
-            best = missing
-    raise DualATMEError(
-        f"{where}: Expected a header with the columns {', '.join(columns)} in the first {_HEADER_ROWS} rows. "
-        f"Missing in the row that comes closest: {', '.join(best or columns)}."
-    )
+def _top_rows(table):
+    return [(number, cells) for number, cells in table.rows.items() if number <= _HEADER_ROWS]
+
+
+def _places(cells, columns):
+    found = {_simple(cell): place for place, cell in reversed(list(enumerate(cells))) if cell}
+    return {name: found[_simple(name)] for name in columns if _simple(name) in found}
 
 
 def _simple(name):
     return "".join(name.lower().split())
 
 
-def _read_csv(path):
-    text = path.read_text(encoding="utf-8-sig")
-    # Excel writes semicolons where the comma is the decimal point.
-    delimiter = ";" if text.count(";") > text.count(",") else ","
-    rows = csv.reader(text.splitlines(), delimiter=delimiter)
-    return [[cell.strip() for cell in row] for row in rows], str(path)
+def _no_header(path, tables, columns):
+    rows = [
+        (_places(cells, columns), f"{table.where}:{number}")
+        for table in tables
+        for number, cells in _top_rows(table)
+    ]
+    closest, where = max(rows, key=lambda row: len(row[0]), default=({}, path))
+    missing = ", ".join(name for name in columns if name not in closest)
+    return (
+        f"{path}: Expected a header with the columns {', '.join(columns)} in the first {_HEADER_ROWS} rows. "
+        f"Missing in the row that comes closest, {where}: {missing}."
+    )
 
 
-def _openpyxl(path):
-    try:
-        import openpyxl
-    except ImportError as error:
-        raise DualATMEError(
-            f"Expected the package openpyxl for {path}. Received: {error}. "
-            "pip install 'dualatme-keras[prepare]'."
-        ) from error
-    return openpyxl
-
-
-def _read_workbook(path, sheet):
-    openpyxl = _openpyxl(path)
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        zipfile.BadZipFile,
-        openpyxl.utils.exceptions.InvalidFileException,
-    ) as error:
-        raise DualATMEError(
-            f"Expected a workbook (.xlsx) or a .csv. Received: {path} ({error}). "
-            "Save an older .xls as .xlsx first."
-        ) from error
-    if sheet is not None and sheet not in book.sheetnames:
-        raise DualATMEError(f"{path}: Expected a sheet {sheet!r}. Received: {', '.join(book.sheetnames)}.")
-    page = book[sheet or book.sheetnames[0]]
-    table = [[_text(value) for value in row] for row in page.iter_rows(values_only=True)]
-    book.close()
-    return table, f"{path}[{page.title}]"
-
-
-def _text(value):
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
+def _rows_below(table: Table, header: int, places):
+    """The rows below the header that tell a clip, merged cells filled."""
+    clip, subject, *_ = places
+    texts = {
+        number: {name: cells[place] if place < len(cells) else "" for name, place in places.items()}
+        for number, cells in table.rows.items()
+        if number > header
+    }
+    columns = {place: name for name, place in places.items()}
+    for place, first, last in table.merged:
+        # Merged cells of the header itself hold no clips.
+        if place in columns and first > header and first in texts:
+            for number in texts.keys() & range(first + 1, last + 1):
+                texts[number][columns[place]] = texts[first][columns[place]]
+    for (number, place), fault in table.faults.items():
+        if number > header and place in columns:
+            raise DualATMEError(
+                f"{table.where}:{number}: Expected a value as {columns[place]}. Received: {fault}. "
+                "Open the file in a spreadsheet program, let it calculate, and save it."
+            )
+    return [
+        AnnotationRow(values, f"{table.where}:{number}")
+        for number, values in texts.items()
+        if values[clip] or (values[subject] and sum(map(bool, values.values())) > 1)
+    ]

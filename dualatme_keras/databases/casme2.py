@@ -11,8 +11,8 @@ from dualatme_keras.databases.coded_clips import read_coded_clips
 from dualatme_keras.databases.records import ClipRecord
 
 COLUMNS = {
-    "subject": "Subject",
     "clip": "Filename",
+    "subject": "Subject",
     "onset": "OnsetFrame",
     "apex": "ApexFrame",
     "offset": "OffsetFrame",

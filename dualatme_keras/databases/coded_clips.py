@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dualatme_keras.databases.annotations import read_annotations
+from dualatme_keras.databases.annotations import read_annotations, whole_number
 from dualatme_keras.databases.records import ClipRecord, check_names, label_of
 from dualatme_keras.errors import DualATMEError
 
@@ -20,8 +20,8 @@ def read_coded_clips(
     Args:
         path: the workbook, or the same table as CSV.
         database: one of `protocol.DATABASES`.
-        columns: what the table calls `subject`, `clip`, `onset`, `apex`, `offset`, `action_units` and
-            `emotion`.
+        columns: what the table calls `clip`, `subject`, `onset`, `apex`, `offset`, `action_units` and
+            `emotion`, in this order.
         labels: class of each emotion in small letters; None takes no part.
         subject_name: subject of a number; the table has the number, the name, or either as text.
 
@@ -35,12 +35,13 @@ def read_coded_clips(
     records = []
     for row in read_annotations(path, tuple(columns.values())):
         values = {name: row.values[column] for name, column in columns.items()}
-        number = values["subject"].lower().removeprefix("sub")
-        if not number.isdigit():
+        number = whole_number(values["subject"].lower().removeprefix("sub"))
+        if number is None:
             raise DualATMEError(
-                f"{row.source}: Expected the subject's number. Received: {values['subject']!r}."
+                f"{row.source}: Expected the subject's number. Received: {values['subject']!r} "
+                f"for the clip {values['clip']!r}."
             )
-        subject, clip, emotion = subject_name(int(number)), values["clip"], values["emotion"].lower()
+        subject, clip, emotion = subject_name(number), values["clip"], values["emotion"].lower()
         records.append(
             ClipRecord(
                 database=database,
@@ -52,6 +53,7 @@ def read_coded_clips(
                 action_units=values["action_units"],
                 place=Path(subject, clip),
                 source=row.source,
+                warnings=row.warnings,
             )
         )
     return check_names(records)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dualatme_keras.databases.annotations import read_annotations
+from dualatme_keras.databases.annotations import read_annotations, whole_number
 from dualatme_keras.databases.frames import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dualatme_keras.databases.records import ClipRecord, check_names
 from dualatme_keras.errors import DualATMEError
@@ -57,12 +57,14 @@ def _path_record(place, source):
 def _row_record(row):
     place = Path(row.values["path"].replace("\\", "/"))  # as lists are read: tables come from Windows too
     frames = {name: row.number(name) for name in ("onset", "apex", "offset")}
-    return _new_record(place, row.values["subject"], row.values["label"], row.source, **frames)
+    subject, label = row.values["subject"], row.values["label"]
+    return _new_record(place, subject, label, row.source, warnings=row.warnings, **frames)
 
 
-def _new_record(place, subject, label, source, **frames):
-    names = {**{name: index for index, name in enumerate(CLASS_NAMES)}, **{str(i): i for i in range(3)}}
-    if label.lower() not in names:
+def _new_record(place, subject, label, source, **details):
+    names = {name: index for index, name in enumerate(CLASS_NAMES)}
+    number = names.get(label.lower(), whole_number(label))
+    if number not in names.values():
         raise DualATMEError(
             f"{source}: Expected a label 0, 1, 2 or {', '.join(CLASS_NAMES)}. Received: {label!r}."
         )
@@ -75,9 +77,9 @@ def _new_record(place, subject, label, source, **frames):
         database=database,
         subject=subject,
         clip=clip,
-        label=names[label.lower()],
-        emotion=CLASS_NAMES[names[label.lower()]],
+        label=number,
+        emotion=CLASS_NAMES[number],
         place=place,
         source=source,
-        **frames,
+        **details,
     )

@@ -9,8 +9,8 @@ from dualatme_keras.databases.coded_clips import read_coded_clips
 from dualatme_keras.databases.records import ClipRecord
 
 COLUMNS = {
-    "subject": "Subject",
     "clip": "Filename",
+    "subject": "Subject",
     "onset": "Onset Frame",
     "apex": "Apex Frame",
     "offset": "Offset Frame",

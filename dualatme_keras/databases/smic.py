@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from dualatme_keras.data import Finding
-from dualatme_keras.databases.annotations import read_annotations
+from dualatme_keras.databases.annotations import read_annotations, whole_number
 from dualatme_keras.databases.records import ClipRecord, check_names
 from dualatme_keras.errors import DualATMEError
 
@@ -64,10 +64,10 @@ def _read_table(path):
     sheet = None if Path(path).suffix.lower() == ".csv" else SHEET
     records = []
     for row in read_annotations(path, COLUMNS, sheet):
-        named, numbered = _NAME.fullmatch(row.values["Filename"]), row.values["Subject"].isdigit()
-        if not named and not numbered:
+        named, number = _NAME.fullmatch(row.values["Filename"]), whole_number(row.values["Subject"])
+        if not row.values["Filename"] or (not named and number is None):
             continue  # notes below the table
-        if not named or not numbered or int(named[1]) != int(row.values["Subject"]):
+        if not named or number != int(named[1]):
             raise DualATMEError(
                 f"{row.source}: Expected a clip such as s01_ne_01 and its subject's number. "
                 f"Received: {row.values['Filename']!r}, {row.values['Subject']!r}."

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dualatme_keras.databases.annotations import write_workbook
 from dualatme_keras.databases.faces import new_look
 from dualatme_keras.databases.footage import Footage
 from dualatme_keras.databases.performers import new_performance, new_performer
 from dualatme_keras.databases.records import ClipRecord
+from dualatme_keras.databases.tables import write_workbook
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.preprocessing import LANDMARK_COLUMNS

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from dualatme_keras.data import GroundTruth, read_ground_truth
-from dualatme_keras.databases.annotations import write_workbook
 from dualatme_keras.databases.casme2 import LEFT_OUT, read_casme2
 from dualatme_keras.databases.comparison import choose_listed, compare_with_list, format_comparison
 from dualatme_keras.databases.folder import read_folder
 from dualatme_keras.databases.frames import clip_numbers, open_frames
 from dualatme_keras.databases.samm import read_samm
 from dualatme_keras.databases.smic import read_smic
+from dualatme_keras.databases.tables import write_workbook
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.protocol import CLASS_NAMES
 

@@ -14,7 +14,7 @@ import script_calls
 
 import dualatme_keras
 from dualatme_keras.databases import ClipRecord, read_casme2, read_folder, read_samm, read_smic
-from dualatme_keras.databases.annotations import write_workbook
+from dualatme_keras.databases.tables import write_workbook
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation import PrepareConfig, prepare_database
 

@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
 
 import dualatme_keras
-from dualatme_keras.databases.annotations import write_workbook
 from dualatme_keras.databases.smic import read_smic
+from dualatme_keras.databases.tables import write_workbook
 from dualatme_keras.errors import DualATMEError
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "prepare.py"
