@@ -13,7 +13,7 @@ _RUN = flags.DEFINE_string("run", None, "run of train.py --final_model, or file 
 _OUTPUT = flags.DEFINE_string("output", None, "folder of all versions; default: RUN/export")
 _VERSION = flags.DEFINE_integer("version", None, "version number; default: the next free one")
 _FORMATS = flags.DEFINE_list("formats", ["saved_model"], "out of saved_model, onnx, litert")
-_SETTINGS = flags.DEFINE_string("settings", None, "prepare.json, where the run does not say")
+_SETTINGS = flags.DEFINE_string("settings", None, "prepare.json, or published, where the run does not say")
 _MODEL = flags.DEFINE_string("model", "dualatme", "the server's name of the model")
 _WARM_UP = flags.DEFINE_boolean("warm_up", True, "write requests with which a server warms itself up")
 

@@ -29,7 +29,7 @@ _FPS = flags.DEFINE_float("fps", None, "frames per second of folders of frames, 
 _NETWORKS = flags.DEFINE_enum(
     "networks", "auto", ["auto", "final", "folds"], "of a run: the one trained on all clips, or all folds'"
 )
-_SETTINGS = flags.DEFINE_string("settings", None, "prepare.json, where a run or file of weights has none")
+_SETTINGS = flags.DEFINE_string("settings", None, "prepare.json, or published, where a run or file has none")
 _LANDMARKS = flags.DEFINE_enum("landmarks", None, SOURCES, "where faces are found; default: as for the run")
 _LANDMARKS_FILE = flags.DEFINE_string(
     "landmarks_file", None, "the .task model of mediapipe, or the table of file"

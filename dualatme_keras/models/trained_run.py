@@ -40,7 +40,8 @@ class TrainedRun:
             raise DualATMEError(
                 f"Expected the settings with which the images of {self.path} were prepared. Received: none, "
                 "and it does not store them. Give them: --settings=prepare.json, or "
-                "settings=PrepareSettings(...)."
+                "settings=PrepareSettings(...). For the flow images published for MEGC2019 there is "
+                "--settings=published, which comes near them."
             )
         if self.settings is None:
             return given

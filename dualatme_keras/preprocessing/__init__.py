@@ -16,6 +16,7 @@ from dualatme_keras.preprocessing.pair import (
     to_grey,
 )
 from dualatme_keras.preprocessing.settings import (
+    NAMED_SETTINGS,
     PUZZLES,
     SETTINGS_FILE,
     PrepareSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "LANDMARK_COLUMNS",
     "METHODS",
     "MOST_PIXELS",
+    "NAMED_SETTINGS",
     "PUZZLES",
     "SETTINGS_FILE",
     "SMALLEST_SIDE",

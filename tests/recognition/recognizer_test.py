@@ -21,8 +21,12 @@ from dualatme_keras.preprocessing import (
     eye_transform,
     landmark_source,
     prepare_clip,
+    read_settings,
 )
 from dualatme_keras.protocol import CLASS_NAMES
+from dualatme_keras.regions import TEMPLATE_LANDMARKS
+
+TEMPLATE = landmark_source("template")
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +179,24 @@ def test_other_settings_are_refused(run, tmp_path):
         dualatme_keras.Recognizer(run[0] / "final" / "model.keras")
     given = dualatme_keras.Recognizer(run[0] / "final" / "model.keras", settings=SETTINGS)
     assert given.settings == SETTINGS
+
+
+def test_a_run_on_published_images_has_named_settings(frames, tmp_path):
+    """It stores none; the message names those that come near, and they give an answer."""
+    write_run(tmp_path / "run", settings=None, folds=0)
+    with pytest.raises(DualATMEError, match="does not store them.*--settings=published"):
+        dualatme_keras.Recognizer(tmp_path / "run")
+    settings = read_settings("published")
+    assert (settings.flow, settings.encoding, settings.image_size) == ("tvl1", "minmax", 28)
+    given = dualatme_keras.Recognizer(tmp_path / "run", settings, landmarks="template")
+    answer = given.recognize((frames[0], frames[12]))
+    # Cut close, as published: the eyes lie where those of the template do, without a margin.
+    expected = prepare_clip((0, 1), [frames[0], frames[12]].__getitem__, TEMPLATE, settings, apex=1)
+    np.testing.assert_array_equal(answer.clip.entire, expected.entire)
+    eyes = answer.clip.landmarks[:2] @ answer.clip.transform[:, :2].T + answer.clip.transform[:, 2]
+    np.testing.assert_allclose((eyes + 0.5) / settings.face_size, TEMPLATE_LANDMARKS[:2])
+    with pytest.raises(DualATMEError, match="a file such as prepare.json, or published.*nothing.json"):
+        read_settings("nothing.json")
 
 
 HUGE = np.broadcast_to(np.uint8(0), (10000, 10000, 3))
