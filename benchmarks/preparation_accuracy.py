@@ -13,7 +13,7 @@ from absl import app, flags
 from dualatme_keras.databases.faces import new_look
 from dualatme_keras.databases.footage import Footage
 from dualatme_keras.databases.performers import new_performance, new_performer
-from dualatme_keras.preprocessing import PrepareSettings, prepare_clip, transform_points
+from dualatme_keras.preprocessing import Face, PrepareSettings, prepare_clip, transform_points
 
 
 def made_up_clips(count, seed=1, size=180):
@@ -42,7 +42,7 @@ def measure_clip(performer, footage, method):
 
     def prepare(apex, method):
         frames, settings = range(timing.onset, timing.offset + 1), PrepareSettings(flow=method)
-        return prepare_clip(frames, footage.frame, lambda frame, name: landmarks, settings, apex)
+        return prepare_clip(frames, footage.frame, lambda frame, name: Face(landmarks), settings, apex)
 
     clip, spotted = prepare(timing.apex, method), prepare(None, "dis")
     size = len(clip.flow)

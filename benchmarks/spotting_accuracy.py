@@ -20,7 +20,7 @@ from absl import app, flags
 from dualatme_keras.databases.faces import new_look
 from dualatme_keras.databases.long_footage import LongFootage
 from dualatme_keras.databases.performers import new_performer
-from dualatme_keras.preprocessing import landmark_source
+from dualatme_keras.preprocessing import Face, landmark_source
 from dualatme_keras.preprocessing.spotting import spot_intervals
 
 
@@ -43,7 +43,7 @@ def spot(footage, frames, landmarks="true"):
         return frames[number]
 
     def locate_truly(frame, name):
-        return footage.landmarks(at)
+        return Face(footage.landmarks(at))
 
     locate = locate_truly if landmarks == "true" else landmark_source(landmarks)
     start = time.perf_counter()

@@ -35,7 +35,7 @@ def check_landmarks(landmarks) -> np.ndarray:
     if landmarks[0, 0] >= landmarks[1, 0] or landmarks[3:, 1].mean() <= landmarks[:2, 1].mean():
         raise DualATMEError(
             "Expected an upright face: the image-left eye first, the mouth below the eyes. "
-            f"Received: {landmarks.round(1).tolist()}."
+            f"Received: {landmarks.round(1).tolist()}. Turn frames in which the head lies on its side."
         )
     return landmarks
 

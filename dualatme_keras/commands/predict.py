@@ -11,7 +11,7 @@ from absl import flags
 
 from dualatme_keras.commands import quiet_libraries, run_command
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.preprocessing import SOURCES, read_settings
+from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
 from dualatme_keras.protocol import CLASS_NAMES
 
 _RUN = flags.DEFINE_list(
@@ -34,6 +34,7 @@ _LANDMARKS = flags.DEFINE_enum("landmarks", None, SOURCES, "where faces are foun
 _LANDMARKS_FILE = flags.DEFINE_string(
     "landmarks_file", None, "the .task model of mediapipe, or the table of file"
 )
+_FACE = flags.DEFINE_enum("face", "largest", FACE_CHOICES, "which of several faces is taken")
 
 
 @flags.multi_flags_validator(["run", "export", "server"], "give one of --run, --export and --server")
@@ -60,6 +61,8 @@ def _predict(clips):
     for row in answered:
         shares = "  ".join(f"{name} {float(row[f'p_{name}']):.2f}" for name in CLASS_NAMES)
         print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  apex {row['apex']}")
+        if row["doubts"]:
+            print(f"{'':<{width}}  look at the face: {row['doubts']}")
     print(f"\ntable: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
     for clip, reason in result.failed.items():
         print(f"failed: {clip}: {reason}", file=sys.stderr)
@@ -69,14 +72,14 @@ def _predict(clips):
 def _recognizer():
     from dualatme_keras.recognition import Recognizer, RemoteRecognizer
 
-    landmarks, file = _LANDMARKS.value, _LANDMARKS_FILE.value
+    landmarks, file, face = _LANDMARKS.value, _LANDMARKS_FILE.value, _FACE.value
     if _RUN.value:
         settings = read_settings(_SETTINGS.value) if _SETTINGS.value else None
-        return Recognizer(_RUN.value, settings, _NETWORKS.value, landmarks, file)
+        return Recognizer(_RUN.value, settings, _NETWORKS.value, landmarks, file, face)
     from dualatme_keras.serving import Client, LocalExport
 
     asked = LocalExport(_EXPORT.value) if _EXPORT.value else Client(_SERVER.value, _MODEL.value)
-    return RemoteRecognizer(asked, landmarks or "mtcnn", file)
+    return RemoteRecognizer(asked, landmarks or "mtcnn", file, face)
 
 
 def run():

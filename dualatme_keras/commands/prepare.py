@@ -8,7 +8,7 @@ from dualatme_keras.commands import quiet_libraries, run_command
 from dualatme_keras.databases.comparison import format_comparison
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
-from dualatme_keras.preprocessing import ENCODINGS, METHODS, PUZZLES, SOURCES
+from dualatme_keras.preprocessing import ENCODINGS, FACE_CHOICES, METHODS, PUZZLES, SOURCES
 
 _DEFAULTS = PrepareConfig(dataset="folder")
 
@@ -26,6 +26,7 @@ _SETTINGS = [
     _define(flags.DEFINE_list, "subjects", "subjects to prepare; default: all"),
     _define(flags.DEFINE_enum, "landmarks", "where the face is found", SOURCES),
     _define(flags.DEFINE_string, "landmarks_file", "the .task model of mediapipe, or the table of file"),
+    _define(flags.DEFINE_enum, "face", "which of several faces is taken", FACE_CHOICES),
     _define(
         flags.DEFINE_integer, "face_size", "side of the aligned face in pixels, on which flow is computed"
     ),
@@ -65,6 +66,8 @@ def _prepare(config):
     for names, what in ((result.relabelled, "have another label now"), (result.left_out, "take no part now")):
         if names:
             print(f"{len(names)} clips {what}: {_shortened(names)}")
+    for name, doubts in result.doubtful.items():
+        print(f"look at the face of {name}: {doubts}")
     if result.prepared:
         print(f"look at them: {config.output}/preview.html")
     print(f"lists of all databases there: {result.lists or 'none yet, they take two subjects'}")

@@ -19,6 +19,7 @@ class PrepareConfig(PrepareSettings):
         protocol_csv: the organisers' list; which clips take part, and their labels. None: by the emotion.
         output: folder of flow images, lists and manifest; several databases share one.
         landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
+        face: which of several faces is taken, see `preprocessing.landmark_source`.
         keep_flow: also write the flow fields, `flow_raw/NAME.npz`, float16.
         workers: clips side by side, each in a process of its own.
         subjects: only these; empty for all.
@@ -30,6 +31,7 @@ class PrepareConfig(PrepareSettings):
     protocol_csv: str | None = None
     output: str = "data"
     landmarks_file: str | None = None
+    face: str = "largest"
     keep_flow: bool = False
     workers: int = 1
     subjects: tuple[str, ...] = ()

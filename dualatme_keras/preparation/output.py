@@ -40,6 +40,7 @@ COLUMNS = (
     "offset",
     "landmarks_from",
     *LANDMARK_COLUMNS,
+    "doubts",
     *(f"{box}_{side}" for box in ("left", "right", "mouth") for side in ("top", "left", "bottom", "right")),
     "flow_mean",
     "flow_max",
@@ -84,11 +85,14 @@ class PreparedFolder:
         row = self._row(record)
         if row is None or not all(path.is_file() for path in self._images(row)):
             return False
-        earlier, now = (dict(each) for each in (row["origin"], origin))
+        # Records of earlier versions do not tell of the choice of the face: it was the largest.
+        earlier, now = {"face": "largest"} | row["origin"], dict(origin)
         before, given = earlier.pop("landmarks"), now.pop("landmarks")
         if isinstance(given, str):
             return earlier == now and before == given
         # Landmarks of an earlier manifest are the same landmarks, wherever they came from first.
+        for each in (earlier, now):
+            del each["face"]
         own = [row[column] for column in LANDMARK_COLUMNS]
         return earlier == now and bool(np.allclose(own, given, atol=0.006))
 
@@ -212,6 +216,7 @@ def _manifest_row(record, clip, landmarks_from):
         "offset": record.offset,
         "landmarks_from": landmarks_from,
         **dict(zip(LANDMARK_COLUMNS, clip.landmarks.round(2).ravel().tolist(), strict=True)),
+        "doubts": "; ".join(clip.doubts),
         **dict(zip(boxes, clip.boxes.round(4).ravel().tolist(), strict=True)),
         "flow_mean": round(float(magnitude.mean()), 4),
         "flow_max": round(float(magnitude.max()), 4),

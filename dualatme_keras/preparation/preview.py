@@ -35,6 +35,8 @@ def _figure(folder, row):
         f"<span class='{label}'>{label}</span> ({html.escape(row['emotion'])}); onset {row['onset']}, "
         f"apex {row['apex']} {row['apex_found']}, largest flow {row['flow_max']:.1f} px"
     )
+    if row.get("doubts"):  # records of earlier versions have none
+        caption += f"; <b>look at the face</b>: {html.escape(row['doubts'])}"
     return (
         f"<figure><img loading='lazy' src='{html.escape(picture)}' alt='{html.escape(row['name'])}'>"
         f"<figcaption>{caption}</figcaption></figure>"

@@ -39,6 +39,7 @@ class PrepareResult:
     Attributes:
         prepared: clips of this database that are finished, earlier ones included.
         failed: `{name of the clip: reason}`.
+        doubtful: `{name of a finished clip: what speaks against its face}`.
         missing: rows of the organisers' list that the annotations do not have.
         warnings: what the annotations' reader doubts of these clips.
         relabelled: finished clips whose label has changed since.
@@ -49,6 +50,7 @@ class PrepareResult:
 
     prepared: int
     failed: dict[str, str]
+    doubtful: dict[str, str]
     missing: tuple[GroundTruth, ...]
     warnings: tuple[Finding, ...]
     relabelled: list[str]
@@ -105,7 +107,8 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
     every_record, missing = _records_taking_part(config)
     records = _of_subjects(every_record, config.subjects)
     root = _root(config)
-    locate = landmark_source(config.landmarks, config.landmarks_file)  # fails before anything is written
+    # Fails before anything is written.
+    locate = landmark_source(config.landmarks, config.landmarks_file, config.face)
     table = read_landmarks(config.landmarks_file) if config.landmarks == "file" else {}
     origins = {record.name: clip_origin(record, root, config, table) for record in records}
     if not any(origin["frames"] for origin in origins.values()):
@@ -134,6 +137,7 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
     return PrepareResult(
         prepared=len(records) - len(failed),
         failed=failed,
+        doubtful=_doubtful(rows, config.dataset),
         missing=missing,
         warnings=warnings_of(records),
         relabelled=relabelled,
@@ -147,7 +151,7 @@ def clip_origin(record: ClipRecord, root, config: PrepareConfig, table: Mapping)
     """What decides a clip's images, beside the settings: where it is made from what differs, it is made anew.
 
     `frames` is the folder or video, or None where there is none; `landmarks` those of the `table`, or the
-    name of their source.
+    name of their source; `face` which of several is taken.
     """
     try:
         frames = str(frames_place(record, root).resolve())
@@ -156,7 +160,13 @@ def clip_origin(record: ClipRecord, root, config: PrepareConfig, table: Mapping)
     known = table.get(record.name)
     landmarks = config.landmarks if known is None else known.round(2).ravel().tolist()
     numbers = {name: getattr(record, name) for name in ("onset", "apex", "offset")}
-    return {"dataset": config.dataset, "frames": frames, **numbers, "landmarks": landmarks}
+    return {
+        "dataset": config.dataset,
+        "frames": frames,
+        **numbers,
+        "landmarks": landmarks,
+        "face": config.face,
+    }
 
 
 def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) -> PreparedClip:
@@ -230,6 +240,11 @@ def _root(config):
             f"Expected --root, the folder of the frames. Received: {config.root}, which is no folder."
         )
     return Path(config.root)
+
+
+def _doubtful(rows, dataset):
+    own = (row for row in rows if row["origin"]["dataset"] == dataset)
+    return {row["name"]: row["doubts"] for row in own if row.get("doubts")}
 
 
 def _write_lists(folder, rows):

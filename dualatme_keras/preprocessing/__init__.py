@@ -3,7 +3,9 @@
 from dualatme_keras.preprocessing.alignment import FACE_SIZE, align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import expression_course, spot_apex
 from dualatme_keras.preprocessing.clip import PreparedClip, prepare_clip, prepare_pair
+from dualatme_keras.preprocessing.detection import FACE_CHOICES
 from dualatme_keras.preprocessing.encoding import ENCODINGS, encode_flow, optical_strain
+from dualatme_keras.preprocessing.face import FACE_LIMITS, Face, check_face, face_measures
 from dualatme_keras.preprocessing.flow import METHODS, optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion, region_mask
 from dualatme_keras.preprocessing.landmarks import LANDMARK_COLUMNS, SOURCES, landmark_source, read_landmarks
@@ -28,6 +30,8 @@ from dualatme_keras.preprocessing.strip import draw_strip
 
 __all__ = [
     "ENCODINGS",
+    "FACE_CHOICES",
+    "FACE_LIMITS",
     "FACE_SIZE",
     "LANDMARK_COLUMNS",
     "METHODS",
@@ -37,12 +41,14 @@ __all__ = [
     "SETTINGS_FILE",
     "SMALLEST_SIDE",
     "SOURCES",
+    "Face",
     "FramePair",
     "Interval",
     "PrepareSettings",
     "PreparedClip",
     "SpottingCourse",
     "align_face",
+    "check_face",
     "check_size",
     "choose_pair",
     "differing_settings",
@@ -50,6 +56,7 @@ __all__ = [
     "encode_flow",
     "expression_course",
     "eye_transform",
+    "face_measures",
     "head_motion",
     "landmark_source",
     "optical_flow",

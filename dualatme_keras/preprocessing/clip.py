@@ -30,6 +30,7 @@ class PreparedClip:
         entire, puzzled: flow images `(image_size, image_size, 3)`.
         course: magnitude of the expression from the onset on (see `expression_course`), where the apex was
             spotted, otherwise empty.
+        doubts: what speaks against the face, in words (see `face.Face`); empty where nothing does.
     """
 
     onset: int
@@ -45,6 +46,7 @@ class PreparedClip:
     entire: np.ndarray
     puzzled: np.ndarray
     course: np.ndarray
+    doubts: tuple[str, ...] = ()
 
 
 def prepare_clip(
@@ -99,6 +101,7 @@ def prepare_pair(pair: FramePair, settings: PrepareSettings) -> PreparedClip:
         entire=entire,
         puzzled=puzzled,
         course=pair.course,
+        doubts=pair.doubts,
     )
 
 

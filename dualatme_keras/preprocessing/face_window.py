@@ -95,7 +95,7 @@ class FaceWindow:
 
     def _find(self, step, frame):
         try:
-            return _new_place(self._locate(frame, self._name))
+            return _new_place(self._locate(frame, self._name).landmarks)
         except DualATMEError as error:
             self.missed.append(step)
             self.error = error

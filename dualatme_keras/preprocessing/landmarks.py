@@ -9,16 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing.detection import FACE_CHOICES, Detection, Detector, locate_detected
+from dualatme_keras.preprocessing.face import Face, check_face
 from dualatme_keras.regions import TEMPLATE_LANDMARKS, check_landmarks
 
 SOURCES = ("mtcnn", "mediapipe", "file", "template")
 
-Locate = Callable[[np.ndarray, str], np.ndarray]
-"""Called with an RGB frame `(height, width, 3)`, uint8, and the name of its clip; gives landmarks `(5, 2)` in
-pixels (see `regions.TEMPLATE_LANDMARKS` for their order). Raises `DualATMEError` where there is no face."""
+Locate = Callable[[np.ndarray, str], Face]
+"""Called with an RGB frame `(height, width, 3)`, uint8, and the name of its clip; raises `DualATMEError`
+where there is no upright face."""
 
 _CONFIDENCE = 0.8
 """Below it a detection of MTCNN is no face."""
+
+_MOST_FACES = 10
+"""That MediaPipe looks for; it wants a number."""
 
 _MESH = {
     "left_eye": (33, 133),
@@ -30,20 +35,28 @@ _MESH = {
 """Points of MediaPipe's face mesh whose mean is one of the five landmarks, image-left first."""
 
 
-def landmark_source(source: str, file: str | os.PathLike | None = None) -> Locate:
-    """Returns the function that finds the landmarks of a frame.
+def landmark_source(source: str, file: str | os.PathLike | None = None, face: str = "largest") -> Locate:
+    """Returns the function that finds the face in a frame.
 
     Args:
         source: `mtcnn` (the package of that name, weights included), `mediapipe` (its face landmarker),
             `file` (a table of landmarks) or `template` (frames are aligned and cropped already).
         file: `mediapipe`: the `.task` model; `file`: a CSV of `name,left_eye_x,left_eye_y,right_eye_x,...`,
             as `read_landmarks` takes it.
+        face: which of several faces a detector takes, one of `detection.FACE_CHOICES`.
 
     Raises:
-        DualATMEError: there is no such source, its file is missing, or its package is not installed.
+        DualATMEError: there is no such source or choice, or a file or package is missing.
     """
     if source not in SOURCES:
         raise DualATMEError(f"Expected landmarks from {', '.join(SOURCES)}. Received: {source!r}.")
+    if face not in FACE_CHOICES:
+        raise DualATMEError(f"Expected --face out of {', '.join(FACE_CHOICES)}. Received: {face!r}.")
+    if source in ("file", "template") and face != "largest":
+        raise DualATMEError(
+            f"Expected --face with a detector, mtcnn or mediapipe. Received: --face={face} with "
+            f"--landmarks={source}, which knows of one face only."
+        )
     if source in ("mediapipe", "file") and (file is None or not os.path.isfile(file)):
         what = "table of landmarks" if source == "file" else ".task model of MediaPipe's face landmarker"
         raise DualATMEError(
@@ -54,9 +67,10 @@ def landmark_source(source: str, file: str | os.PathLike | None = None) -> Locat
         return _locate_template
     if source == "file":
         return functools.partial(_locate_in_table, read_landmarks(file), os.fspath(file))
+    detector = Detector("MTCNN", _detect_with_mtcnn)
     if source == "mediapipe":
-        return functools.partial(_locate_with_mediapipe, os.fspath(file))
-    return _locate_with_mtcnn
+        detector = Detector("MediaPipe", functools.partial(_detect_with_mediapipe, os.fspath(file)))
+    return functools.partial(locate_detected, detector, face)
 
 
 def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -106,58 +120,48 @@ LANDMARK_COLUMNS = tuple(
 
 def _locate_template(frame, clip):
     height, width = frame.shape[:2]
-    return TEMPLATE_LANDMARKS * (width, height) - 0.5
+    return check_face(TEMPLATE_LANDMARKS * (width, height) - 0.5, (height, width))
 
 
 def _locate_in_table(table, file, frame, clip):
     if clip not in table:
         raise DualATMEError(f"Expected landmarks of clip {clip} in {file}. Received: no row of it.")
-    return _inside(table[clip], frame)
+    return check_face(table[clip], frame.shape[:2])
 
 
-def _locate_with_mtcnn(frame, clip):
-    faces, border = _detect(frame), 0
-    if not faces:
-        # A face that fills its frame, as in cropped databases, is found with room around it.
-        border = max(frame.shape[:2]) // 3
-        faces = _detect(np.pad(frame, ((border, border), (border, border), (0, 0)), mode="edge"))
-    if not faces:
-        raise DualATMEError("Expected a face in the onset frame. Received: none that MTCNN finds.")
-    # Of several the largest: the person in front of the camera.
-    points = max(faces, key=lambda face: face["box"][2] * face["box"][3])["keypoints"]
+def _detect_with_mtcnn(frame):
+    return [
+        _mtcnn_detection(face) for face in _mtcnn().detect_faces(frame) if face["confidence"] >= _CONFIDENCE
+    ]
+
+
+def _mtcnn_detection(face):
+    points = face["keypoints"]
     # Left and right are the image's, whatever a detector's names mean.
     eyes = sorted((points["left_eye"], points["right_eye"]))
     mouth = sorted((points["mouth_left"], points["mouth_right"]))
-    return _inside(np.array([*eyes, points["nose"], *mouth], dtype="float64") - border, frame)
+    landmarks = np.array([*eyes, points["nose"], *mouth], dtype="float64")
+    return Detection(landmarks, tuple(map(float, face["box"])), float(face["confidence"]))
 
 
-def _detect(frame):
-    """Faces that MTCNN is sure of."""
-    return [face for face in _mtcnn().detect_faces(frame) if face["confidence"] >= _CONFIDENCE]
-
-
-def _locate_with_mediapipe(model, frame, clip):
+def _detect_with_mediapipe(model, frame):
     import mediapipe
 
     found = _mediapipe(model).detect(
         mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
     )
-    if not found.face_landmarks:
-        raise DualATMEError("Expected a face in the onset frame. Received: none that MediaPipe finds.")
     height, width = frame.shape[:2]
-    mesh = np.array([(point.x * width - 0.5, point.y * height - 0.5) for point in found.face_landmarks[0]])
-    return _inside(np.array([mesh[list(points)].mean(axis=0) for points in _MESH.values()]), frame)
+    meshes = [
+        np.array([(point.x * width - 0.5, point.y * height - 0.5) for point in points])
+        for points in found.face_landmarks
+    ]
+    return [_mesh_detection(mesh) for mesh in meshes]
 
 
-def _inside(points, frame):
-    height, width = frame.shape[:2]
-    outside = (points < -0.5) | (points > np.array([width, height]) - 0.5)
-    if outside.any():
-        raise DualATMEError(
-            f"Expected landmarks inside the frame of {width} x {height} pixels. "
-            f"Received: {points.round(1).tolist()}."
-        )
-    return check_landmarks(points)
+def _mesh_detection(mesh):
+    landmarks = np.array([mesh[list(points)].mean(axis=0) for points in _MESH.values()])
+    low, high = mesh.min(axis=0), mesh.max(axis=0)
+    return Detection(landmarks, (*low, *(high - low)))
 
 
 @functools.cache
@@ -175,7 +179,9 @@ def _mediapipe(model):
         from mediapipe.tasks import python
     except ImportError as error:
         raise DualATMEError(_not_installed("mediapipe", error)) from error
-    options = python.vision.FaceLandmarkerOptions(base_options=python.BaseOptions(model_asset_path=model))
+    options = python.vision.FaceLandmarkerOptions(
+        base_options=python.BaseOptions(model_asset_path=model), num_faces=_MOST_FACES
+    )
     return python.vision.FaceLandmarker.create_from_options(options)
 
 

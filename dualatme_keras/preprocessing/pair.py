@@ -28,6 +28,7 @@ class FramePair:
         landmarks: `(5, 2)` of the onset frame, in its pixels.
         course: magnitude of the expression from the onset on (see `expression_course`), where the apex was
             spotted, otherwise empty.
+        doubts: what speaks against the face, in words (see `face.Face`); empty where nothing does.
     """
 
     onset: int
@@ -37,6 +38,7 @@ class FramePair:
     apex_frame: np.ndarray
     landmarks: np.ndarray
     course: np.ndarray
+    doubts: tuple[str, ...] = ()
 
 
 def choose_pair(
@@ -58,13 +60,14 @@ def choose_pair(
         name: of the clip, for `locate`.
 
     Raises:
-        DualATMEError: there is no face, the frames are too few, or one is of another size or no image.
+        DualATMEError: there is no upright face, there are too few frames, or one has another size.
     """
     if len(frames) < 2:
         raise DualATMEError(f"Expected at least two frames from onset to offset. Received: {len(frames)}.")
     onset_frame = read(frames[0])
     check_size(*onset_frame.shape[:2], f"frame {frames[0]}")
-    landmarks = locate(onset_frame, name)
+    face = locate(onset_frame, name)
+    landmarks = face.landmarks
 
     def read_checked(frame):
         image = onset_frame if frame == frames[0] else read(frame)
@@ -82,7 +85,8 @@ def choose_pair(
         faces = (to_grey(align_face(read_checked(frame), transform, SPOTTING_SIZE)) for frame in frames)
         course = expression_course(faces, places)
         apex, found = frames[spot_apex(course)], "spotted"
-    return FramePair(frames[0], apex, found, onset_frame, read_checked(apex), landmarks, course)
+    apex_frame = read_checked(apex)
+    return FramePair(frames[0], apex, found, onset_frame, apex_frame, landmarks, course, face.doubts)
 
 
 def check_size(height: int, width: int, what: str) -> None:

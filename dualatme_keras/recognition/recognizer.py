@@ -27,6 +27,7 @@ class Recognizer(ClipRecognizer):
             first where there is one.
         landmarks: where faces are found, see `landmark_source`; as in the settings by default.
         landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
+        face: which of several faces is taken, see `landmark_source`.
 
     Raises:
         DualATMEError: no network, networks of unequal architecture or settings, or settings that are missing
@@ -46,6 +47,7 @@ class Recognizer(ClipRecognizer):
         networks: str = "auto",
         landmarks: str | None = None,
         landmarks_file: str | os.PathLike | None = None,
+        face: str = "largest",
     ):
         paths = [weights_or_run] if isinstance(weights_or_run, (str, os.PathLike)) else list(weights_or_run)
         if not paths:
@@ -54,7 +56,7 @@ class Recognizer(ClipRecognizer):
         self.settings = runs[0].settings_for(settings)
         for run in runs[1:]:
             run.settings_for(self.settings)
-        locate = landmark_source(landmarks or self.settings.landmarks, landmarks_file)
+        locate = landmark_source(landmarks or self.settings.landmarks, landmarks_file, face)
         super().__init__(locate, self.settings.margin)
         self._ensemble = Ensemble([file for run in runs for file in run.networks])
 

@@ -32,6 +32,7 @@ class RemoteRecognizer(ClipRecognizer):
         client: a `serving.Client`.
         landmarks: where faces are found, see `preprocessing.landmark_source`.
         landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
+        face: which of several faces is taken, see `preprocessing.landmark_source`.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class RemoteRecognizer(ClipRecognizer):
         client: PredictClient,
         landmarks: str = "mtcnn",
         landmarks_file: str | os.PathLike | None = None,
+        face: str = "largest",
     ):
-        super().__init__(landmark_source(landmarks, landmarks_file), _MARGIN)
+        super().__init__(landmark_source(landmarks, landmarks_file, face), _MARGIN)
         self._client = client
 
     def __len__(self):

@@ -18,6 +18,7 @@ COLUMNS = (
     "apex",
     "offset",
     "apex_found",
+    "doubts",
     "picture",
     "error",
 )
@@ -35,7 +36,7 @@ class Recognition:
         similarity: cosine between the features of the two branches, in [-1, 1], mean of the networks; None
             for a network of a single branch.
         members: probabilities of each network, `(networks, classes)`, float32.
-        pair: onset and apex frame, their numbers, and the face in the onset frame.
+        pair: onset and apex frame, their numbers, the face in the onset frame, and doubts about it.
         clip: aligned faces, HARS boxes, flow in pixels and as the images that the networks saw; None where a
             server prepared them.
         attention: spatial attention of CBAM over the aligned face, `(height, width)` in (0, 1), mean of the
@@ -110,6 +111,7 @@ class Recognition:
             "apex": self.apex,
             "offset": "" if self.offset is None else self.offset,
             "apex_found": self.pair.apex_found,
+            "doubts": "; ".join(self.pair.doubts),
             "picture": "",
             "error": "",
         }

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from dualatme_keras.layers import FaceAlignment, landmarks_on_face
-from dualatme_keras.preprocessing import SMALLEST_SIDE, PrepareSettings
+from dualatme_keras.preprocessing import FACE_LIMITS, SMALLEST_SIDE, PrepareSettings, face_measures
 from dualatme_keras.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.serving.encoded_images import check_encoded
 
@@ -91,8 +91,19 @@ def _checked_landmarks(landmarks, shape, item):
             & (tf.reduce_mean(landmarks[:2, 1]) < tf.reduce_mean(landmarks[3:, 1])),
             "landmarks of an upright face: the image-left eye first, the mouth below the eyes",
         ),
+        (
+            _in_proportion(landmarks),
+            "landmarks in the proportions of an upright face, rolled by 45 degrees at most",
+        ),
     ):
         message = f"Expected {what}. Received: landmarks, and item"
         with tf.control_dependencies([tf.debugging.Assert(good, [message, landmarks, item], summarize=10)]):
             landmarks = tf.identity(landmarks)
     return landmarks
+
+
+def _in_proportion(landmarks):
+    """Whether these are a face's landmarks at all, as `preprocessing.check_face` has it."""
+    measures = face_measures(landmarks, tf.atan)
+    inside = [(measures[name] >= at.least) & (measures[name] <= at.most) for name, at in FACE_LIMITS.items()]
+    return tf.reduce_all(inside)

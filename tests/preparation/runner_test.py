@@ -1,6 +1,7 @@
 """From made-up databases on disk to lists: prepared, continued, and what fails is listed."""
 
 import csv
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -145,6 +146,33 @@ def test_a_corrected_manifest_makes_only_its_clips_anew(trees, prepared, tmp_pat
     assert "5 of 6 clips finished before" in capsys.readouterr().out
     again = next(row for row in manifest(output) if row["name"] == "sub01_EP02_01f")
     assert float(again["left_eye_x"]) == float(row["left_eye_x"]) - 3
+
+
+def test_a_doubtful_face_is_named(trees, prepared, tmp_path, capsys):
+    """In result, manifest and preview; records of a version that knew no doubts and no --face are kept."""
+    output, table = tmp_path / "output", tmp_path / "rolled.csv"
+    shutil.copytree(prepared[0], output)
+    for file in output.glob("*/clips/*.json"):
+        row = json.loads(file.read_text())
+        del row["doubts"], row["origin"]["face"]
+        file.write_text(json.dumps(row))
+    with (trees[0] / "landmarks.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rolled = next(row for row in rows if row["name"] == "sub01_EP02_01f")
+    for eye, change in (("left_eye_y", -12), ("right_eye_y", 12)):
+        rolled[eye] = float(rolled[eye]) + change
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rolled))
+        writer.writeheader()
+        writer.writerows(rows)
+    capsys.readouterr()
+    result = prepare_database(config(trees[0], output, landmarks_file=str(table)))
+    assert "5 of 6 clips finished before" in capsys.readouterr().out
+    ((name, doubts),) = result.doubtful.items()
+    assert name == rolled["name"]
+    assert "degrees off the level" in doubts
+    assert {row["name"]: row["doubts"] for row in manifest(output) if row["doubts"]} == result.doubtful
+    assert doubts in (output / "preview.html").read_text()
 
 
 def test_labels_and_clips_are_those_of_the_last_call(trees, prepared, tmp_path):

@@ -203,7 +203,7 @@ def test_landmarks_of_a_file(tmp_path):
     (tmp_path / "landmarks.csv").write_text("\n".join(lines))
     locate = landmark_source("file", tmp_path / "landmarks.csv")
     frame = np.zeros((100, 100, 3), "uint8")
-    assert locate(frame, "a").tolist()[0] == [20.0, 20.0]
+    assert locate(frame, "a").landmarks.tolist()[0] == [20.0, 20.0]
     with pytest.raises(DualATMEError, match="landmarks of clip b"):
         locate(frame, "b")
     with pytest.raises(DualATMEError, match="inside the frame of 50 x 50"):

@@ -12,6 +12,7 @@ from dualatme_keras.databases.faces import new_look
 from dualatme_keras.databases.long_footage import LongFootage
 from dualatme_keras.databases.performers import new_performer
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing.face import Face
 from dualatme_keras.preprocessing.face_window import FaceWindow
 from dualatme_keras.preprocessing.spotting import spot_intervals
 from dualatme_keras.regions import TEMPLATE_LANDMARKS
@@ -45,7 +46,7 @@ class Camera:
         self.located.append(self.read_numbers[-1])
         if frame.max() == 0:
             raise DualATMEError(f"Expected a face in {name}. Received: a black frame.")
-        return self.footage.landmarks(self.read_numbers[-1] - self.first)
+        return Face(self.footage.landmarks(self.read_numbers[-1] - self.first))
 
     def spot(self, rate=30.0, **arguments):
         return spot_intervals(self.numbers, self.read, self.locate, rate, "talk", **arguments)
@@ -133,7 +134,7 @@ def test_noise_is_no_motion_that_comes_and_goes():
     def read(number):
         return np.clip(np.rint(still + rng.normal(scale=5.0, size=still.shape)), 0, 255).astype("uint8")
 
-    _, course = spot_intervals(range(90), read, lambda frame, name: places, 30.0)
+    _, course = spot_intervals(range(90), read, lambda frame, name: Face(places), 30.0)
     assert abs(np.nanmedian(course.values)) < 0.03
 
 
@@ -149,7 +150,7 @@ def spot_mouth(shifts):
         down = (shifts[number] * weight).astype("float32")
         return cv2.remap(face, x, y - down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    return spot_intervals(range(len(shifts)), read, lambda *_: places, 30.0)
+    return spot_intervals(range(len(shifts)), read, lambda *_: Face(places), 30.0)
 
 
 def test_a_face_that_trembles_is_not_counted_at_every_turn():
@@ -176,7 +177,7 @@ def test_slow_changes_are_nothing_and_hide_nothing():
 def test_a_face_that_is_found_elsewhere_has_not_moved():
     footage, found = long_video(0, (), 3.0), iter((0.0, 3.0))
     frame, places = footage.frame(0), footage.landmarks(0)
-    window = FaceWindow(lambda *_: places + next(found), "talk", 30, reach=15, kept=34)
+    window = FaceWindow(lambda *_: Face(places + next(found)), "talk", 30, reach=15, kept=34)
     for step in range(40):
         window.add(step, frame, step)
     assert np.abs(window.motion(25, 35)).max() < 1e-6
@@ -223,11 +224,11 @@ def test_frames_of_another_size_are_refused():
         return np.zeros((96 + (number == 7), 96, 3), "uint8")
 
     with pytest.raises(DualATMEError, match="Received: frame 7 of "):
-        spot_intervals(range(90), read, lambda frame, name: TEMPLATE_LANDMARKS * 96, 30.0)
+        spot_intervals(range(90), read, lambda frame, name: Face(TEMPLATE_LANDMARKS * 96), 30.0)
 
 
 def test_only_the_last_faces_are_kept():
-    window = FaceWindow(lambda frame, name: TEMPLATE_LANDMARKS * 64, "talk", 30, reach=15, kept=34)
+    window = FaceWindow(lambda frame, name: Face(TEMPLATE_LANDMARKS * 64), "talk", 30, reach=15, kept=34)
     frame = np.zeros((64, 64, 3), "uint8")
     tracemalloc.start()
     sizes = []

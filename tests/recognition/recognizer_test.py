@@ -1,5 +1,6 @@
 """A clip in, an answer out: the networks' own, on images prepared as for training."""
 
+import csv
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dualatme_keras.data import Clip, ImageTable
 from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import (
+    LANDMARK_COLUMNS,
     PrepareSettings,
     align_face,
     eye_transform,
@@ -105,6 +107,17 @@ def test_attention_is_the_networks(run, answer):
     attended, given = np.asarray(after(images)), np.asarray(features) * channels
     spatial = (attended.sum(axis=-1) / given.sum(axis=-1))[0]
     np.testing.assert_allclose(answer.attention, spatial, rtol=1e-4)
+
+
+def test_doubts_about_the_face_stand_in_the_table(run, frames, answer, tmp_path):
+    assert answer.row()["doubts"] == ""
+    points = answer.pair.landmarks + np.array([(0, -12), (0, 12), (0, 0), (0, 0), (0, 0)])
+    table = tmp_path / "landmarks.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([["name", *LANDMARK_COLUMNS], ["mine", *points.ravel()]])
+    rolled = dualatme_keras.Recognizer(run[0], landmarks="file", landmarks_file=table)
+    found = rolled.recognize(frames, name="mine", apex=answer.apex)
+    assert "degrees off the level" in found.row()["doubts"]
 
 
 def test_forms_of_a_clip(recognizer, frames, answer, tmp_path):

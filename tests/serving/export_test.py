@@ -87,7 +87,7 @@ def pairs():
         pairs.append(frame_pair(footage))
     face = align_face(pairs[0].onset_frame, eye_transform(pairs[0].landmarks, 64), 64)
     moved = align_face(pairs[0].apex_frame, eye_transform(pairs[0].landmarks, 64), 64)
-    template = landmark_source("template")(face, "")
+    template = landmark_source("template")(face, "").landmarks
     pairs.append(dataclasses.replace(pairs[0], onset_frame=face, apex_frame=moved, landmarks=template))
     return pairs
 
@@ -238,6 +238,8 @@ def test_bad_files_are_invalid_arguments(signature, kind, signatures, sent, answ
         (lambda points: points + 500, "inside the frame"),
         (lambda points: points[[1, 0, 2, 4, 3]], "upright"),
         (lambda points: points[[3, 4, 2, 0, 1]], "upright"),
+        (lambda points: points + np.array([(0, -35), (0, 35), (0, 0), (0, 0), (0, 0)]), "rolled by 45"),
+        (lambda points: points + np.array([(0, 0), (0, 0), (60, 0), (0, 0), (0, 0)]), "rolled by 45"),
     ],
 )
 def test_bad_landmarks_are_invalid_arguments(change, message, signatures, sent):

@@ -1,0 +1,196 @@
+"""Which face is taken, which landmarks are refused, and what is said against the rest."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import check_face, landmark_source
+from dualatme_keras.preprocessing.detection import Detection, Detector, locate_detected
+from dualatme_keras.regions import TEMPLATE_LANDMARKS
+
+FRAME = np.zeros((200, 300, 3), "uint8")
+
+
+def landmarks_at(x, y, side, degrees=0.0):
+    """Of a face whose box is `side` pixels wide, rolled about its middle."""
+    turn = np.deg2rad(degrees)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    return side * (TEMPLATE_LANDMARKS - 0.5) @ rotation.T + (x, y)
+
+
+def face_at(x, y, side, confidence=1.0):
+    return Detection(landmarks_at(x, y, side), (x - side / 2, y - side / 2, side, side), confidence)
+
+
+def locate(*faces, choice="largest", frame=FRAME):
+    return locate_detected(Detector("Eye", lambda frame: list(faces)), choice, frame, "clip")
+
+
+@pytest.mark.parametrize(
+    ("choice", "taken"), [("largest", 2), ("leftmost", 0), ("rightmost", 3), ("central", 1)]
+)
+def test_one_of_several_faces_is_taken_by_a_rule_and_told(choice, taken):
+    faces = [face_at(40, 50, 60), face_at(140, 110, 50), face_at(60, 140, 80), face_at(250, 50, 70)]
+    for order in (faces, faces[::-1]):
+        found = locate(*order, choice=choice)
+        np.testing.assert_array_equal(found.landmarks, faces[taken].landmarks)
+        assert found.doubts == (f"4 faces, of which the {choice} was taken",)
+
+
+def test_of_equally_large_faces_the_most_central_is_taken():
+    faces = [face_at(50, 100, 60), face_at(180, 100, 60), face_at(260, 100, 60)]
+    for order in (faces, faces[::-1]):
+        np.testing.assert_array_equal(locate(*order).landmarks, faces[1].landmarks)
+
+
+def test_a_face_alone_is_beyond_doubt():
+    assert locate(face_at(100, 100, 120)).doubts == ()
+
+
+def test_a_face_that_fills_its_frame_is_found_with_room_around_it():
+    """Its place is that in the frame, also for the rule."""
+
+    def detect(frame):
+        return [face_at(33 + 30, 33 + 50, 60), face_at(33 + 60, 33 + 50, 60)] if len(frame) > 100 else []
+
+    found = locate_detected(Detector("Eye", detect), "central", FRAME[:100, :100], "clip")
+    np.testing.assert_allclose(found.landmarks, landmarks_at(60, 50, 60))
+
+
+def test_what_the_detector_is_not_sure_of_is_doubted():
+    assert locate(face_at(100, 100, 120, confidence=0.85)).doubts == ("detector's confidence 0.85",)
+    narrow = face_at(100, 100, 120)._replace(landmarks=landmarks_at(100, 100, 60))
+    assert locate(narrow).doubts == ("eyes closer together than in a face that looks at the camera",)
+
+
+@pytest.mark.parametrize("seen", [[], [face_at(100, 100, 120, confidence=0.85)]])
+@pytest.mark.parametrize(
+    ("quarters", "turn"),
+    [(1, "90 degrees clockwise"), (2, "180 degrees"), (3, "90 degrees counterclockwise")],
+)
+def test_a_head_on_its_side_is_refused_with_what_to_do(seen, quarters, turn):
+    """`quarters` counterclockwise lies the head; the frame's upper left pixel is white."""
+    upright = FRAME.copy()
+    upright[0, 0] = 255
+
+    def detect(frame):
+        return [face_at(100, 100, 120)] if frame[0, 0, 0] == 255 else seen
+
+    with pytest.raises(DualATMEError, match=f"Expected an upright face.*turned by {turn}. Turn the video"):
+        locate_detected(Detector("Eye", detect), "largest", np.rot90(upright, quarters), "clip")
+
+
+def test_no_face_in_any_direction():
+    with pytest.raises(DualATMEError, match="Expected a face.*Received: none that Eye finds"):
+        locate()
+
+
+def moved(index, x, y):
+    points = landmarks_at(100, 100, 100)
+    points[index] += (x, y)
+    return points
+
+
+SIZE = (200, 300)
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "doubt"),
+    [
+        (landmarks_at(100, 100, 100, -30), "eyes 30 degrees off the level"),
+        (landmarks_at(100, 100, 100, 30), "eyes 30 degrees off the level"),
+        (landmarks_at(100, 100, 100) * (0.5, 1.0), "a mouth 2.25 eye distances below the eyes"),
+        (moved([3, 4], -24, 0), "a mouth 0.60 eye distances aside from the middle of the eyes"),
+        (moved(3, 20, 0), "a mouth 0.30 eye distances wide"),
+        (moved(2, 0, 20), "a nose at 0.98 of the way from eyes to mouth"),
+        (moved(2, 24, 0), "a nose 0.60 eye distances aside from the middle of the eyes"),
+        (landmarks_at(100, 100, 35), "a small face, its eyes 14 pixels apart"),
+    ],
+)
+def test_unusual_landmarks_are_doubted(landmarks, doubt):
+    face = check_face(landmarks, SIZE, ("what the source says",))
+    assert face.doubts == ("what the source says", doubt)
+    np.testing.assert_array_equal(face.landmarks, landmarks)
+
+
+@pytest.mark.parametrize("degrees", [-20, 0, 20])
+def test_landmarks_of_a_face_are_beyond_doubt(degrees):
+    points = landmarks_at(100, 100, 100, degrees)
+    assert check_face(points, SIZE).doubts == ()
+    mirrored = (points * (-1, 1) + (200, 0))[[1, 0, 2, 4, 3]]
+    assert check_face(mirrored, SIZE).doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "message"),
+    [
+        (landmarks_at(100, 100, 100, 50), "eyes 50 degrees off the level. Turn frames"),
+        (landmarks_at(100, 100, 100) * (0.3, 1.0), "a mouth 3.75 eye distances below"),
+        (moved([3, 4], 0, -32), "a mouth 0.33 eye distances below the eyes, a nose at 1.85"),
+        (moved([3, 4], -40, 0), "a mouth 1.00 eye distances aside"),
+        (moved([3, 4], 0, 0)[[0, 1, 2, 4, 3]], "a mouth -0.80 eye distances wide"),
+        (moved(2, 0, -30), "a nose at -0.13 of the way"),
+        (moved(2, -60, 0), "a nose 1.50 eye distances aside"),
+        (landmarks_at(100, 100, 100, 95), "the image-left eye first.*Turn frames"),
+        (landmarks_at(100, 100, 100) + 150, "inside the frame of 300 x 200"),
+    ],
+)
+def test_landmarks_of_no_upright_face_are_refused(landmarks, message):
+    with pytest.raises(DualATMEError, match=f"Received: .*{message}|{message}"):
+        check_face(landmarks, SIZE)
+
+
+@pytest.fixture
+def mediapipe(monkeypatch, tmp_path):
+    """A stand-in for the package, whose landmarker finds a small face and then a large one."""
+    options = {}
+
+    def mesh(side, x):
+        points = np.tile([x, 100.0], (478, 1)) + np.linspace(-side / 2, side / 2, 478)[:, np.newaxis]
+        for indices, place in zip(
+            ((33, 133), (362, 263), (1,), (61,), (291,)), landmarks_at(x, 100, side), strict=True
+        ):
+            points[list(indices)] = place
+        return [types.SimpleNamespace(x=(px + 0.5) / 300, y=(py + 0.5) / 200) for px, py in points]
+
+    class Landmarker:
+        @staticmethod
+        def create_from_options(given):
+            options.update(given)
+            return Landmarker()
+
+        def detect(self, image):
+            return types.SimpleNamespace(face_landmarks=[mesh(50, 60), mesh(120, 200)])
+
+    python = types.SimpleNamespace(
+        BaseOptions=dict,
+        vision=types.SimpleNamespace(FaceLandmarker=Landmarker, FaceLandmarkerOptions=dict),
+    )
+    package = types.SimpleNamespace(
+        Image=lambda **_: None, ImageFormat=types.SimpleNamespace(SRGB=1), tasks=types.SimpleNamespace()
+    )
+    monkeypatch.setitem(sys.modules, "mediapipe", package)
+    monkeypatch.setitem(sys.modules, "mediapipe.tasks", types.SimpleNamespace(python=python))
+    model = tmp_path / "model.task"
+    model.touch()
+    return model, options
+
+
+def test_mediapipe_takes_the_largest_face_too(mediapipe):
+    model, options = mediapipe
+    found = landmark_source("mediapipe", model)(FRAME, "clip")
+    np.testing.assert_allclose(found.landmarks, landmarks_at(200, 100, 120))
+    assert found.doubts == ("2 faces, of which the largest was taken",)
+    assert options["num_faces"] > 1  # without it MediaPipe looks for one
+    found = landmark_source("mediapipe", model, "leftmost")(FRAME, "clip")
+    np.testing.assert_allclose(found.landmarks, landmarks_at(60, 100, 50))
+
+
+def test_choices_that_are_none():
+    with pytest.raises(DualATMEError, match="--face out of largest, central.*'second'"):
+        landmark_source("mtcnn", face="second")
+    with pytest.raises(DualATMEError, match="--face=leftmost with --landmarks=template"):
+        landmark_source("template", face="leftmost")
