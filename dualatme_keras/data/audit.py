@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dualatme_keras.data.clips import Clip, subject_in_name
 from dualatme_keras.data.findings import AuditReport, Finding
 from dualatme_keras.data.ground_truth import GroundTruth, find_truth, index_truth
+from dualatme_keras.data.image_audit import odd_images
 from dualatme_keras.data.lists import ListEntry
 from dualatme_keras.data.paths import check_data_root, find_image, puzzled_path
 from dualatme_keras.data.splits import Protocol
@@ -32,7 +33,8 @@ def audit(
     file name of another subject than its list's), `label` and `database number` (contradictions between
     lists), `incomplete fold`, `stranger` (a clip in train lists only), `image` and `puzzled image`
     (missing on disk).
-    Warnings are of kind `numbering` (a database number against the subject's name) and `ground truth`.
+    Warnings are of kind `numbering` (a database number against the subject's name), `ground truth`, and those
+    of `image_audit.odd_images` (no flow images).
 
     Args:
         protocol: the lists.
@@ -40,7 +42,7 @@ def audit(
         data_root: where the databases' folders are, see `find_image`; two paths that lead to the same file
             then count as the same image.
         puzzled: whether training needs the puzzled images too.
-        check_files: whether every image must be on disk.
+        check_files: whether every image must be on disk, and look like flow, for which each is decoded once.
 
     Raises:
         DualATMEError: `data_root` is no directory. Faults of the lists never raise here.
@@ -55,9 +57,11 @@ def audit(
         *_gaps(protocol),
         *_strangers(protocol),
     ]
-    if check_files:
-        errors += _missing_images(protocol, located, data_root, puzzled)
     warnings = [*_odd_numbers(protocol)]
+    if check_files:
+        missing, there = _find_images(protocol, located, data_root, puzzled)
+        errors += missing
+        warnings += odd_images(there)
     if ground_truth is not None:
         warnings += _against_truth(protocol, ground_truth)
     return AuditReport(_summary(protocol), errors, warnings)
@@ -179,27 +183,30 @@ def _strangers(protocol: Protocol) -> Iterator[Finding]:
         yield Finding("stranger", message, entries[0].source)
 
 
-def _missing_images(
+def _find_images(
     protocol: Protocol,
     located: Mapping[str, str | None],
     data_root: str | os.PathLike | None,
     puzzled: bool,
-) -> Iterator[Finding]:
+) -> tuple[list[Finding], list[tuple[str, str, str]]]:
+    """Findings of images that are missing; path, file and `FILE:LINE` of those that are there."""
     sources = {}
     for entry in _entries(protocol):
         sources.setdefault(entry.path, entry.source)
+    wanted = [("image", path, found, sources[path]) for path, found in located.items()]
+    missing = []
+    for path in located if puzzled else ():
+        try:
+            puzzle = puzzled_path(path)
+        except DualATMEError as error:
+            missing.append(Finding("puzzled image", str(error), sources[path]))
+        else:
+            wanted.append(("puzzled image", puzzle, _file(puzzle, data_root), sources[path]))
     place = "on disk; no data root was given" if data_root is None else f"below {os.fspath(data_root)}"
-    for path, found in located.items():
-        if found is None:
-            yield Finding("image", f"{path} is not {place}", sources[path])
-        if puzzled:
-            try:
-                wanted = puzzled_path(path)
-            except DualATMEError as error:
-                yield Finding("puzzled image", str(error), sources[path])
-                continue
-            if _file(wanted, data_root) is None:
-                yield Finding("puzzled image", f"{wanted} is not {place}", sources[path])
+    missing += [
+        Finding(kind, f"{path} is not {place}", where) for kind, path, found, where in wanted if not found
+    ]
+    return missing, [(path, found, where) for _, path, found, where in wanted if found]
 
 
 def _odd_numbers(protocol: Protocol) -> Iterator[Finding]:

@@ -23,7 +23,10 @@ def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Pre
     """
     protocol = read_protocol(lists)
     inputs = [tensor.name for tensor in model.inputs]
-    audit(protocol, data_root=data_root, puzzled="puzzled" in inputs, check_files=True).raise_if_failed()
+    report = audit(protocol, data_root=data_root, puzzled="puzzled" in inputs, check_files=True)
+    report.raise_if_failed()
+    if report.warnings:
+        print(report)
     table = ImageTable(protocol.clips, model.get_config()["image_size"], inputs, data_root)
     probabilities = model.predict_probabilities(table.dataset(protocol.clips, batch_size))
     return Predictions.of_clips(protocol.clips, probabilities)

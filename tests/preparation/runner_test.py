@@ -61,7 +61,7 @@ def test_three_databases_become_lists_to_train_on(trees, prepared):
     assert [result.prepared for result in results] == [6, 6, 6]
     assert not any(result.failed for result in results)
     protocol = read_protocol(results[-1].lists)
-    audit(protocol, data_root=output, check_files=True, puzzled=True).raise_if_failed()
+    audit(protocol, data_root=output, check_files=True, puzzled=True).raise_if_failed(strict=True)
     assert len(protocol.clips) == 18
     labels = {record.name: record.label for record in trees[1]}
     assert {
