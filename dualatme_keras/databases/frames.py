@@ -13,6 +13,12 @@ from dualatme_keras.preprocessing import check_size
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 
+_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr")
+"""Pillow's names of what it makes RGB of."""
+
+_BITS_PER_SAMPLE = 258
+"""TIFF's tag: 16, or 12 in packed files of cameras."""
+
 _NUMBER = re.compile(r"(\d+)\D*$")
 """A frame's number is the last one in its name, whatever its zero padding: `reg_img46`, `006_05562`."""
 
@@ -50,14 +56,14 @@ class FrameFolder:
 
 
 class VideoFile:
-    """Frames of a video, numbered from 0, read by OpenCV.
+    """Frames of a video, numbered from 0, read by OpenCV, turned as the file says.
 
     Attributes:
         numbers: of the frames, ascending.
         frames_per_second: as the file tells, None where it does not.
 
     Raises:
-        DualATMEError: the file is no video, or has no frames.
+        DualATMEError: the file is no video, has no frames, or says to turn them by other than quarters.
     """
 
     def __init__(self, path: Path):
@@ -71,6 +77,12 @@ class VideoFile:
             count += 1
         if not count:
             raise DualATMEError(f"Expected a video with frames. Received: {path}, of which none can be read.")
+        # OpenCV turns by quarters only, and leaves others as they are.
+        if turn := self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 90:
+            raise DualATMEError(
+                f"Expected a video whose frames are turned by quarters. Received: {path}, by {turn:g} "
+                "degrees more. Write it anew with its frames upright."
+            )
         self.numbers = tuple(range(count))
         self.frames_per_second = self._capture.get(cv2.CAP_PROP_FPS) or None
         self._open()
@@ -79,6 +91,8 @@ class VideoFile:
         import cv2
 
         self._capture, self._next = cv2.VideoCapture(str(self._path)), 0
+        # The default, which builds and environments may change.
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
 
     def read(self, number: int) -> np.ndarray:
         """A frame as RGB `(height, width, 3)`, uint8."""
@@ -97,19 +111,51 @@ class VideoFile:
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
-    """An image file as RGB `(height, width, 3)`, uint8.
+    """An image file as RGB `(height, width, 3)`, uint8, turned as its EXIF data say.
+
+    Of 16 bits per channel the upper 8 are kept, grey and palette become RGB, alpha is dropped.
 
     Raises:
-        DualATMEError: it is no image, or too small or too large a one, which is not decoded then.
+        DualATMEError: it is no image, too small or too large a one, which is not decoded then, one of several
+            in its file, or its numbers have no known range.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
+    path = os.fspath(path)
     try:
         with Image.open(path) as image:
-            check_size(image.height, image.width, os.fspath(path))
-            return np.asarray(image.convert("RGB"))
+            check_size(image.height, image.width, path)
+            _check_readable(image, path)
+            bits = _grey_bits(image)
+            upright = ImageOps.exif_transpose(image)
+            if bits:
+                grey = np.asarray(upright).astype("int32") >> (bits - 8)
+                return np.repeat(grey.astype("uint8")[..., np.newaxis], 3, axis=-1)
+            return np.asarray(upright.convert("RGB"))
     except (OSError, Image.DecompressionBombError) as error:
-        raise DualATMEError(f"Expected an image. Received: {os.fspath(path)} ({error}).") from error
+        raise DualATMEError(f"Expected an image. Received: {path} ({error}).") from error
+
+
+def _check_readable(image, path):
+    """Raises `DualATMEError` for a file of several images, or of numbers without a range."""
+    # Phones put a second picture behind a JPEG's first, which is the one that everybody sees.
+    if image.format in ("PNG", "TIFF") and getattr(image, "n_frames", 1) > 1:
+        raise DualATMEError(
+            f"Expected one image in a file. Received: {path} with {image.n_frames}. Write a file for each."
+        )
+    if image.mode not in _MODES and not _grey_bits(image):
+        raise DualATMEError(
+            f"Expected an image of 8 or 16 bits per channel. Received: {path} of mode {image.mode!r} (I and "
+            "F: 32 bits, whose black and white nobody knows). Scale it to one of them."
+        )
+
+
+def _grey_bits(image):
+    """Bits of an image of more than 8 bits of grey, which Pillow's conversion cuts off; 0 of others."""
+    if image.mode.startswith("I;16"):
+        return image.tag_v2[_BITS_PER_SAMPLE][0] if image.format == "TIFF" else 16
+    # Pillow before 11.
+    return 16 if image.mode == "I" and image.format == "PNG" else 0
 
 
 def frames_place(record: ClipRecord, root) -> Path:

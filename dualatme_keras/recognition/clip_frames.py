@@ -85,7 +85,8 @@ def _checked(frame, index):
     if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or frame.shape[2:] not in ((), (3,)):
         raise DualATMEError(
             "Expected frames (height, width, 3) or (height, width), uint8. "
-            f"Received: frame {index} of shape {frame.shape}, {frame.dtype}."
+            f"Received: frame {index} of shape {frame.shape}, {frame.dtype}. Frames of 16 bits become so by "
+            "`(frames >> 8).astype('uint8')`, of [0, 1] by `numpy.rint(frames * 255).astype('uint8')`."
         )
     return frame
 

@@ -9,6 +9,19 @@ _PNG_HEADER = 33
 """Bytes of a PNG up to the end of its header, in which the size stands."""
 
 
+def check_counts(**items: tf.Tensor) -> None:
+    """Refuses a request whose inputs, given by name, are not equally many.
+
+    Raises:
+        tf.errors.InvalidArgumentError: they are not.
+    """
+    counts = [tf.shape(tensor)[0] for tensor in items.values()]
+    for name, count in list(zip(items, counts, strict=True))[1:]:
+        first = next(iter(items))
+        message = f"Expected as many items in {name} as in {first}. Received, of each"
+        tf.debugging.Assert(tf.equal(count, counts[0]), [message, count, counts[0]])
+
+
 def check_encoded(encoded: tf.Tensor, least: int, name: str, item: tf.Tensor) -> tf.Tensor:
     """Returns `encoded` if it is a PNG or JPEG file of a reasonable size, which is read from its header.
 
@@ -22,13 +35,11 @@ def check_encoded(encoded: tf.Tensor, least: int, name: str, item: tf.Tensor) ->
     Raises:
         tf.errors.InvalidArgumentError: it is no such file.
     """
-    is_png = tf.logical_and(
-        tf.strings.length(encoded) >= _PNG_HEADER, tf.strings.substr(encoded, 0, len(_PNG)) == _PNG
-    )
+    png = is_png(encoded)
     is_jpeg = tf.strings.substr(encoded, 0, len(_JPEG)) == _JPEG
     message = f"Expected a PNG or JPEG file in {name}. Received: other bytes in item"
-    with tf.control_dependencies([tf.debugging.Assert(is_png | is_jpeg, [message, item])]):
-        size = tf.cond(is_png, lambda: _png_size(encoded), lambda: _jpeg_size(encoded))
+    with tf.control_dependencies([tf.debugging.Assert(png | is_jpeg, [message, item])]):
+        size = tf.cond(png, lambda: _png_size(encoded), lambda: _jpeg_size(encoded))
         height, width = tf.unstack(size, num=2)
     fits = tf.logical_and(
         tf.minimum(height, width) >= least,
@@ -40,6 +51,13 @@ def check_encoded(encoded: tf.Tensor, least: int, name: str, item: tf.Tensor) ->
     )
     with tf.control_dependencies([tf.debugging.Assert(fits, [message, width, height, item])]):
         return tf.identity(encoded)
+
+
+def is_png(encoded: tf.Tensor) -> tf.Tensor:
+    """Whether a scalar string starts as a PNG file with its header does."""
+    return tf.logical_and(
+        tf.strings.length(encoded) >= _PNG_HEADER, tf.strings.substr(encoded, 0, len(_PNG)) == _PNG
+    )
 
 
 def _png_size(encoded):

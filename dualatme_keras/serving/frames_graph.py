@@ -5,7 +5,8 @@ import tensorflow as tf
 from dualatme_keras.layers import FaceAlignment, landmarks_on_face
 from dualatme_keras.preprocessing import FACE_LIMITS, SMALLEST_SIDE, PrepareSettings, face_measures
 from dualatme_keras.regions import TEMPLATE_LANDMARKS
-from dualatme_keras.serving.encoded_images import check_encoded
+from dualatme_keras.serving.encoded_images import check_counts, check_encoded
+from dualatme_keras.serving.frame_files import decode_frame
 
 NO_LANDMARKS = -1.0
 """Landmarks that are all this number stand for those of the template: frames that are aligned faces."""
@@ -26,8 +27,8 @@ class FramesGraph:
         """Decodes and aligns a batch, clip by clip, as frames of different clips may differ in size.
 
         Args:
-            onset_bytes, apex_bytes: strings `(batch,)`, PNG or JPEG files.
-            landmarks: float32 `(batch, 5, 2)` in pixels of the frames, or `(0, 5, 2)` or a row of
+            onset_bytes, apex_bytes: strings `(batch,)`, PNG or JPEG files, turned as their EXIF data say.
+            landmarks: float32 `(batch, 5, 2)` in pixels of the turned frames, or `(0, 5, 2)` or a row of
                 `NO_LANDMARKS` for frames that are aligned faces.
 
         Returns:
@@ -35,8 +36,9 @@ class FramesGraph:
             in fractions of the face.
 
         Raises:
-            tf.errors.InvalidArgumentError: bytes that are no image, frames of unequal size, landmarks that
-                are no upright face's inside the frame; the message has the number of the item.
+            tf.errors.InvalidArgumentError: inputs of unequal length, bytes that are no image, frames of
+                unequal size, landmarks that are no upright face's inside the frame; the message has the
+                number of the item.
         """
         batch = tf.shape(onset_bytes)[0]
         landmarks = tf.cond(
@@ -44,6 +46,7 @@ class FramesGraph:
             lambda: tf.fill((batch, 5, 2), NO_LANDMARKS),
             lambda: landmarks,
         )
+        check_counts(onset_bytes=onset_bytes, apex_bytes=apex_bytes, landmarks=landmarks)
         face = tf.TensorSpec((self._size, self._size, 3), tf.float32)
         onset, apex, places = tf.map_fn(
             self._clip,
@@ -69,10 +72,7 @@ class FramesGraph:
 
 def _decode(encoded, name, item):
     """`(height, width, 3)`, uint8."""
-    encoded = check_encoded(encoded, SMALLEST_SIDE, name, item)
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    image.set_shape((None, None, 3))
-    return image
+    return decode_frame(check_encoded(encoded, SMALLEST_SIDE, name, item))
 
 
 def _checked_landmarks(landmarks, shape, item):

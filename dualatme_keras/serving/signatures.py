@@ -9,7 +9,7 @@ from dualatme_keras.data import decode_image
 from dualatme_keras.models import DualATME, answering_model, pair_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.protocol import CLASS_NAMES
-from dualatme_keras.serving.encoded_images import check_encoded
+from dualatme_keras.serving.encoded_images import check_counts, check_encoded
 from dualatme_keras.serving.frames_graph import NO_LANDMARKS, FramesGraph
 
 _LEAST_IMAGE = 4
@@ -58,7 +58,9 @@ def _serve_images(answering, names, size):
         return tf.map_fn(decode_item, tf.range(tf.shape(files)[0]), fn_output_signature=image)
 
     def serve_images(*encoded):
-        images = {name: decode(files, f"{name}_bytes") for name, files in zip(names, encoded, strict=True)}
+        files = {f"{name}_bytes": files for name, files in zip(names, encoded, strict=True)}
+        check_counts(**files)
+        images = {name: decode(files[f"{name}_bytes"], f"{name}_bytes") for name in names}
         return _with_label(answering(images))
 
     return tf.function(serve_images, input_signature=[_string_spec(f"{name}_bytes") for name in names])

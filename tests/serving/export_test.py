@@ -251,6 +251,24 @@ def test_bad_landmarks_are_invalid_arguments(change, message, signatures, sent):
     assert "[1]" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("signature", "counts"),
+    [
+        ("serve_frames", {"onset_bytes": 2, "apex_bytes": 3, "landmarks": 2}),
+        ("serve_frames", {"onset_bytes": 2, "apex_bytes": 1, "landmarks": 2}),
+        ("serve_frames", {"onset_bytes": 2, "apex_bytes": 2, "landmarks": 3}),
+        ("serve_frames", {"onset_bytes": 2, "apex_bytes": 2, "landmarks": 1}),
+        ("serve_images", {"entire_bytes": 2, "puzzled_bytes": 3}),
+    ],
+)
+def test_inputs_that_are_not_equally_many(signature, counts, signatures, sent):
+    inputs = {name: tf.constant(list(sent[name][:count])) for name, count in counts.items()}
+    odd, first = next(name for name in counts if counts[name] != 2), next(iter(counts))
+    message = rf"as many items in {odd} as in {first}.*\[{counts[odd]}\] \[2\]"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        signatures[signature](**inputs)
+
+
 def test_frames_of_unequal_size(signatures, sent):
     frames = {"onset_bytes": tf.constant(sent["onset_bytes"][:1]), "apex_bytes": tf.constant([noisy(64, 70)])}
     with pytest.raises(tf.errors.InvalidArgumentError, match="onset and apex of equal size"):

@@ -1,0 +1,130 @@
+"""What frames as files become: 8 bits, upright, or an error that says why not."""
+
+import io
+import struct
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from frame_files import ORIENTATIONS, turned_file
+
+from dualatme_keras.databases.frames import VideoFile, read_image
+from dualatme_keras.errors import DualATMEError
+
+RAMP = np.arange(2**16, dtype="uint16").reshape(256, 256)
+PICTURE = np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype="uint8")
+
+
+def test_grey_of_16_bits_keeps_its_upper_8(tmp_path):
+    big = io.BytesIO()
+    Image.fromarray(RAMP).save(big, "TIFF")
+    files = {"ramp.png": RAMP, "ramp.tif": RAMP}
+    for name, image in files.items():
+        Image.fromarray(image).save(tmp_path / name)
+    Image.fromarray(RAMP.astype(">u2")).save(tmp_path / "big.tif")
+    for name in (*files, "big.tif"):
+        read = read_image(tmp_path / name)
+        assert read.dtype == np.uint8
+        np.testing.assert_array_equal(read, np.repeat((RAMP >> 8)[..., np.newaxis], 3, axis=-1), name)
+
+
+def test_colours_of_16_bits_keep_their_upper_8(tmp_path):
+    colours = np.stack([RAMP, RAMP[::-1], RAMP.T], axis=-1)
+    cv2.imwrite(str(tmp_path / "colours.png"), colours[..., ::-1])
+    np.testing.assert_array_equal(read_image(tmp_path / "colours.png"), colours >> 8)
+
+
+def packed_tiff(grey):
+    """A TIFF of 12 bits per pixel, two pixels in three bytes."""
+    height, width = grey.shape
+    first, second = grey[:, ::2].astype(int), grey[:, 1::2].astype(int)
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1).astype("uint8")
+    entries = [(256, width), (257, height), (258, 12), (259, 1), (262, 1), (273, 8), (277, 1), (278, height)]
+    entries.append((279, packed.nbytes))
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(entries))
+    header = struct.pack("<2sHI", b"II", 42, 8 + packed.nbytes)
+    return header + packed.tobytes() + struct.pack("<H", len(entries)) + directory + bytes(4)
+
+
+def test_grey_of_12_bits_that_the_file_tells_of(tmp_path):
+    grey = np.arange(4096, dtype="uint16").reshape(64, 64)
+    (tmp_path / "grey.tif").write_bytes(packed_tiff(grey))
+    np.testing.assert_array_equal(read_image(tmp_path / "grey.tif")[..., 0], grey >> 4)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [("1", "a.png"), ("L", "a.png"), ("LA", "a.png"), ("P", "a.png"), ("RGBA", "a.png"), ("CMYK", "a.tif")],
+)
+def test_other_kinds_of_8_bits_become_colours(mode, name, tmp_path):
+    image = Image.fromarray(PICTURE).convert(mode)
+    if "A" in mode:
+        image.putalpha(77)  # is dropped
+    image.save(tmp_path / name)
+    np.testing.assert_array_equal(read_image(tmp_path / name), image.convert("RGB"))
+
+
+@pytest.mark.parametrize(("dtype", "mode"), [("float32", "F"), ("int32", "I")])
+def test_numbers_without_a_known_range_are_refused(dtype, mode, tmp_path):
+    Image.fromarray(RAMP.astype(dtype)).save(tmp_path / "deep.tif")
+    with pytest.raises(DualATMEError, match=f"8 or 16 bits per channel.*deep.tif of mode '{mode}'.*Scale it"):
+        read_image(tmp_path / "deep.tif")
+
+
+@pytest.mark.parametrize("name", ["several.tif", "several.png"])
+def test_several_images_in_a_file_are_refused(name, tmp_path):
+    images = [Image.fromarray(PICTURE), Image.fromarray(255 - PICTURE), Image.fromarray(PICTURE)]
+    images[0].save(tmp_path / name, save_all=True, append_images=images[1:])
+    with pytest.raises(DualATMEError, match=f"one image in a file.*{name} with 3. Write a file for each"):
+        read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_files_are_turned_as_they_say(kind, orientation, tmp_path):
+    smooth = cv2.resize(PICTURE[:5, :7], (47, 33))
+    (tmp_path / "turned").write_bytes(turned_file(smooth, orientation, kind))
+    read = read_image(tmp_path / "turned")
+    assert read.shape == smooth.shape
+    assert np.abs(read.astype(int) - smooth).max() <= (4 if kind == "JPEG" else 0)
+
+
+def test_grey_of_16_bits_is_turned_too(tmp_path):
+    (tmp_path / "turned").write_bytes(turned_file(RAMP[:40], 6))
+    np.testing.assert_array_equal(read_image(tmp_path / "turned")[..., 0], RAMP[:40] >> 8)
+
+
+def turned_video(path, frame, degrees):
+    """A video that is to be turned clockwise, as a phone held upright writes it: by the track's matrix."""
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 30.0, frame.shape[1::-1])
+    for _ in range(3):
+        video.write(np.ascontiguousarray(frame[..., ::-1]))
+    video.release()
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 44
+    cosine, sine = (round(65536 * turn(np.deg2rad(degrees))) for turn in (np.cos, np.sin))
+    content[at : at + 36] = struct.pack(">9i", cosine, sine, 0, -sine, cosine, 0, 0, 0, 2**30)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_videos_are_turned_as_they_say(quarters, tmp_path):
+    smooth = cv2.resize(PICTURE[:5, :7], (64, 48))
+    turned_video(tmp_path / "turned.mp4", smooth, 90 * quarters)
+    video = VideoFile(tmp_path / "turned.mp4")
+    expected = np.rot90(smooth, -quarters).astype(int)
+    for number in (0, 2, 1):
+        read = video.read(number)
+        assert read.shape == expected.shape
+        assert np.abs(read - expected).mean() < 10
+
+
+def test_videos_turned_by_other_angles_are_refused(tmp_path):
+    turned_video(tmp_path / "turned.mp4", np.zeros((48, 64, 3), "uint8"), 45)
+    with pytest.raises(DualATMEError, match="turned by quarters.*turned.mp4, by 45 degrees more"):
+        VideoFile(tmp_path / "turned.mp4")
