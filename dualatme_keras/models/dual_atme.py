@@ -47,7 +47,8 @@ class DualATME(keras.Model):
         form: how Inception blocks are computed, see `InceptionBlock`: `"plain"`, `"fast"`, or `"auto"`,
             which is `"fast"` where there are only CPUs and `"plain"` elsewhere (not measured on a GPU).
             Variables and files are the same, results equal up to rounding. Defaults to `"auto"`.
-        name, dtype: as for `keras.Model`; `dtype` is a policy such as `"mixed_float16"`.
+        name, dtype: as for `keras.Model`; `dtype` is a policy such as `"mixed_float16"`, under which
+            `compile` scales the loss (`keras.optimizers.LossScaleOptimizer`).
 
     Call arguments:
         inputs: dict of float32 images in [-1, 1], each `(batch, image_size, image_size, 3)`: `entire` and
@@ -112,6 +113,8 @@ class DualATME(keras.Model):
         ]
         outputs = _build_classifier(features, config, policy)
         super().__init__(inputs=inputs, outputs=outputs, name=name)
+        # Keras's functional models take none, and `compile` scales the loss by it.
+        self.dtype_policy = policy
         self._config = {**config, "name": name, "dtype": keras.dtype_policies.serialize(policy)}
 
     @classmethod

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.losses import FocalLoss
 from dualatme_keras.models import PRESETS, DualATME, load_model
+from dualatme_keras.training.optimizers import FusedAdam
 
 
 def random_images(model, clips=2):
@@ -100,6 +102,48 @@ def test_dropout_only_in_training():
     images = random_images(model, 8)
     np.testing.assert_array_equal(model(images), model(images))
     assert not np.array_equal(model(images, training=True), model(images, training=True))
+
+
+def small_step(dtype):
+    """How one step with gradients below float16's smallest number moves each kernel, by path."""
+    keras.utils.set_random_seed(1)
+    model = tiny(dtype=dtype, form="plain", dropout=0.0, similarity_weight=0.0)
+    before = {variable.path: variable.numpy() for variable in model.trainable_variables}
+    model.compile(keras.optimizers.SGD(1e6), lambda labels, logits: 1e-6 * FocalLoss()(labels, logits))
+    model.train_on_batch(random_images(model, 12), np.arange(12) % 3)
+    kernels = [variable for variable in model.trainable_variables if variable.name == "kernel"]
+    return {variable.path: variable.numpy() - before[variable.path] for variable in kernels}
+
+
+def test_gradients_too_small_for_float16_train_all_the_same():
+    """Within what float16 rounds; without scaling the first layers stay where they are."""
+    half, full = small_step("mixed_float16"), small_step("float32")
+    for path, expected in full.items():
+        assert np.linalg.norm(half[path] - expected) < 0.5 * np.linalg.norm(expected), path
+
+
+def test_loss_scaling_is_kept_in_files(tmp_path):
+    """A network that was saved while it trained goes on with the scale that it had."""
+    model = tiny(dtype="mixed_float16")
+    model.compile(FusedAdam(1e-3), FocalLoss())
+    model.train_on_batch(random_images(model, 6), np.arange(6) % 3)
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    assert copy.dtype_policy.name == model.dtype_policy.name == "mixed_float16"
+    assert isinstance(copy.optimizer.inner_optimizer, FusedAdam)
+    state = [[np.asarray(v) for v in m.optimizer.variables] for m in (model, copy)]
+    for ours, theirs in zip(*state, strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+
+
+def test_float32_network_under_a_half_policy_is_not_scaled():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = tiny(dtype="float32")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile(keras.optimizers.SGD())
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
 
 
 def test_initial_weights_are_those_of_the_published_network():
