@@ -148,9 +148,10 @@ class _Recorder:
                 for line, contexts in data.contexts_by_lineno(path).items():
                     for context in contexts:
                         lines[context][os.path.relpath(path, root)].add(line)
-        for context in lines.keys() - {""}:
-            # A process that a fixture started cannot know for whom: for all of the file.
-            name = "setup" if context.endswith(" (setup)") else context.removesuffix(" (call)")
+        for context in lines:
+            # What runs when tests are collected, or in a process of a fixture, is for all of the file.
+            shared = not context or context.endswith(" (setup)")
+            name = "setup" if shared else context.removesuffix(" (call)")
             self.record["lines"].setdefault(name, {})
             for module, numbers in lines[context].items():
                 known = self.record["lines"][name].get(module, ())

@@ -87,6 +87,7 @@ def test_a_leak_shows_by_name_where_the_clip_stands_under_another_subject(lists_
     assert _kinds(report.errors) == {"leak": 1, "subject": 1}
     assert "by its name a clip of its test subject" in report.errors[0].message
     assert report.errors[1].where == f"{lists_dir / 'sub02_test.txt'}:3"
+    assert "by its name a clip of casme2 subject 1, not of sub02" in report.errors[1].message
 
 
 @pytest.mark.parametrize("name", ["EP02_01f", "s9", "12_flow", "2020_01_02", "anna_1"])

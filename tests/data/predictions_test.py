@@ -38,6 +38,21 @@ def assert_same(first, second):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
 
 
+def test_the_answer_for_a_clip_is_its_likeliest_class(clips):
+    probabilities = [[0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1]]
+    answers = Predictions.of_clips(clips[:3], probabilities)
+    assert answers.predictions.tolist() == [0, 2, 1]
+    assert answers.labels.tolist() == [0, 1, 2]
+    assert answers.subjects.tolist() == [clip.subject for clip in clips[:3]]
+
+
+def test_predictions_compare_as_objects_because_arrays_have_no_single_answer():
+    one = make_predictions(2)
+    assert one == one
+    assert one != make_predictions(2)
+    assert len({one, one}) == 1
+
+
 def test_round_trip_is_exact(tmp_path):
     written = make_predictions()
     written.probabilities[0] = [np.float32(1e-42), np.nextafter(np.float32(1), np.float32(0)), 0]
