@@ -319,51 +319,46 @@ class CoverageMap:
         """Names of the tests that cover one of the lines of a file (relative to the checkout)."""
         return set().union(*(self._covering.get((module, line), ()) for line in lines))
 
-    def tests_in(self, path):
-        """Names of the tests in a file or folder of tests."""
-        inside = (file for file in self._files if Path(file).is_relative_to(path))
-        return {
-            test for file in inside for test, entry in self._files[file]["tests"].items() if entry["passed"]
-        }
+    def order(self, groups, near, seconds):
+        """Which tests to run in which order.
 
-    def order(self, tests, near, seconds):
-        """Tests in the order to run them: those under the path `near` first, then files, the fastest first.
+        Of a group, those under the path `near` come first; then file by file, the fastest first.
 
         Args:
-            tests: names.
+            groups: sets of names; a set comes after those before it.
             near: path of the room's tests, without extension.
-            seconds: how long all of them may take; a file's fastest tests are taken where not all fit.
+            seconds: how long all may take. Of a file that takes longer, the fastest tests run, at least one.
 
         Returns:
-            Name of each test to run to the seconds after which it counts as hanging.
+            Name of each test to run -> the seconds after which it counts as hanging.
         """
-        files = defaultdict(list)
-        for test in tests:
-            files[test.partition("::")[0]].append(test)
         limits, left = {}, seconds
-        ranked = sorted((not file.startswith(near), *self._cost(file, files[file]), file) for file in files)
-        for _, _, fixed, file in ranked:
-            record = self._files[file]["tests"]
-            chosen, left_here = set(), left - fixed
-            for test in sorted(files[file], key=lambda test: record[test]["seconds"]):
-                own = self._own(file, test)
-                if own > left_here and limits:
-                    break
-                chosen.add(test)
-                left_here -= own
-            if chosen:
-                left = left_here
-                limits |= {
-                    test: round(30 + 5 * (fixed + self._own(file, test))) for test in record if test in chosen
-                }
+        for tests in groups:
+            files = defaultdict(set)
+            for test in tests - limits.keys():
+                files[test.partition("::")[0]].add(test)
+            ranked = sorted(
+                (not file.startswith(near), *self._cost(file, files[file]), file) for file in files
+            )
+            for _, _, shared, file in ranked:
+                known = self._files[file]["tests"]
+                seconds_of = {test: known[test]["seconds"] for test in known if test in files[file]}
+                chosen, here = set(), left - shared
+                for test in sorted(seconds_of, key=seconds_of.get):
+                    here -= seconds_of[test]
+                    if here >= 0 or (not limits and not chosen):
+                        chosen.add(test)
+                if chosen:
+                    left -= shared + sum(seconds_of[test] for test in chosen)
+                    hanging = {test: round(30 + 5 * (shared + seconds_of[test])) for test in seconds_of}
+                    limits |= {test: hanging[test] for test in seconds_of if test in chosen}
         return limits
 
-    def _own(self, file, test):
-        return self._files[file]["tests"][test]["seconds"]
-
     def _cost(self, file, tests):
-        """Seconds of tests of a file, and of the fixtures that they share."""
-        fixtures = {fixture for test in tests for fixture in self._files[file]["tests"][test]["fixtures"]}
-        known = self._files[file]["fixtures"]
-        fixed = sum(known[fixture]["seconds"] for fixture in fixtures & known.keys())
-        return fixed + sum(self._own(file, test) for test in tests), fixed
+        """Seconds of tests of a file with the fixtures that they share, and of these alone."""
+        record = self._files[file]
+        fixtures = {fixture for test in tests for fixture in record["tests"][test]["fixtures"]}
+        shared = sum(
+            record["fixtures"][fixture]["seconds"] for fixture in fixtures & record["fixtures"].keys()
+        )
+        return shared + sum(record["tests"][test]["seconds"] for test in tests), shared

@@ -11,7 +11,7 @@ of lines.
 Left out are changes that say nothing about the tests:
 - texts, as Cosmic Ray does not touch them, and what errors say (all of a `raise`);
 - annotations, and `if __name__ == "__main__"`;
-- `strict` of `zip`, which is a guard against faults in the code itself;
+- `strict` of `zip`, `frozen` and `slots` of data classes, which guard against faults in the code itself;
 - exchanges of operators that nearly always end in a TypeError (`a << b` for `a - b`): an operator becomes its
   neighbour, a comparison its opposite too.
 
@@ -86,14 +86,15 @@ class Module:
         return None if ast.dump(changed) == ast.dump(self._tree) else text
 
     def deciding_lines(self, line):
-        """Yields sets of lines, the nearest first; what covers one of a set decides on a change in `line`.
+        """Yields sets of lines, the nearest first; what covers one of a set may catch a change in `line`.
 
-        In a function, the lines of the statement. What runs at import has no tests of its own: the functions
-        that use its names have them. Then come the function or class around it, and the file.
+        In a function, the lines of the statement. What runs at import has no tests of its own: those of the
+        functions that use its names have them. Then come the function or class around it, the file, and what
+        imports it.
         """
         around = [node for node in ast.walk(self._tree) if line in _lines(node)]
         statement = [node for node in around if isinstance(node, (ast.stmt, ast.excepthandler))][-1]
-        if any(isinstance(node, _FUNCTIONS) and line in _body(node) for node in around):
+        if self.in_function(line):
             yield _head(statement)
         else:
             yield self._functions(lambda function: _assigned(statement) & _mentioned(function))
@@ -101,6 +102,11 @@ class Module:
             if isinstance(outer, (*_FUNCTIONS, ast.ClassDef)):
                 yield self._functions(lambda function, outer=outer: function.lineno in _lines(outer))
         yield self._functions(lambda function: True)
+        yield range(1, self.text.count("\n") + 1)
+
+    def in_function(self, line):
+        """Whether a line runs when a function is called, and not at import."""
+        return bool(self._functions(lambda function: line in _body(function)))
 
     def _functions(self, chosen):
         functions = [node for node in ast.walk(self._tree) if isinstance(node, _FUNCTIONS) and chosen(node)]
@@ -116,7 +122,7 @@ class Module:
 def _left_out(tree):
     """Nodes whose change says nothing about the tests."""
     for node in ast.walk(tree):
-        guard = isinstance(node, ast.keyword) and node.arg == "strict"
+        guard = isinstance(node, ast.keyword) and node.arg in ("strict", "frozen", "slots")
         script = isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
         if guard or script or isinstance(node, ast.Raise):
             yield node
@@ -181,10 +187,9 @@ def sample(modules, count, seed):
 def judge(mutant, workplaces, covered, seconds):
     """Runs the tests of one mutant; returns what is known of it as a dict."""
     module, line, operator, text = mutant
-    found = (covered.tests(module.name, lines) for lines in module.deciding_lines(line))
-    near = f"tests/{module.room}"
-    tests = next(filter(None, found), None) or covered.tests_in(near) or covered.tests_in("tests")
-    limits = covered.order(tests, near, seconds)
+    found = [covered.tests(module.name, lines) for lines in module.deciding_lines(line)]
+    groups = [tests for tests in found if tests]
+    limits = covered.order(groups[: 1 if module.in_function(line) else None], f"tests/{module.room}", seconds)
     files = list(dict.fromkeys(test.partition("::")[0] for test in limits))
     outcome = workplaces.run(files, limits, change=(module.name, text))
     result = "timeout" if outcome.timed_out else "caught" if outcome.caught else "survived"
@@ -198,7 +203,7 @@ def judge(mutant, workplaces, covered, seconds):
         "result": result,
         "seconds": outcome.seconds,
         "failed": outcome.failed,
-        "tests": f"{len(limits)} of {len(tests)}",
+        "tests": len(limits),
         "diff": [changed for changed in diff if changed[:3] not in ("---", "+++") and changed[0] in "+-"],
     }
 
@@ -210,7 +215,7 @@ def control(results, workplaces, covered):
         if "::" in failed:
             by_file[failed.partition("::")[0]].add(failed)
     for file, tests in sorted(by_file.items()):
-        outcome = workplaces.run([file], covered.order(tests, file, float("inf")))
+        outcome = workplaces.run([file], covered.order([tests], file, float("inf")))
         if outcome.caught:
             print(f"{outcome.failed or file} fails without a mutant too: no catch")
             for result in results:
