@@ -11,7 +11,7 @@ from keras import ops
 class _ConfusionMetric(keras.metrics.Metric):
     """A score of the confusion matrix summed over batches; rows are truth, columns prediction."""
 
-    def __init__(self, num_classes=3, name=None, dtype=None):
+    def __init__(self, num_classes, name, dtype):
         super().__init__(name=name, dtype=dtype)
         if num_classes < 2:
             raise ValueError(f"Expected `num_classes` to be at least 2. Received: num_classes={num_classes}.")
