@@ -65,6 +65,7 @@ def test_boxes_follow_and_grow_with_eyes_and_mouth_and_end_at_the_image():
         (TEMPLATE_LANDMARKS[:4], "five landmarks"),
         (np.where([[True, False]] * 5, np.nan, TEMPLATE_LANDMARKS), "five landmarks"),
         (TEMPLATE_LANDMARKS[[1, 0, 2, 3, 4]], "image-left eye first"),
+        (TEMPLATE_LANDMARKS[[1, 0, 2, 3, 4]] * (3, 1), "image-left eye first"),
         (TEMPLATE_LANDMARKS * (0, 1), "image-left eye first"),
         (TEMPLATE_LANDMARKS * (1, -1), "mouth below the eyes"),
         (TEMPLATE_LANDMARKS * (1, 0), "mouth below the eyes"),
@@ -73,6 +74,11 @@ def test_boxes_follow_and_grow_with_eyes_and_mouth_and_end_at_the_image():
 def test_landmarks_of_no_upright_face_are_refused(landmarks, message):
     with pytest.raises(DualATMEError, match=message):
         check_landmarks(landmarks)
+
+
+def test_landmarks_may_lie_anywhere():
+    for shift in ((0, 5), (5, 0), (-5, -5)):
+        np.testing.assert_array_equal(check_landmarks(TEMPLATE_LANDMARKS + shift), TEMPLATE_LANDMARKS + shift)
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,16 @@ def test_contradictions_between_lists_point_at_the_odd_one(lists_dir, kind, endi
     assert f"0 5 times, e.g. at {lists_dir / 'sub01_test.txt'}:1; 1 1 times" in report.errors[0].message
 
 
+def test_of_three_contradicting_labels_the_rarest_is_the_odd_one(lists_dir):
+    for name, ending in (("s01_train.txt", " 1 0"), ("s02_train.txt", " 1 0"), ("007_train.txt", " 2 0")):
+        _edit(
+            lists_dir, name, lambda lines, ending=ending: [lines[0].removesuffix(" 0 0") + ending, *lines[1:]]
+        )
+    (error,) = _audit(lists_dir).errors
+    assert error.where == f"{lists_dir / '007_train.txt'}:1"
+    assert ":1; 1 2 times, e.g. at" in error.message
+
+
 def test_a_clip_missing_from_a_fold(lists_dir):
     _edit(lists_dir, "s01_train.txt", lambda lines: lines[5:])
     report = _audit(lists_dir)
@@ -275,3 +285,12 @@ def test_long_groups_are_capped_in_print_only():
     assert lines[3] == "Error, image (13):"
     assert lines[-2:] == ["  a.txt:10: no image 10", "  … and 3 more"]
     assert len(report.errors) == 14
+    assert str(AuditReport("Audit of d", findings[:10], findings[:1])).endswith(
+        ": no image 10\nWarning, image (1):\n  a.txt:1: no image 1"
+    )
+
+
+def test_one_finding_is_not_many():
+    one = [Finding("image", "no image", "a.txt:1")]
+    assert str(AuditReport("Audit of d", one, [])).startswith("Audit of d: 1 error, 0 warnings.\n")
+    assert str(AuditReport("Audit of d", one * 2, one)).startswith("Audit of d: 2 errors, 1 warning.\n")

@@ -139,5 +139,7 @@ def test_only_the_wanted_images_are_read(image_clips, tmp_path):
 )
 def test_unreadable_image_is_named(content, image_clips, tmp_path):
     (tmp_path / "casme2" / "flow" / "sub01_c6_flow.png").write_bytes(content)
-    with pytest.raises(DualATMEError, match=rf"sub01_c6_flow.png \({len(content)} bytes"):
+    with pytest.raises(
+        DualATMEError, match=rf"sub01_c6_flow.png \({len(content)} bytes; [A-Z][^{{\[]+\)\. Is"
+    ):
         ImageTable(image_clips, data_root=tmp_path)

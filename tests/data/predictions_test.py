@@ -39,11 +39,11 @@ def assert_same(first, second):
 
 
 def test_the_answer_for_a_clip_is_its_likeliest_class(clips):
-    probabilities = [[0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1]]
-    answers = Predictions.of_clips(clips[:3], probabilities)
-    assert answers.predictions.tolist() == [0, 2, 1]
-    assert answers.labels.tolist() == [0, 1, 2]
-    assert answers.subjects.tolist() == [clip.subject for clip in clips[:3]]
+    probabilities = [[0.1, 0.2, 0.7], [0.3, 0.6, 0.1], [0.5, 0.4, 0.1], [0.4, 0.3, 0.3]]
+    answers = Predictions.of_clips(clips[:4], probabilities)
+    assert answers.predictions.tolist() == [2, 1, 0, 0]
+    assert answers.labels.tolist() == [0, 1, 2, 0]
+    assert answers.subjects.tolist() == [clip.subject for clip in clips[:4]]
 
 
 def test_predictions_compare_as_objects_because_arrays_have_no_single_answer():
