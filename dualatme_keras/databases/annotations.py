@@ -123,8 +123,8 @@ def _rows_below(table: Table, header: int, places):
     }
     columns = {place: name for name, place in places.items()}
     for place, first, last in table.merged:
-        # Merged cells of the header itself hold no clips.
-        if place in columns and first > header and first in texts:
+        # Cells that the header is merged with hold no clips.
+        if place in columns and first in texts:
             for number in texts.keys() & range(first + 1, last + 1):
                 texts[number][columns[place]] = texts[first][columns[place]]
     for (number, place), fault in table.faults.items():

@@ -131,6 +131,11 @@ def test_a_formula_without_a_value_is_no_blank(path, column, letter, cell, messa
         read_casme2(path)
 
 
+def test_formulas_above_the_header_do_not_matter(path):
+    write(path, ["=TODAY()"], HEADER, row("01", "EP01"))
+    assert names(read_casme2(path)) == ["sub01_EP01"]
+
+
 def test_an_error_is_no_value(path):
     write(path, HEADER, row("01", "EP01"))
     replace_cell(path, "B2", '<c r="B2" t="e"><f>1/0</f><v>#DIV/0!</v></c>')

@@ -129,20 +129,17 @@ def test_preparation_keeps_label_and_warning(real_file, tmp_path, capsys, listed
     assert rows["s18_po_01"]["warnings"] == rows["s18_ne_01"]["warnings"] == ""
 
 
-def test_a_warning_reaches_clips_that_were_finished_before(real_file, tmp_path):
+def test_a_warning_reaches_clips_that_were_finished_before(real_file, tmp_path, capsys):
     root, output = write_frames(tmp_path / "HS", CLIPS), tmp_path / "data"
-    arguments = [
-        f"--root={root}",
-        f"--output={output}",
-        "--landmarks=template",
-        "--flow=dis",
-        "--subjects=s18",
-    ]
-    assert call(*arguments) == 0
-    assert "[HS]:38" not in (output / "manifest.csv").read_text()
-    write_workbook(real_file, {"HS": [HEADER, *([[None]] * 36), row("s18_sur_03", "negative")]})
-    assert call(*arguments, f"--annotations={real_file}") == 0
-    assert "[HS]:38: s18_sur_03 is surprise" in (output / "manifest.csv").read_text()
+    arguments = [f"--root={root}", f"--annotations={real_file}", f"--output={output}", "--subjects=s18"]
+    arguments += ["--landmarks=template", "--flow=dis"]
+    agreeing = [row(clip) for clip in CLIPS]
+    contradicting = [row(clip, "negative" if clip == "s18_sur_03" else None) for clip in CLIPS]
+    for rows, warned in ((agreeing, False), (contradicting, True), (agreeing, False)):
+        write_workbook(real_file, {"HS": [HEADER, *rows]})
+        assert call(*arguments) == 0
+        assert ("[HS]:38: s18_sur_03 is surprise" in (output / "manifest.csv").read_text()) == warned
+    assert capsys.readouterr().out.count("3 of 3 clips finished before") == 2
 
 
 def test_a_name_that_is_no_clips_is_refused(tmp_path):
