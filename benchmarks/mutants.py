@@ -214,13 +214,16 @@ def control(results, workplaces, covered):
     for failed in {result["failed"] for result in results} - {None}:
         if "::" in failed:
             by_file[failed.partition("::")[0]].add(failed)
-    for file, tests in sorted(by_file.items()):
-        outcome = workplaces.run([file], covered.order([tests], file, float("inf")))
-        if outcome.caught:
-            print(f"{outcome.failed or file} fails without a mutant too: no catch")
-            for result in results:
-                if result["failed"] == outcome.failed:
-                    result["result"] = "survived"
+
+    def fails(file):
+        outcome = workplaces.run([file], covered.order([by_file[file]], file, float("inf")))
+        return (outcome.failed or file) if outcome.caught else None
+
+    for failed in filter(None, workplaces.map(fails, sorted(by_file))):
+        print(f"{failed} fails without a mutant too: no catch")
+        for result in results:
+            if result["failed"] and result["failed"].startswith(failed):
+                result["result"] = "survived"
 
 
 def report(results):
