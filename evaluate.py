@@ -12,9 +12,7 @@ with --workdir it leaves the same files there.
 import sys
 from pathlib import Path
 
-from absl import app, flags
-
-from dualatme_keras.commands import quiet_libraries
+from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import (
     evaluate_run,
@@ -25,6 +23,7 @@ from dualatme_keras.evaluation import (
     score_seeds,
 )
 
+flags = Flags(__doc__)
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "folder of a run, or with --weights a new folder for the result"
 )
@@ -84,5 +83,10 @@ def _score_weights():
     return evaluate_run(workdir)
 
 
+def run(arguments=None):
+    """Runs the script, with the arguments of the process by default."""
+    flags.run(main, arguments)
+
+
 if __name__ == "__main__":
-    app.run(main)
+    run()

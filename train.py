@@ -10,14 +10,12 @@ take one to two hours on two CPU cores with the published settings.
 import os
 import sys
 
-from absl import app, flags
-
-from dualatme_keras.commands import quiet_libraries
+from dualatme_keras.choices import FORMS, LOSSES, PRESETS
+from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.losses import LOSSES
-from dualatme_keras.models import FORMS, PRESETS
 from dualatme_keras.training import OPTIMIZERS, PRECISIONS, PROTOCOLS, STRATEGIES, TrainConfig
 
+flags = Flags(__doc__)
 _DEFAULTS = TrainConfig()
 
 
@@ -37,7 +35,7 @@ _SETTINGS = [
     _define_choice("preset", list(PRESETS), "network: the paper's, the published code's, or an ablation"),
     _define_choice("form", FORMS, "how the network is computed: auto is fast on CPUs, plain elsewhere"),
     _define_choice("puzzle", ["image", "layer"], "read the puzzled images, or cut them from the entire ones"),
-    _define_choice("loss", list(LOSSES), "classification loss"),
+    _define_choice("loss", LOSSES, "classification loss"),
     _define_choice("optimizer", OPTIMIZERS, "optimizer"),
     _define(flags.DEFINE_float, "learning_rate", "constant learning rate"),
     _define(flags.DEFINE_integer, "batch_size", "clips per step"),
@@ -121,5 +119,10 @@ def _tell_of_export(result):
         print(f"to serve it: dualatme-export --run={result.workdir}")
 
 
+def run(arguments=None):
+    """Runs the script, with the arguments of the process by default."""
+    flags.run(main, arguments)
+
+
 if __name__ == "__main__":
-    app.run(main)
+    run()

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dualatme_keras"
 TIERS = {
+    "choices": 0,
     "errors": 0,
     "files": 0,
     "progress": 0,
@@ -28,7 +29,16 @@ TIERS = {
     "commands": 4,
 }
 KERAS_ONLY = ("layers", "losses", "metrics", "models")
-WITHOUT_KERAS = ("errors", "files", "progress", "protocol", "regions", "preprocessing", "databases")
+WITHOUT_KERAS = (
+    "choices",
+    "errors",
+    "files",
+    "progress",
+    "protocol",
+    "regions",
+    "preprocessing",
+    "databases",
+)
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -2,13 +2,12 @@
 
 import sys
 
-from absl import flags
-
-from dualatme_keras.commands import run_command
+from dualatme_keras.commands import Flags
 from dualatme_keras.databases import write_synthetic
 from dualatme_keras.databases.synthetic import ANNOTATIONS, FRAMES
 from dualatme_keras.errors import DualATMEError
 
+flags = Flags(__doc__)
 _OUTPUT = flags.DEFINE_string("output", "data/demo/raw", "folder to write, new or empty")
 _SEED = flags.DEFINE_integer("seed", 0, "of faces, expressions and noise")
 _SUBJECTS = flags.DEFINE_integer("subjects", 3, "subjects of each of the three databases")
@@ -35,9 +34,9 @@ def main(_arguments):
         )
 
 
-def run():
+def run(arguments=None):
     """Entry point of the console command."""
-    run_command(__name__, main)
+    flags.run(main, arguments)
 
 
 if __name__ == "__main__":

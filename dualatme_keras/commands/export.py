@@ -3,12 +3,11 @@
 import os
 import sys
 
-from absl import flags
-
-from dualatme_keras.commands import quiet_libraries, run_command
+from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import read_settings
 
+flags = Flags(__doc__)
 _RUN = flags.DEFINE_string("run", None, "run of train.py --final_model, or file of weights", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "folder of all versions; default: RUN/export")
 _VERSION = flags.DEFINE_integer("version", None, "version number; default: the next free one")
@@ -40,9 +39,9 @@ def main(_arguments):
         print(f"without the signature serve_frames: {result.without_frames}")
 
 
-def run():
+def run(arguments=None):
     """Entry point of the console command."""
-    run_command(__name__, main)
+    flags.run(main, arguments)
 
 
 if __name__ == "__main__":

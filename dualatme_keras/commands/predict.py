@@ -7,13 +7,12 @@ import sys
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-from absl import flags
-
-from dualatme_keras.commands import quiet_libraries, run_command
+from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
 from dualatme_keras.protocol import CLASS_NAMES
 
+flags = Flags(__doc__)
 _RUN = flags.DEFINE_list(
     "run", None, "run of train.py, folder of seeds, .keras or .pth; several answer together"
 )
@@ -82,9 +81,9 @@ def _recognizer():
     return RemoteRecognizer(asked, landmarks or "mtcnn", file, face)
 
 
-def run():
+def run(arguments=None):
     """Entry point of the console command."""
-    run_command(__name__, main)
+    flags.run(main, arguments)
 
 
 if __name__ == "__main__":

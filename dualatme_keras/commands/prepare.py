@@ -2,14 +2,13 @@
 
 import sys
 
-from absl import flags
-
-from dualatme_keras.commands import quiet_libraries, run_command
+from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.databases.comparison import format_comparison
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
 from dualatme_keras.preprocessing import ENCODINGS, FACE_CHOICES, METHODS, PUZZLES, SOURCES
 
+flags = Flags(__doc__)
 _DEFAULTS = PrepareConfig(dataset="folder")
 
 
@@ -84,9 +83,9 @@ def _shortened(names):
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def run():
+def run(arguments=None):
     """Entry point of the console command."""
-    run_command(__name__, main)
+    flags.run(main, arguments)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,19 @@ import functools
 
 import keras
 
+from dualatme_keras import choices
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses.balanced import BalancedLoss
 from dualatme_keras.losses.cosine import CosineLoss
 from dualatme_keras.losses.focal import FocalLoss
 
-LOSSES = {
-    "focal": FocalLoss,
-    "balanced": BalancedLoss,
-    "cosine": CosineLoss,
-    "crossentropy": functools.partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
-}
+_CLASSES = (
+    FocalLoss,
+    BalancedLoss,
+    CosineLoss,
+    functools.partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
+)
+LOSSES = dict(zip(choices.LOSSES, _CLASSES, strict=True))
 
 
 def get_loss(name: str, dtype: str = "float32") -> keras.losses.Loss:

@@ -2,6 +2,7 @@
 
 import keras
 
+from dualatme_keras.choices import FORMS, preset_config
 from dualatme_keras.layers import (
     CBAM,
     BatchNormalization,
@@ -12,12 +13,10 @@ from dualatme_keras.layers import (
     torch_uniform,
 )
 from dualatme_keras.layers.convolution import MaxPooling2D
-from dualatme_keras.models.presets import preset_config
 
 ATTENTIONS = ("entire", "shared", "both", "puzzled", "none")
 BACKBONES = ("inception", "convolution")
 BRANCHES = ("both", "entire", "puzzled")
-FORMS = ("auto", "plain", "fast")
 PUZZLES = ("image", "layer")
 
 

@@ -1,7 +1,13 @@
-"""Tier 3: a run, from settings to pooled predictions."""
+"""Tier 3: a run, from settings to pooled predictions.
+
+Importing this package does not import Keras; the names of `_LAZY` do when they are first used.
+"""
+
+import importlib
 
 from dualatme_keras.training.config import OPTIMIZERS, PRECISIONS, PROTOCOLS, STRATEGIES, TrainConfig
-from dualatme_keras.training.loso import RunResult, run_loso, run_seeds
+
+_LAZY = ("RunResult", "run_loso", "run_seeds")
 
 __all__ = [
     "OPTIMIZERS",
@@ -13,3 +19,9 @@ __all__ = [
     "run_loso",
     "run_seeds",
 ]
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.loso"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,9 +2,8 @@
 
 import dataclasses
 
+from dualatme_keras.choices import FORMS, LOSSES, PRESETS
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.losses import LOSSES
-from dualatme_keras.models import FORMS, PRESETS
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PROTOCOLS = ("cde", "sde", "hde")
@@ -90,7 +89,7 @@ class TrainConfig:
     def __post_init__(self):
         for name, allowed in (
             ("preset", tuple(PRESETS)),
-            ("loss", tuple(LOSSES)),
+            ("loss", LOSSES),
             ("optimizer", OPTIMIZERS),
             ("protocol", PROTOCOLS),
             ("distribute", STRATEGIES),

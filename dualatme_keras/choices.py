@@ -1,6 +1,12 @@
-"""Named networks: the paper's, the published code's, the paper's ablations, and a tiny one for tests."""
+"""What can be chosen by name, known without Keras: forms and losses, and networks with their arguments."""
 
 from dualatme_keras.errors import DualATMEError
+
+FORMS = ("auto", "plain", "fast")
+"""How a network is computed, see `models.DualATME`."""
+
+LOSSES = ("focal", "balanced", "cosine", "crossentropy")
+"""Classification losses, see `losses.get_loss`."""
 
 PRESETS = {
     "paper": {
@@ -54,6 +60,7 @@ PRESETS = {
         "parameters": 26_663,
     },
 }
+"""Networks: the paper's, the published code's, the paper's ablations, and a tiny one for tests."""
 
 
 def preset_config(name: str) -> dict:

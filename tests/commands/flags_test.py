@@ -1,0 +1,86 @@
+"""Commands know their own flags only, and tell of them at once."""
+
+import importlib
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import script_calls
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    ROOT / "train.py",
+    ROOT / "evaluate.py",
+    *sorted((ROOT / "dualatme_keras/commands").glob("[a-z]*.py")),
+]
+COMMANDS = [path for path in COMMANDS if path.name != "quiet.py"]
+
+
+def test_all_commands_in_one_process(tmp_path):
+    """Each is imported beside the others, under its own name, and still has its own defaults."""
+    sys.path.insert(0, str(ROOT))
+    try:
+        names = [
+            path.stem if path.parent == ROOT else f"dualatme_keras.commands.{path.stem}" for path in COMMANDS
+        ]
+        modules = [importlib.import_module(name) for name in names]
+    finally:
+        sys.path.remove(str(ROOT))
+    assert all(callable(module.run) for module in modules)
+    with pytest.raises(SystemExit, match="evaluate.py: .*nowhere"):
+        script_calls.call(ROOT / "evaluate.py", f"--workdir={tmp_path / 'nowhere'}")
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
+def test_help_is_quick_and_light(path):
+    """In a process of its own, where neither Keras nor TensorFlow is imported; seconds of the processor."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code = (
+        "import runpy, sys; sys.argv[1:] = ['--help']; runpy.run_path({0!r}, run_name='__main__'); "
+        "print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code.format(str(path))], capture_output=True, text=True, timeout=60, cwd=ROOT
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.endswith("False False\n")
+    assert "--" in ended.stdout
+    assert after.ru_utime - before.ru_utime < 2
+
+
+def test_help_has_description_flags_and_defaults(capsys):
+    script_calls.call(ROOT / "train.py", "--help")
+    text = capsys.readouterr().out
+    assert text.startswith("Trains and tests Dual-ATME, leave one subject out.")
+    for part in (
+        "--preset: <paper|released|",
+        "--loss: <focal|balanced|cosine|crossentropy>",
+        "(default: '128')",
+    ):
+        assert part in text
+    assert "--output" not in text  # of another command
+
+
+def test_help_of_a_command_with_required_flags(capsys):
+    script_calls.call(ROOT / "dualatme_keras/commands/export.py", "-h")
+    assert "--formats" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epoch=3"], "train.py: Unknown command line flag 'epoch'. Did you mean: epochs"),
+        (["--epochs=many"], "train.py: flag --epochs=many"),
+        (["--loss=huber"], "train.py: flag --loss=huber: value should be one of <focal|"),
+    ],
+)
+def test_wrong_flags_are_one_line(arguments, message):
+    with pytest.raises(SystemExit) as ended:
+        script_calls.call(ROOT / "train.py", *arguments)
+    assert ended.value.code.startswith(message)
+    assert "\n" not in ended.value.code
