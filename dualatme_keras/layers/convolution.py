@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 
+@keras.saving.register_keras_serializable(package="dualatme_keras")
 class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D`, also of no clips."""
 
@@ -11,6 +12,7 @@ class Conv2D(keras.layers.Conv2D):
         return on_clips(super().call, inputs)
 
 
+@keras.saving.register_keras_serializable(package="dualatme_keras")
 class MaxPooling2D(keras.layers.MaxPooling2D):
     """`keras.layers.MaxPooling2D`, also of no clips."""
 

@@ -194,3 +194,16 @@ def test_load_model_refuses_what_is_no_network(tmp_path):
     other.save(tmp_path / "other.keras")
     with pytest.raises(DualATMEError, match="holds a Sequential"):
         load_model(tmp_path / "other.keras")
+
+
+@pytest.mark.parametrize("backbone", ["inception", "convolution"])
+def test_part_of_a_network_is_saved_and_loaded(backbone, tmp_path):
+    model = tiny(backbone=backbone)
+    features = [model.get_layer(f"{branch}_features").output for branch in ("entire", "puzzled")]
+    part = keras.Model(model.input, features)
+    part.save(tmp_path / "part.keras")
+    images = random_images(model)
+    for ours, theirs in zip(
+        part(images), keras.models.load_model(tmp_path / "part.keras")(images), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
