@@ -3,9 +3,15 @@
 import sys
 import time
 
+_QUIET_SECONDS = 30.0
+"""Longest time without a line about a long clip, where lines cannot change."""
+
 
 class ClipProgress:
-    """Prints how far a work on clips is: on a terminal in one line that changes, elsewhere every tenth.
+    """Prints how far a work on clips is.
+
+    On a terminal that is one line, which changes; elsewhere a line for every tenth of the clips, and for
+    every half minute of a long one.
 
     Args:
         clips: number of clips.
@@ -17,15 +23,28 @@ class ClipProgress:
     def __init__(self, clips: int, done: int, stream=None, task: str = "prepare"):
         self._clips, self._before, self._done = clips, done, done
         self._stream, self._failed = stream or sys.stdout, 0
-        self._start = time.perf_counter()
+        self._start, self._part, self._told = time.perf_counter(), None, None
         what = f"{done} of {clips} clips finished before" if done else f"{clips} clips to {task}"
         print(what, file=self._stream, flush=True)
 
-    def show_part(self, done: int, frames: int) -> None:
-        """Tells, on a terminal, how far the present clip is."""
-        if self._stream.isatty():
-            line = f"clip {self._done + 1}/{self._clips}  {done / frames:.0%} looked at"
-            print(f"{chr(13)}{line:<60}", end="", file=self._stream, flush=True)
+    def show_part(self, task: str, done: int, parts: int) -> None:
+        """Tells how far the present clip is: on a terminal always, elsewhere every half minute.
+
+        Args:
+            task: what is done to its parts.
+            done: how many of them are done.
+            parts: how many there are.
+        """
+        now, live = time.perf_counter(), self._stream.isatty()
+        if done <= 1 or self._part is None:
+            self._part = self._told = now
+            return
+        if not live and now - self._told < _QUIET_SECONDS:
+            return
+        self._told = now
+        left = (now - self._part) / (done - 1) * (parts - done)
+        line = f"clip {self._done + 1}/{self._clips}  {done / parts:.0%} {task}, {_duration(left)} left"
+        print(f"{chr(13) if live else ''}{line:<60}", end="" if live else "\n", file=self._stream, flush=True)
 
     def finish_clip(self, failed: bool = False) -> None:
         """Counts a clip."""

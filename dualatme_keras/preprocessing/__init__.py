@@ -1,11 +1,12 @@
 """Tier 1: from frames to flow images. NumPy and OpenCV; OpenCV and face detectors load when first needed."""
 
 from dualatme_keras.preprocessing.alignment import FACE_SIZE, align_face, eye_transform, transform_points
-from dualatme_keras.preprocessing.apex import expression_course, spot_apex
+from dualatme_keras.preprocessing.apex import LITTLE_MOTION, ExpressionCourse, expression_course, spot_apex
 from dualatme_keras.preprocessing.clip import PreparedClip, prepare_clip, prepare_pair
 from dualatme_keras.preprocessing.detection import FACE_CHOICES
 from dualatme_keras.preprocessing.encoding import ENCODINGS, encode_flow, optical_strain
 from dualatme_keras.preprocessing.face import FACE_LIMITS, Face, check_face, face_measures
+from dualatme_keras.preprocessing.face_window import SPOTTING_EYES
 from dualatme_keras.preprocessing.flow import METHODS, optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion, region_mask
 from dualatme_keras.preprocessing.landmarks import LANDMARK_COLUMNS, SOURCES, landmark_source, read_landmarks
@@ -15,6 +16,7 @@ from dualatme_keras.preprocessing.pair import (
     FramePair,
     check_size,
     choose_pair,
+    expression_motion,
     to_grey,
 )
 from dualatme_keras.preprocessing.settings import (
@@ -34,6 +36,7 @@ __all__ = [
     "FACE_LIMITS",
     "FACE_SIZE",
     "LANDMARK_COLUMNS",
+    "LITTLE_MOTION",
     "METHODS",
     "MOST_PIXELS",
     "NAMED_SETTINGS",
@@ -41,6 +44,8 @@ __all__ = [
     "SETTINGS_FILE",
     "SMALLEST_SIDE",
     "SOURCES",
+    "SPOTTING_EYES",
+    "ExpressionCourse",
     "Face",
     "FramePair",
     "Interval",
@@ -55,6 +60,7 @@ __all__ = [
     "draw_strip",
     "encode_flow",
     "expression_course",
+    "expression_motion",
     "eye_transform",
     "face_measures",
     "head_motion",

@@ -1,5 +1,6 @@
 """Apex spotting: the frame in which the face differs most from its onset, blinks and head motion aside."""
 
+import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,9 +22,31 @@ _SMOOTHING = 2.0
 """Standard deviation of the smoothing of the course, in frames: it takes out single noisy frames."""
 
 
+LITTLE_MOTION = 0.4
+"""Motion in per cent of the distance between the eyes (`motion_size`) that a face without any expression can
+have: `benchmarks/motion_limit.py`."""
+
+_LARGEST_SHARE = 0.05
+"""Share of the pixels that count as those that move most: about what one muscle of the face moves."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpressionCourse:
+    """How far an expression has gone in each frame since the first one; the first number is 0.
+
+    Attributes:
+        along: float64, root mean square motion along the expression's pattern, pixels of the aligned face. It
+            tells the apex.
+        motion: float64, how far the face has moved, see `motion_size`.
+    """
+
+    along: np.ndarray
+    motion: np.ndarray
+
+
 def expression_course(
     faces: Iterable[np.ndarray], landmarks=TEMPLATE_LANDMARKS, method: str = "dis"
-) -> np.ndarray:
+) -> ExpressionCourse:
     """How far the expression has gone in each frame since the first one.
 
     Flow from the first frame inside the HARS boxes, after the motion of the head (`head_motion`) is taken
@@ -36,28 +59,51 @@ def expression_course(
         faces: aligned grey faces `(size, size)`, the onset first.
         landmarks: `(5, 2)` of the aligned face, in fractions of it.
         method: see `optical_flow`.
-
-    Returns:
-        float64 array, one number per frame, the first 0: root mean square motion along the pattern, pixels.
     """
     faces = iter(faces)
     onset = next(faces)
-    counted = counted_pixels(landmarks, onset.shape)
-    motions = [np.zeros(2 * np.count_nonzero(counted), "float32")]
-    for face in faces:
-        flow = optical_flow(onset, face, method)
-        motions.append((flow - head_motion(flow, landmarks))[counted].astype("float32").ravel())
+    motions = [np.zeros(2 * np.count_nonzero(counted_pixels(landmarks, onset.shape)), "float32")]
+    motions += [_counted_motion(onset, face, landmarks, method).ravel() for face in faces]
+    size = [motion_size(motion.reshape(-1, 2), landmarks, onset.shape[1]) for motion in motions]
     motions = np.stack(motions)  # (frames, 2 * pixels)
     # What is left at the end has partly come steadily, with the posture and the light.
     motions -= np.linspace(0.0, _DRIFT, len(motions))[:, np.newaxis] * np.median(motions[-3:], axis=0)
     quarter = len(motions) // 4
     pattern = np.median(motions[max(quarter, min(1, len(motions) - 1)) : len(motions) - quarter], axis=0)
     course = motions @ pattern / max(float(np.linalg.norm(pattern)), 1e-6)
-    return np.maximum(course, 0.0).astype("float64") / np.sqrt(len(pattern) / 2)
+    along = np.maximum(course, 0.0).astype("float64") / np.sqrt(len(pattern) / 2)
+    return ExpressionCourse(along, np.array(size))
+
+
+def _counted_motion(first, second, landmarks, method="dis"):
+    """Motion of the counted pixels without that of the head, float32 `(pixels, 2)`."""
+    flow = optical_flow(first, second, method)
+    counted = counted_pixels(landmarks, first.shape)
+    return (flow - head_motion(flow, landmarks))[counted].astype("float32")
+
+
+def motion_size(motion: np.ndarray, landmarks, width: int) -> float:
+    """How far the part of the face that moves most has moved, in per cent of the distance between the eyes.
+
+    A twentieth of the pixels that are counted moves further. Whatever the size of frames and faces, the
+    number means the same.
+
+    Args:
+        motion: of each counted pixel, `(pixels, 2)` in pixels of the aligned face, without the head's.
+        landmarks: `(5, 2)` of the aligned face, in fractions of it.
+        width: of the aligned face in pixels.
+    """
+    eyes = float(np.linalg.norm(np.subtract(landmarks[1], landmarks[0]))) * width
+    return 100.0 * float(np.quantile(np.linalg.norm(motion, axis=-1), 1.0 - _LARGEST_SHARE)) / eyes
+
+
+def motion_between(onset: np.ndarray, apex: np.ndarray, landmarks=TEMPLATE_LANDMARKS) -> float:
+    """`motion_size` between two aligned grey faces `(size, size)`, as in `expression_course`."""
+    return motion_size(_counted_motion(onset, apex, landmarks), landmarks, onset.shape[1])
 
 
 def spot_apex(course: np.ndarray) -> int:
-    """The frame of the largest motion in a course of `expression_course`, at least the second one."""
+    """The frame of the largest motion in `ExpressionCourse.along`, at least the second one."""
     smooth = smooth_course(course, _SMOOTHING)
     return 1 + int(np.argmax(smooth[1:])) if len(course) > 1 else 0
 

@@ -28,8 +28,8 @@ class PreparedClip:
         onset_face, apex_face: aligned, `(face_size, face_size, 3)`, RGB.
         flow, puzzle_flow: `(face_size, face_size, 2)`, pixels of the aligned face, float32.
         entire, puzzled: flow images `(image_size, image_size, 3)`.
-        course: magnitude of the expression from the onset on (see `expression_course`), where the apex was
-            spotted, otherwise empty.
+        course: motion since the onset in each frame, in per cent of the distance between the eyes (see
+            `motion_size`), where the apex was spotted, otherwise empty.
         doubts: what speaks against the face, in words (see `face.Face`); empty where nothing does.
     """
 

@@ -11,9 +11,13 @@ from dualatme_keras.preprocessing.flow import optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion
 from dualatme_keras.preprocessing.landmarks import Locate
 from dualatme_keras.preprocessing.pair import check_size, to_grey
+from dualatme_keras.regions import TEMPLATE_LANDMARKS
 
 _MARGIN = 0.1
 """What is left around the face on each side, as a fraction of `SPOTTING_SIZE`."""
+
+SPOTTING_EYES = (1 - 2 * _MARGIN) * float(TEMPLATE_LANDMARKS[1, 0] - TEMPLATE_LANDMARKS[0, 0]) * SPOTTING_SIZE
+"""Distance between the eyes of the aligned faces of a video, in pixels."""
 
 _CELL = 4
 """Side in pixels of the squares in which flow is averaged: DIS tells no finer motion, and noise cancels."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
-from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, spot_apex
+from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, motion_between, spot_apex
 from dualatme_keras.preprocessing.landmarks import Locate
 
 SMALLEST_SIDE = 32
@@ -26,9 +26,10 @@ class FramePair:
         apex_found: `given` or `spotted`.
         onset_frame, apex_frame: RGB `(height, width, 3)`, uint8.
         landmarks: `(5, 2)` of the onset frame, in its pixels.
-        course: magnitude of the expression from the onset on (see `expression_course`), where the apex was
-            spotted, otherwise empty.
+        course: motion since the onset in each of `course_frames`, in per cent of the distance between the
+            eyes (see `motion_size`), where the apex was spotted, otherwise empty.
         doubts: what speaks against the face, in words (see `face.Face`); empty where nothing does.
+        course_frames: indices of those frames.
     """
 
     onset: int
@@ -39,6 +40,7 @@ class FramePair:
     landmarks: np.ndarray
     course: np.ndarray
     doubts: tuple[str, ...] = ()
+    course_frames: tuple[int, ...] = ()
 
 
 def choose_pair(
@@ -78,15 +80,36 @@ def choose_pair(
             )
         return image
 
-    course, found = np.array([]), "given"
+    motion, seen, found = np.array([]), (), "given"
     if apex is None:
-        transform = eye_transform(landmarks, SPOTTING_SIZE, margin)
-        places = (transform_points(landmarks, transform) + 0.5) / SPOTTING_SIZE
-        faces = (to_grey(align_face(read_checked(frame), transform, SPOTTING_SIZE)) for frame in frames)
+        faces, places = _spotting_faces(map(read_checked, frames), landmarks, margin)
         course = expression_course(faces, places)
-        apex, found = frames[spot_apex(course)], "spotted"
+        apex, motion, seen, found = frames[spot_apex(course.along)], course.motion, tuple(frames), "spotted"
     apex_frame = read_checked(apex)
-    return FramePair(frames[0], apex, found, onset_frame, apex_frame, landmarks, course, face.doubts)
+    return FramePair(
+        frames[0], apex, found, onset_frame, apex_frame, landmarks, motion, face.doubts, course_frames=seen
+    )
+
+
+def expression_motion(pair: FramePair, margin: float) -> float:
+    """How far the face has moved from onset to apex, in per cent of the distance between the eyes.
+
+    The same for given and spotted apexes, and the value of `FramePair.course` at the apex; below
+    `LITTLE_MOTION` it can be noise.
+
+    Args:
+        pair: onset and apex.
+        margin: see `PrepareSettings`.
+    """
+    faces, places = _spotting_faces((pair.onset_frame, pair.apex_frame), pair.landmarks, margin)
+    return motion_between(*faces, places)
+
+
+def _spotting_faces(frames, landmarks, margin):
+    """Grey faces of frames, aligned one by one, and their landmarks in fractions of the face."""
+    transform = eye_transform(landmarks, SPOTTING_SIZE, margin)
+    places = (transform_points(landmarks, transform) + 0.5) / SPOTTING_SIZE
+    return (to_grey(align_face(frame, transform, SPOTTING_SIZE)) for frame in frames), places
 
 
 def check_size(height: int, width: int, what: str) -> None:

@@ -1,6 +1,8 @@
 """What can be recognised: videos, folders of frames, frames in memory, or just onset and apex."""
 
+import bisect
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +27,7 @@ class ClipFrames:
         name: of the clip.
         numbers: of its frames, ascending.
         read: gives a frame of that number, RGB `(height, width, 3)`, uint8.
-        frames_per_second: None where not known.
+        frames_per_second: None where not known. Frames are evenly spaced, whatever their numbers.
     """
 
     name: str
@@ -49,19 +51,35 @@ class ClipFrames:
         last = self.numbers[-1] if offset is None else offset
         return [number for number in self.numbers if first <= number <= last]
 
+    def seconds(self, number: int | None) -> float | None:
+        """When a frame is, in seconds since the first one; None for no frame, or without a rate."""
+        if number is None or self.frames_per_second is None:
+            return None
+        return bisect.bisect_left(self.numbers, number) / self.frames_per_second
 
-def open_clip(clip: Clip, name: str | None = None) -> ClipFrames:
+
+def open_clip(clip: Clip, name: str | None = None, frames_per_second: float | None = None) -> ClipFrames:
     """The frames of a clip.
 
     Args:
         clip: see `Clip`; frames in memory are numbered from 0.
         name: of the clip; that of its file or folder by default.
+        frames_per_second: of the clip; as its file tells by default.
 
     Raises:
-        DualATMEError: there is nothing, or no video or frames in it.
+        DualATMEError: there is nothing, no video or frames in it, or no such frame rate.
     """
+    if frames_per_second is not None and not 0 < frames_per_second < math.inf:
+        raise DualATMEError(
+            f"Expected a positive number of frames per second. Received: {frames_per_second}."
+        )
+    frames = _open(clip, name)
+    return dataclasses.replace(frames, frames_per_second=frames_per_second or frames.frames_per_second)
+
+
+def _open(clip, name):
     if not isinstance(clip, (str, os.PathLike)):
-        frames = [_checked(frame, index) for index, frame in enumerate(clip)]
+        frames = [_checked(frame, index) for index, frame in enumerate(_sequence(clip))]
         return ClipFrames(name or "clip", tuple(range(len(frames))), lambda number: _read(frames[number]))
     path = Path(clip)
     if not os.fspath(clip) or not path.exists():
@@ -78,10 +96,24 @@ def open_clip(clip: Clip, name: str | None = None) -> ClipFrames:
     return ClipFrames(name or (path.name if path.is_dir() else path.stem), frames.numbers, frames.read, rate)
 
 
+def _sequence(clip):
+    expected = "Expected a video file, a folder of frames, or at least two frames"
+    try:
+        frames = list(clip)
+    except TypeError as error:
+        raise DualATMEError(f"{expected}. Received: {clip!r:.80} of type {type(clip).__name__}.") from error
+    if not frames:
+        raise DualATMEError(f"{expected}. Received: none.")
+    return frames
+
+
 def _checked(frame, index):
     if isinstance(frame, (str, os.PathLike)):
         return frame
-    frame = np.asarray(frame)
+    try:
+        frame = np.asarray(frame)
+    except ValueError as error:  # rows of unequal length
+        raise DualATMEError(f"Expected frames that are images. Received: frame {index}; {error}.") from error
     if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or frame.shape[2:] not in ((), (3,)):
         raise DualATMEError(
             "Expected frames (height, width, 3) or (height, width), uint8. "

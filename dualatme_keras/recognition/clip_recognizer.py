@@ -2,15 +2,63 @@
 
 import abc
 import dataclasses
+import os
 from collections.abc import Callable
 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.preprocessing import FramePair, choose_pair, spot_intervals
+from dualatme_keras.preprocessing import (
+    FramePair,
+    PrepareSettings,
+    choose_pair,
+    expression_motion,
+    landmark_source,
+    spot_intervals,
+)
 from dualatme_keras.preprocessing.landmarks import Locate
-from dualatme_keras.recognition.clip_frames import Clip, open_clip
-from dualatme_keras.recognition.result import Recognition, SpottedVideo
+from dualatme_keras.recognition.clip_frames import Clip, ClipFrames, open_clip
+from dualatme_keras.recognition.result import LostExpression, Recognition, SpottedVideo
+
+LONGEST_SECONDS = 10.0
+"""Longest clip in which one apex is spotted: ten times what a micro-expression takes."""
+
+MOST_FRAMES = 2000
+"""As many frames have 10 seconds at 200 a second: the limit where the frame rate is not known. Their motion
+takes 400 MB."""
+
+
+def face_source(
+    settings: PrepareSettings | None,
+    who: str,
+    landmarks: str | None,
+    file: str | os.PathLike | None,
+    face: str,
+) -> Locate:
+    """Returns the function that finds the face in a frame of clips to be recognised.
+
+    Args:
+        settings: with which the images were prepared that the networks were trained on, where they are known.
+        who: answers, for messages.
+        landmarks: where faces are found; as in the settings by default, and where there are none by MTCNN.
+        file, face: see `landmark_source`.
+
+    Raises:
+        DualATMEError: as `landmark_source`, or the settings name a table of the clips that they were for.
+    """
+    source = landmarks or (settings.landmarks if settings else "mtcnn")
+    if source == "file" and landmarks is None and file is None:
+        raise DualATMEError(
+            f"Expected to be told where faces are found. Received: images of {who} that were prepared with "
+            "--landmarks=file, a table of their own clips. Name a detector, --landmarks=mtcnn, or give a "
+            "table of these clips, --landmarks=file --landmarks_file=TABLE.csv."
+        )
+    if file is not None and source not in ("file", "mediapipe"):
+        raise DualATMEError(
+            f"Expected --landmarks_file with --landmarks=file or mediapipe. Received: it with {source}, "
+            "which takes none. Leave it out, or give --landmarks."
+        )
+    return landmark_source(source, file, face)
 
 
 class ClipRecognizer(abc.ABC):
@@ -41,6 +89,7 @@ class ClipRecognizer(abc.ABC):
         onset: int | None = None,
         apex: int | None = None,
         offset: int | None = None,
+        frames_per_second: float | None = None,
     ) -> Recognition:
         """Tells the expression of a clip.
 
@@ -51,18 +100,21 @@ class ClipRecognizer(abc.ABC):
             onset, offset: numbers of the first and last frame to look at, the clip's by default. Files in
                 folders are numbered as they are named, other frames from 0.
             apex: number of the apex, which is spotted by default; of two frames it is the second.
+            frames_per_second: of the clip, as its file tells by default; gives the answer its seconds.
 
         Returns:
             The answer, and all that led to it.
 
         Raises:
-            DualATMEError: no frames, no face, no motion at all, frames of unequal size, or numbers that are
-                none of theirs.
+            DualATMEError: no frames, no face, no motion at all, frames of unequal size, numbers that are
+                none of theirs, or more than 10 seconds (2,000 frames) to spot the apex in.
         """
-        frames = open_clip(clip, name)
+        frames = open_clip(clip, name, frames_per_second)
         numbers = frames.between(onset, offset)
         if len(numbers) == 2 and apex is None:
             apex = numbers[1]
+        if apex is None:
+            _check_length(frames, len(numbers))
         if apex is not None and apex not in numbers[1:]:
             raise DualATMEError(
                 f"Expected the apex after the onset {numbers[0]} and up to the offset {numbers[-1]}. "
@@ -73,7 +125,7 @@ class ClipRecognizer(abc.ABC):
             raise DualATMEError(
                 f"Expected motion. Received: frames {pair.onset} and {pair.apex}, which are the same."
             )
-        return self.answer(pair, frames.name, offset)
+        return self._answer(pair, frames, offset)
 
     def spot(
         self,
@@ -81,22 +133,25 @@ class ClipRecognizer(abc.ABC):
         name: str | None = None,
         frames_per_second: float | None = None,
         progress: Callable[[int, int], None] | None = None,
+        answered: Callable[[int, int], None] | None = None,
     ) -> SpottedVideo:
         """Finds the expressions of a longer video and tells each.
 
         Args:
             video, name: as `recognize` takes them.
-            frames_per_second: of frames that do not come from a video file, which knows its own.
+            frames_per_second: of the video; as its file tells by default.
             progress: called with the number of frames looked at and that of all.
+            answered: called with the number of expressions answered, or lost, and that of all.
 
         Returns:
-            The answers in the order of time, and the course of motion in which they were found.
+            The answers in the order of time, the expressions that could not be answered, and the course of
+            motion in which all were found.
 
         Raises:
             DualATMEError: as `recognize`, or the frame rate is not known.
         """
-        frames = open_clip(video, name)
-        rate = frames_per_second or frames.frames_per_second
+        frames = open_clip(video, name, frames_per_second)
+        rate = frames.frames_per_second
         if not rate:
             raise DualATMEError(
                 f"Expected the frame rate of {frames.name}, which tells short motions from long ones. "
@@ -105,10 +160,44 @@ class ClipRecognizer(abc.ABC):
         intervals, course = spot_intervals(
             frames.numbers, frames.read, self._locate, rate, frames.name, progress
         )
-        recognitions = []
-        for interval in intervals:
-            numbers = frames.between(interval.onset, interval.apex)
-            pair = choose_pair(numbers, frames.read, self._locate, self._margin, interval.apex, frames.name)
-            pair = dataclasses.replace(pair, apex_found="spotted")
-            recognitions.append(self.answer(pair, frames.name, interval.offset))
-        return SpottedVideo(frames.name, recognitions, course, rate)
+        recognitions, lost = [], []
+        for done, interval in enumerate(intervals, start=1):
+            try:
+                recognitions.append(self._answer_interval(interval, frames))
+            except DualATMEError as error:  # the others have answers of their own
+                spotted = (interval.onset, interval.apex, interval.offset)
+                lost.append(LostExpression(*spotted, str(error), *map(frames.seconds, spotted)))
+            if answered is not None:
+                answered(done, len(intervals))
+        return SpottedVideo(frames.name, recognitions, course, rate, tuple(lost), frames.numbers)
+
+    def _answer_interval(self, interval, frames):
+        numbers = frames.between(interval.onset, interval.apex)
+        pair = choose_pair(numbers, frames.read, self._locate, self._margin, interval.apex, frames.name)
+        return self._answer(dataclasses.replace(pair, apex_found="spotted"), frames, interval.offset)
+
+    def _answer(self, pair, frames, offset):
+        """The answer, with what does not depend on who gives it."""
+        return dataclasses.replace(
+            self.answer(pair, frames.name, offset),
+            motion=expression_motion(pair, self._margin),
+            onset_seconds=frames.seconds(pair.onset),
+            apex_seconds=frames.seconds(pair.apex),
+            offset_seconds=frames.seconds(offset),
+        )
+
+
+def _check_length(frames: ClipFrames, count: int):
+    """Raises `DualATMEError` where there are too many frames for the clip of one expression."""
+    rate = frames.frames_per_second
+    if rate is None:
+        longest, length, long = f"{MOST_FRAMES} frames", f"{count} frames", count > MOST_FRAMES
+    else:
+        seconds = count / rate
+        longest, length = f"{LONGEST_SECONDS:g} seconds", f"{seconds:.1f} seconds"
+        long = seconds > LONGEST_SECONDS
+    if long:
+        raise DualATMEError(
+            f"Expected the clip of one expression, {longest} at most. Received: {frames.name} of {length}. "
+            "Find its expressions with --spot (Recognizer.spot), or give onset and offset of the one."
+        )

@@ -7,12 +7,12 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dualatme_keras.preprocessing import PreparedClip, to_grey
+from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey, transform_points
 from dualatme_keras.protocol import CLASS_NAMES
-from dualatme_keras.recognition.result import Recognition, SpottedVideo
+from dualatme_keras.recognition.result import Recognition
 
-_INK, _MUTED, _GRID = "#1b2430", "#66717f", "#e3e8ee"
-_CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#b2182b", "#1a7f37", "#b97700"), strict=True))
+INK, MUTED, GRID = "#1b2430", "#66717f", "#e3e8ee"
+CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#b2182b", "#1a7f37", "#b97700"), strict=True))
 _BOX_COLOURS = ("#ffaa00", "#00c8ff", "#78e650")
 _LARGEST_SHARE = 0.995
 """Share of the pixels whose flow has its full colour at most."""
@@ -34,13 +34,14 @@ def flow_colours(flow: np.ndarray, largest: float) -> np.ndarray:
 
 
 def clip_figure(recognition: Recognition) -> Figure:
-    """Draws an answer: faces, regions, flow, attention, and the probabilities of the classes.
+    """Draws an answer: faces, regions, flow, attention, the probabilities of the classes and the motion.
 
-    Where a server prepared the clip there are the two frames and the probabilities.
+    Motion is in per cent of the distance between the eyes, as in the table. Where a server prepared the clip
+    there are the two frames, the probabilities and the motion.
     """
     served = recognition.clip is None
     figure = Figure(figsize=(11.6, 2.9 if served else 4.9), layout="constrained")
-    _set_title(figure, _title(recognition))
+    set_figure_title(figure, _title(recognition))
     if served:
         onset, apex, bars, course = figure.subplots(1, 4, width_ratios=(1, 1, 1.3, 1.3))
         _draw_frames(onset, apex, recognition.pair)
@@ -54,38 +55,6 @@ def clip_figure(recognition: Recognition) -> Figure:
     return figure
 
 
-def timeline_figure(video: SpottedVideo) -> Figure:
-    """Draws the motion over the length of a video, the expressions found in it and their apex frames."""
-    found = video.recognitions
-    figure = Figure(figsize=(11.6, 4.6 if found else 3.0), layout="constrained")
-    parts = figure.subfigures(2, 1, height_ratios=(1.0, 1.1)) if found else [figure]
-    _set_title(figure, f"{video.name}: {len(found)} expression{'s' * (len(found) != 1)} found")
-    axes, rate, course = parts[0].subplots(), video.frames_per_second, video.course
-    start = course.frames[0]
-    seconds = (course.frames - start) / rate
-    axes.plot(seconds, course.values, color=_MUTED, linewidth=1.2)
-    axes.axhline(course.threshold, color=_MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.text(seconds[-1], course.threshold, "threshold ", fontsize=8, color=_MUTED, ha="right", va="bottom")
-    top = max(float(np.nanmax(course.values)), course.threshold) * 1.3
-    for number, recognition in enumerate(found, start=1):
-        colour = _CLASS_COLOURS[recognition.label]
-        onset, apex, offset = (
-            (frame - start) / rate for frame in (recognition.onset, recognition.apex, recognition.offset)
-        )
-        axes.axvspan(onset, offset, color=colour, alpha=0.22, linewidth=0)
-        axes.axvline(apex, color=colour, linewidth=1.2)
-        label = {"color": colour, "fontsize": 11, "weight": "bold", "va": "top"}
-        axes.text(onset, top * 0.97, f" {number}", **label)
-    axes.set_xlim(0, max(seconds[-1], 1e-3))
-    axes.set_ylim(0, top)
-    axes.set_xlabel("seconds", fontsize=9, color=_MUTED)
-    axes.set_ylabel("motion that comes\nand goes (pixels)", fontsize=9, color=_MUTED)
-    _clean(axes)
-    if found:
-        _draw_apexes(parts[1], found, start, rate)
-    return figure
-
-
 def figure_png(figure: Figure) -> bytes:
     """The figure as a PNG file's content."""
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)  # inches
@@ -94,8 +63,8 @@ def figure_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _set_title(figure, text):
-    figure.suptitle(text, fontsize=13, weight="bold", color=_INK, x=0.012, ha="left")
+def set_figure_title(figure, text):
+    figure.suptitle(text, fontsize=13, weight="bold", color=INK, x=0.012, ha="left")
 
 
 def _title(recognition):
@@ -109,59 +78,62 @@ def _title(recognition):
 
 def _draw_faces(axes, clip: PreparedClip, recognition):
     size = clip.onset_face.shape[0]
-    _show(axes[0], clip.onset_face, f"onset, frame {clip.onset}")
-    _show(axes[1], clip.apex_face, f"apex, frame {clip.apex} {clip.apex_found}")
+    show(axes[0], clip.onset_face, f"onset, frame {clip.onset}")
+    show(axes[1], clip.apex_face, f"apex, frame {clip.apex} {clip.apex_found}")
     for (top, left, bottom, right), colour in zip(clip.boxes * size, _BOX_COLOURS, strict=True):
         box = Rectangle(
             (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.6
         )
         axes[1].add_patch(box)
+    eyes = np.linalg.norm(np.diff(transform_points(clip.landmarks[:2], clip.transform), axis=0))
     for panel, flow, title in (
-        (axes[2], clip.flow, "flow of the entire face"),
-        (axes[3], clip.puzzle_flow, "flow of the puzzle"),
+        (axes[2], clip.flow, f"flow of the entire face\nfull colour {100 * _largest(clip.flow) / eyes:.1f}%"),
+        (axes[3], clip.puzzle_flow, "flow of the puzzle\nregions enlarged"),
     ):
-        largest = _largest(flow)
-        _show(panel, flow_colours(flow, largest), f"{title}\nfull colour {largest:.2f} pixels")
+        show(panel, flow_colours(flow, _largest(flow)), title)
     if recognition.attention is None:
         axes[4].set_visible(False)
         return
     attention = recognition.attention
     span = f"{attention.min():.2f} to {attention.max():.2f}"
-    _show(axes[4], to_grey(clip.onset_face), f"spatial attention (CBAM)\n{span}")
+    show(axes[4], to_grey(clip.onset_face), f"spatial attention (CBAM)\n{span}")
     extent = (-0.5, size - 0.5, size - 0.5, -0.5)
     axes[4].imshow(attention, cmap="inferno", alpha=0.55, extent=extent, interpolation="bicubic")
 
 
 def _draw_frames(onset, apex, pair):
-    _show(onset, pair.onset_frame, f"onset, frame {pair.onset}")
-    _show(apex, pair.apex_frame, f"apex, frame {pair.apex} {pair.apex_found}")
+    show(onset, pair.onset_frame, f"onset, frame {pair.onset}")
+    show(apex, pair.apex_frame, f"apex, frame {pair.apex} {pair.apex_found}")
     onset.plot(*pair.landmarks.T, ".", color=_BOX_COLOURS[0], markersize=4)
 
 
 def _draw_bars(axes, recognition):
     values = [recognition.probabilities[name] for name in CLASS_NAMES]
     places = range(len(CLASS_NAMES))
-    colours = [_CLASS_COLOURS[name] if name == recognition.label else "#c3cbd5" for name in CLASS_NAMES]
+    colours = [CLASS_COLOURS[name] if name == recognition.label else "#c3cbd5" for name in CLASS_NAMES]
     axes.barh(places, values, color=colours, height=0.62)
     if len(recognition.members) > 1:
         jitter = np.linspace(-0.2, 0.2, len(recognition.members))
         for place in places:
             axes.plot(
-                recognition.members[:, place], place + jitter, ".", color=_INK, markersize=2.5, alpha=0.5
+                recognition.members[:, place], place + jitter, ".", color=INK, markersize=2.5, alpha=0.5
             )
     several = len(recognition.members) > 1  # whose dots would lie under the number
     for place, value in zip(places, values, strict=True):
         axes.text(
-            1.02 if several else value + 0.015, place, f"{value:.2f}", va="center", fontsize=10, color=_INK
+            1.02 if several else value + 0.015, place, f"{value:.2f}", va="center", fontsize=10, color=INK
         )
     axes.set_yticks(places, CLASS_NAMES, fontsize=10)
     axes.set_xlim(0, 1.12)
     axes.set_xticks([])
     axes.invert_yaxis()
-    similarity = recognition.similarity
-    if similarity is not None:
-        axes.set_xlabel(f"similarity of the branches {similarity:.2f}", fontsize=9, color=_MUTED, loc="left")
-    _clean(axes)
+    told, motion = [], recognition.motion
+    if motion is not None:
+        told.append(f"motion {motion:.2f}%{' (little)' if motion < LITTLE_MOTION else ''}")
+    if recognition.similarity is not None:
+        told.append(f"similarity of the branches {recognition.similarity:.2f}")
+    axes.set_xlabel(", ".join(told), fontsize=9, color=MUTED, loc="left")
+    clean(axes)
 
 
 def _draw_course(axes, pair):
@@ -169,44 +141,33 @@ def _draw_course(axes, pair):
     if not len(pair.course):
         axes.set_visible(False)
         return
-    frames = pair.onset + np.arange(len(pair.course))
-    axes.plot(frames, pair.course, color=_MUTED, linewidth=1.4)
-    axes.axvline(pair.apex, color=_INK, linewidth=1.0, linestyle=(0, (4, 3)))
-    top = 1.2 * max(float(pair.course.max()), 1e-3)
+    axes.plot(pair.course_frames, pair.course, color=MUTED, linewidth=1.4)
+    axes.axvline(pair.apex, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
+    top = 1.2 * max(float(pair.course.max()), LITTLE_MOTION)
+    axes.axhspan(0, LITTLE_MOTION, color=GRID, alpha=0.6, linewidth=0)
+    axes.set_xlim(pair.course_frames[0], pair.course_frames[-1])
     axes.set_ylim(0, top)
-    axes.text(pair.apex, top, " apex", fontsize=9, color=_INK, va="top")
-    axes.set_xlabel("frame", fontsize=9, color=_MUTED)
-    axes.set_title("motion inside the regions (pixels)", fontsize=10, color=_INK, loc="left")
-    _clean(axes)
+    label_beside(axes, LITTLE_MOTION / 2, "little")
+    apex = {"xy": (pair.apex, 1.0), "xycoords": ("data", "axes fraction")}
+    axes.annotate("apex", **apex, ha="center", va="bottom", fontsize=9, color=INK)
+    axes.set_xlabel("frame", fontsize=9, color=MUTED)
+    title = "motion since the onset\n(% of the distance between the eyes)"
+    axes.set_title(title, fontsize=9, color=INK, loc="left", pad=14)
+    clean(axes)
 
 
 def _draw_wheel(axes):
     y, x = np.mgrid[-1:1:181j, -1:1:181j]
     colours = flow_colours(np.stack([x, y], axis=-1), 1.0)
     colours = np.dstack([colours, np.hypot(x, y) <= 1.0])  # transparent outside the disc
-    _show(axes, colours, "direction of motion")
-
-
-def _draw_apexes(figure, found, start, rate):
-    columns = max(6, len(found))
-    for number, (recognition, axes) in enumerate(
-        zip(found, figure.subplots(1, columns)[: len(found)], strict=True), 1
-    ):
-        clip = recognition.clip
-        image = recognition.pair.apex_frame if clip is None else clip.apex_face
-        share = recognition.probabilities[recognition.label]
-        seconds = (recognition.apex - start) / rate
-        _show(axes, image, f"{number}  {recognition.label} {share:.0%}\n{seconds:.2f} s")
-        axes.title.set_color(_CLASS_COLOURS[recognition.label])
-    for axes in figure.axes[len(found) :]:
-        axes.set_visible(False)
+    show(axes, colours, "direction of motion")
 
 
 def _largest(flow):
     return max(float(np.quantile(np.linalg.norm(flow, axis=-1), _LARGEST_SHARE)), 1e-3)
 
 
-def _show(axes, image, title):
+def show(axes, image, title):
     axes.imshow(
         image,
         cmap="gray",
@@ -214,14 +175,20 @@ def _show(axes, image, title):
         vmax=255,
         interpolation="nearest" if image.shape[0] < 64 else "antialiased",
     )
-    axes.set_title(title, fontsize=9, color=_INK)
+    axes.set_title(title, fontsize=9, color=INK)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
 
 
-def _clean(axes):
+def label_beside(axes, value, text):
+    """Names a value of the vertical axis, to the right of it."""
+    place = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
+    axes.annotate(text, (1.0, value), va="center", fontsize=8, color=MUTED, **place)
+
+
+def clean(axes):
     axes.spines[:].set_visible(False)
-    axes.grid(color=_GRID, linewidth=0.8, axis="y" if axes.get_yticks().size > 3 else "x")
+    axes.grid(color=GRID, linewidth=0.8, axis="y" if axes.get_yticks().size > 3 else "x")
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelcolor=_INK, labelsize=9)
+    axes.tick_params(length=0, labelcolor=INK, labelsize=9)

@@ -4,7 +4,9 @@ import csv
 import dataclasses
 import functools
 import io
+import itertools
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
-from dualatme_keras.recognition.figures import clip_figure, figure_png, timeline_figure
-from dualatme_keras.recognition.result import COLUMNS
+from dualatme_keras.recognition.figures import clip_figure, figure_png
+from dualatme_keras.recognition.result import COLUMNS, Recognition
+from dualatme_keras.recognition.timeline import timeline_figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +25,8 @@ class PredictResult:
 
     Attributes:
         rows: of the table, by the names of `result.COLUMNS`, in the order of the clips.
-        failed: `{clip: reason}`.
+        failed: `{clip: reason}`; an expression of a video that could not be answered is named with its
+            frames.
     """
 
     rows: list[dict]
@@ -43,11 +47,11 @@ def predict_clips(
     Args:
         recognizer: who answers.
         clips: video files and folders of frames.
-        output: CSV of `result.COLUMNS`, a row for each clip, or each expression found by `spot`; a clip that
-            fails has its reason in the column `error`.
+        output: CSV of `result.COLUMNS`, a row for each clip, or each expression found by `spot`; what fails
+            has its reason in the column `error`.
         figures: folder for a PNG per row, and one per video with `spot`; None for none.
         spot: look for expressions in each video, instead of taking it as the clip of one.
-        frames_per_second: of folders of frames, for `spot`.
+        frames_per_second: of the clips, which folders of frames do not tell.
         stream: where progress is printed; standard output by default.
 
     Raises:
@@ -61,35 +65,63 @@ def predict_clips(
         try:
             rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress)
         except DualATMEError as error:
-            result.failed[clip] = str(error)
             rows, pictures = [{"clip": clip, "error": str(error)}], {}
+        result.failed.update({_what(row): row["error"] for row in rows if row["error"]})
         result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
         for name, draw in pictures.items() if figures else ():
             _write(Path(figures) / name, figure_png(draw()))
         _write(output, _table(result.rows))
-        progress.finish_clip(failed=clip in result.failed)
+        progress.finish_clip(failed=any(row["error"] for row in rows))
     return result
 
 
 def _recognize(recognizer, clip, stem, spot, frames_per_second, progress):
     """The rows of a clip, and functions that draw its pictures, by name of the file."""
-    if spot:
-        video = recognizer.spot(clip, frames_per_second=frames_per_second, progress=progress.show_part)
-        found = {f"{stem}_onset{each.onset}.png": each for each in video.recognitions}
-        pictures = {f"{stem}.png": lambda: timeline_figure(video)}
-    else:
-        found, pictures = {f"{stem}.png": recognizer.recognize(clip)}, {}
-    rows = [each.row() | {"clip": clip, "picture": name} for name, each in found.items()]
-    return rows, pictures | {name: functools.partial(clip_figure, each) for name, each in found.items()}
+    if not spot:
+        found = recognizer.recognize(clip, frames_per_second=frames_per_second)
+        name = f"{stem}.png"
+        return [found.row() | {"clip": clip, "picture": name}], {name: functools.partial(clip_figure, found)}
+    video = recognizer.spot(
+        clip,
+        frames_per_second=frames_per_second,
+        progress=functools.partial(progress.show_part, "looked at"),
+        answered=functools.partial(progress.show_part, "recognised"),
+    )
+    rows, pictures = [], {f"{stem}.png": functools.partial(timeline_figure, video)}
+    for each in sorted([*video.recognitions, *video.lost], key=lambda each: each.onset):
+        row = each.row() | {"clip": clip}
+        if isinstance(each, Recognition):
+            row["picture"] = f"{stem}_onset{each.onset}.png"
+            pictures[row["picture"]] = functools.partial(clip_figure, each)
+        rows.append(row)
+    return rows, pictures
+
+
+def _what(row):
+    """What a row is about, for messages."""
+    return f"{row['clip']}, frames {row['onset']} to {row['offset']}" if row.get("onset") else row["clip"]
 
 
 def _stems(clips):
-    """A name for each clip's pictures: that of the file, numbered where several clips have the same."""
-    names = [Path(clip).stem if Path(clip).is_file() else Path(clip).name for clip in clips]
-    return [
-        name if names.count(name) == 1 else f"{name}_{1 + names[:index].count(name)}"
-        for index, name in enumerate(names)
-    ]
+    """A name for each clip's pictures: that of the file, numbered where several clips have the same.
+
+    No other clip's pictures have it: neither is it a clip's own name, nor that of an expression's picture.
+    """
+    names = [Path(clip).stem if Path(clip).is_file() else Path(clip).resolve().name for clip in clips]
+    keys = [_without_onset(name) for name in names]
+    taken, stems = set(keys), []
+    for name, key in zip(names, keys, strict=True):
+        if keys.count(key) > 1:
+            numbered = (f"{name}_{number}" for number in itertools.count(1))
+            name = next(free for free in numbered if _without_onset(free) not in taken)
+            taken.add(_without_onset(name))
+        stems.append(name)
+    return stems
+
+
+def _without_onset(stem):
+    """What a clip's pictures have in common, on disks that tell no capitals from small letters too."""
+    return re.sub(r"(_onset\d+)+$", "", stem).casefold()
 
 
 def _table(rows):

@@ -7,8 +7,8 @@ import numpy as np
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import Ensemble, read_run
-from dualatme_keras.preprocessing import FramePair, PrepareSettings, landmark_source, prepare_pair
-from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
+from dualatme_keras.preprocessing import FramePair, PrepareSettings, prepare_pair
+from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
 from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.regions import resize_image
 
@@ -49,14 +49,14 @@ class Recognizer(ClipRecognizer):
         landmarks_file: str | os.PathLike | None = None,
         face: str = "largest",
     ):
-        paths = [weights_or_run] if isinstance(weights_or_run, (str, os.PathLike)) else list(weights_or_run)
+        paths = [weights_or_run] if isinstance(weights_or_run, (str, os.PathLike)) else weights_or_run
         if not paths:
             raise DualATMEError("Expected a run or a file of weights. Received: none.")
         runs = [read_run(path, networks) for path in paths]
         self.settings = runs[0].settings_for(settings)
         for run in runs[1:]:
             run.settings_for(self.settings)
-        locate = landmark_source(landmarks or self.settings.landmarks, landmarks_file, face)
+        locate = face_source(self.settings, str(runs[0].path), landmarks, landmarks_file, face)
         super().__init__(locate, self.settings.margin)
         self._ensemble = Ensemble([file for run in runs for file in run.networks])
 

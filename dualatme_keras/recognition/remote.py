@@ -8,16 +8,19 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from dualatme_keras.preprocessing import FramePair, landmark_source
-from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
+from dualatme_keras.preprocessing import FramePair, PrepareSettings
+from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
 from dualatme_keras.recognition.result import Recognition
 
 _MARGIN = 0.1
-"""Around the faces in which the apex is spotted; the server aligns faces as its network was trained."""
+"""Around the faces in which the apex is spotted, where nobody says how the network's images were prepared."""
 
 
 class PredictClient(Protocol):
-    """What asks a server; `serving.Client` does."""
+    """What asks a server; `serving.Client` does.
+
+    It may have `settings`, the `PrepareSettings` of the network's images, as `serving.LocalExport` does.
+    """
 
     def predict(self, inputs: Mapping, signature: str) -> dict[str, np.ndarray]:
         """Answers of a signature, by name."""
@@ -29,20 +32,26 @@ class RemoteRecognizer(ClipRecognizer):
     An answer has neither flow nor boxes, which stay on the server.
 
     Args:
-        client: a `serving.Client`.
-        landmarks: where faces are found, see `preprocessing.landmark_source`.
+        client: a `serving.Client` or `serving.LocalExport`.
+        landmarks: where faces are found, see `preprocessing.landmark_source`; as in the settings by default,
+            and where there are none by MTCNN.
         landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
         face: which of several faces is taken, see `preprocessing.landmark_source`.
+        settings: how the network's images were prepared (an export has them in `assets/prepare.json`), so
+            that the apex is spotted in faces cut as theirs; the client's by default.
     """
 
     def __init__(
         self,
         client: PredictClient,
-        landmarks: str = "mtcnn",
+        landmarks: str | None = None,
         landmarks_file: str | os.PathLike | None = None,
         face: str = "largest",
+        settings: PrepareSettings | None = None,
     ):
-        super().__init__(landmark_source(landmarks, landmarks_file, face), _MARGIN)
+        settings = settings or getattr(client, "settings", None)
+        locate = face_source(settings, "the export", landmarks, landmarks_file, face)
+        super().__init__(locate, settings.margin if settings else _MARGIN)
         self._client = client
 
     def __len__(self):

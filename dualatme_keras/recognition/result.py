@@ -1,10 +1,11 @@
 """The answer for a clip, with all that led to it."""
 
+import bisect
 import dataclasses
 
 import numpy as np
 
-from dualatme_keras.preprocessing import FramePair, PreparedClip, SpottingCourse, region_mask
+from dualatme_keras.preprocessing import LITTLE_MOTION, FramePair, PreparedClip, SpottingCourse
 from dualatme_keras.protocol import CLASS_NAMES
 
 COLUMNS = (
@@ -17,6 +18,9 @@ COLUMNS = (
     "onset",
     "apex",
     "offset",
+    "onset_seconds",
+    "apex_seconds",
+    "offset_seconds",
     "apex_found",
     "doubts",
     "picture",
@@ -42,6 +46,10 @@ class Recognition:
         attention: spatial attention of CBAM over the aligned face, `(height, width)` in (0, 1), mean of the
             networks; None for networks without it.
         offset: last frame of the expression, where it was spotted in a longer video or given.
+        motion: how far the part of the face that moves most has moved from onset to apex, in per cent of the
+            distance between the eyes (see `preprocessing.expression_motion`).
+        onset_seconds, apex_seconds, offset_seconds: when these frames are, in seconds since the first frame;
+            None where the frame rate is not known.
     """
 
     name: str
@@ -53,6 +61,10 @@ class Recognition:
     clip: PreparedClip | None = None
     attention: np.ndarray | None = None
     offset: int | None = None
+    motion: float | None = None
+    onset_seconds: float | None = None
+    apex_seconds: float | None = None
+    offset_seconds: float | None = None
 
     @classmethod
     def of_members(cls, members: np.ndarray, similarity: np.ndarray | None, **others) -> "Recognition":
@@ -82,16 +94,15 @@ class Recognition:
         return None if self.clip is None else self.clip.boxes
 
     @property
-    def motion(self) -> float | None:
-        """Mean flow inside the boxes, pixels of the aligned face; None where a server measured it.
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against the answer, in words; empty where nothing does.
 
         The network sees flow scaled by its own extremes where the run's `encoding` is `minmax`, so it has an
-        answer for noise too: this number tells how much there was.
+        answer for noise too: motion tells how much there was.
         """
-        if self.clip is None:
-            return None
-        inside = region_mask(self.clip.boxes, self.clip.flow.shape[:2])
-        return float(np.linalg.norm(self.clip.flow, axis=-1)[inside].mean())
+        if self.motion is None or self.motion >= LITTLE_MOTION:
+            return self.pair.doubts
+        return (*self.pair.doubts, f"little motion: below {LITTLE_MOTION:g} it can be noise")
 
     @property
     def agreement(self) -> float:
@@ -106,15 +117,45 @@ class Recognition:
             **{f"p_{name}": f"{value:.4f}" for name, value in self.probabilities.items()},
             "similarity": "" if self.similarity is None else f"{self.similarity:.4f}",
             "agreement": f"{self.agreement:.2f}",
-            "motion": "" if self.motion is None else f"{self.motion:.3f}",
-            "onset": self.onset,
-            "apex": self.apex,
-            "offset": "" if self.offset is None else self.offset,
+            "motion": "" if self.motion is None else f"{self.motion:.2f}",
+            **_times(self),
             "apex_found": self.pair.apex_found,
-            "doubts": "; ".join(self.pair.doubts),
+            "doubts": "; ".join(self.doubts),
             "picture": "",
             "error": "",
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class LostExpression:
+    """An expression found in a longer video that could not be answered.
+
+    Attributes:
+        onset, apex, offset: numbers of frames.
+        reason: why there is no answer.
+        onset_seconds, apex_seconds, offset_seconds: as of a `Recognition`.
+    """
+
+    onset: int
+    apex: int
+    offset: int
+    reason: str
+    onset_seconds: float
+    apex_seconds: float
+    offset_seconds: float
+
+    def row(self) -> dict:
+        """The expression as a row of `COLUMNS`, without an answer."""
+        return dict.fromkeys(COLUMNS, "") | _times(self) | {"apex_found": "spotted", "error": self.reason}
+
+
+def _times(expression):
+    frames = {name: getattr(expression, name) for name in ("onset", "apex", "offset")}
+    seconds = {f"{name}_seconds": getattr(expression, f"{name}_seconds") for name in frames}
+    return {
+        **{name: "" if number is None else number for name, number in frames.items()},
+        **{name: "" if value is None else f"{value:.3f}" for name, value in seconds.items()},
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,9 +167,17 @@ class SpottedVideo:
         recognitions: one for each interval, in the order of time.
         course: the motion that comes and goes, over time, see `preprocessing.spot_intervals`.
         frames_per_second: of the video.
+        lost: intervals that could not be answered, in the order of time.
+        numbers: of all frames of the video.
     """
 
     name: str
     recognitions: list[Recognition]
     course: SpottingCourse
     frames_per_second: float
+    lost: tuple[LostExpression, ...]
+    numbers: tuple[int, ...]
+
+    def seconds(self, number: int) -> float:
+        """When a frame is, in seconds since the first one."""
+        return bisect.bisect_left(self.numbers, number) / self.frames_per_second

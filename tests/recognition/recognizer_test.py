@@ -1,6 +1,7 @@
 """A clip in, an answer out: the networks' own, on images prepared as for training."""
 
 import csv
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -14,13 +15,10 @@ from small_runs import SETTINGS, write_run
 
 import dualatme_keras
 from dualatme_keras.data import Clip, ImageTable
-from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import (
     LANDMARK_COLUMNS,
     PrepareSettings,
-    align_face,
-    eye_transform,
     landmark_source,
     prepare_clip,
     read_settings,
@@ -29,33 +27,6 @@ from dualatme_keras.protocol import CLASS_NAMES
 from dualatme_keras.regions import TEMPLATE_LANDMARKS
 
 TEMPLATE = landmark_source("template")
-
-
-@pytest.fixture(scope="module")
-def frames():
-    """Aligned faces of a made-up clip, from its onset on, `(n, 96, 96, 3)`."""
-    footage = next(footage for _record, footage in synthetic_clips("casme2", 4, 1, 1))
-    timing = footage.timing
-    transform = eye_transform(footage.landmarks(timing.onset), 96, 0.0)
-    return np.stack(
-        [align_face(footage.frame(n), transform, 96) for n in range(timing.onset, timing.offset + 1)]
-    )
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    path = tmp_path_factory.mktemp("recognizer") / "run"
-    return path, write_run(path)
-
-
-@pytest.fixture(scope="module")
-def recognizer(run):
-    return dualatme_keras.Recognizer(run[0])
-
-
-@pytest.fixture(scope="module")
-def answer(recognizer, frames):
-    return recognizer.recognize(frames, name="mine")
 
 
 def test_answers_as_the_network_on_images_from_disk(run, frames, answer, tmp_path):
@@ -212,6 +183,28 @@ def test_a_run_on_published_images_has_named_settings(frames, tmp_path):
         read_settings("nothing.json")
 
 
+def test_a_run_with_landmarks_of_a_file_takes_a_detector(frames, tmp_path):
+    settings = dataclasses.replace(SETTINGS, landmarks="file")
+    write_run(tmp_path / "run", settings=settings, folds=0)
+    with pytest.raises(DualATMEError, match="--landmarks=file, a table of their own.*--landmarks=mtcnn"):
+        dualatme_keras.Recognizer(tmp_path / "run")
+    found = dualatme_keras.Recognizer(tmp_path / "run", landmarks="template").recognize(frames[:2])
+    assert found.label in CLASS_NAMES
+    with pytest.raises(DualATMEError, match="--landmarks_file with.*it with template, which takes none"):
+        dualatme_keras.Recognizer(tmp_path / "run", landmarks="template", landmarks_file=__file__)
+
+
+def test_a_clip_too_long_for_one_expression_is_refused(recognizer, frames):
+    """A minute takes hundreds of megabytes and has many apexes. A known apex is not looked for."""
+    long = [frames[0], frames[1]] * 151
+    with pytest.raises(DualATMEError, match="10 seconds at most. Received: clip of 10.1 seconds.*--spot"):
+        recognizer.recognize(long, frames_per_second=30)
+    with pytest.raises(DualATMEError, match="2000 frames at most. Received: clip of 2114 frames.*--spot"):
+        recognizer.recognize(long * 7)
+    found = recognizer.recognize(long, apex=301, frames_per_second=30)
+    assert (found.apex, found.apex_seconds) == (301, pytest.approx(301 / 30))
+
+
 HUGE = np.broadcast_to(np.uint8(0), (10000, 10000, 3))
 
 
@@ -225,6 +218,13 @@ HUGE = np.broadcast_to(np.uint8(0), (10000, 10000, 3))
         (lambda frames: frames / 255.0, "uint8.*frame 0 of shape .96, 96, 3., float64"),
         (lambda frames: frames[[0] * 9], "Expected motion. Received: frames 0 and ., which are the same"),
         (lambda frames: "", "Received: '', which is not there"),
+        (lambda frames: None, "a video file, a folder of frames, or at least two frames. Received: None"),
+        (lambda frames: 7, "Received: 7 of type int"),
+        (lambda frames: [], "at least two frames. Received: none"),
+        (lambda frames: frames[:0], "at least two frames. Received: none"),
+        (lambda frames: [None, None], "uint8. Received: frame 0 of shape .., object"),
+        (lambda frames: [[[1, 2], [3]], frames[0]], "images. Received: frame 0"),
+        (lambda frames: [frames[0][:0]] * 2, "at least 32 x 32.*frame 0 of 96 x 0"),
         (lambda frames: "nowhere.mp4", "'nowhere.mp4', which is not there"),
         (lambda frames: __file__, "recognizer_test.py, of which none can be read"),
     ],
