@@ -24,11 +24,15 @@ _MODEL = flags.DEFINE_string("model", "dualatme", "name of the model on --server
 _OUTPUT = flags.DEFINE_string("output", "predictions.csv", "table to write, a row per clip")
 _FIGURES = flags.DEFINE_string("figures", None, "folder for a picture per clip")
 _SPOT = flags.DEFINE_boolean("spot", False, "find the expressions of longer videos first")
-_FPS = flags.DEFINE_float("fps", None, "frames per second of folders of frames, for --spot", lower_bound=1.0)
+_FPS = flags.DEFINE_float(
+    "fps", None, "frames per second, which folders do not tell: for --spot and for seconds", lower_bound=1.0
+)
 _NETWORKS = flags.DEFINE_enum(
     "networks", "auto", ["auto", "final", "folds"], "of a run: the one trained on all clips, or all folds'"
 )
-_SETTINGS = flags.DEFINE_string("settings", None, "prepare.json, or published, where a run or file has none")
+_SETTINGS = flags.DEFINE_string(
+    "settings", None, "prepare.json, or published, where a run, file or server has none"
+)
 _LANDMARKS = flags.DEFINE_enum("landmarks", None, SOURCES, "where faces are found; default: as for the run")
 _LANDMARKS_FILE = flags.DEFINE_string(
     "landmarks_file", None, "the .task model of mediapipe, or the table of file"
@@ -41,9 +45,25 @@ def _one_who_answers(values):
     return sum(map(bool, values.values())) == 1
 
 
+_ONLY_WITH = {"networks": ("run",), "settings": ("run", "server"), "model": ("server",)}
+"""Flags that say something to some of those who answer only."""
+
+
+def _check_flags():
+    """Raises `DualATMEError` where a flag was given that would have no effect."""
+    (asked,) = [name for name in ("run", "export", "server") if flags.FLAGS[name].value]
+    for name, who in _ONLY_WITH.items():
+        if flags.FLAGS[name].present and asked not in who:
+            raise DualATMEError(
+                f"Expected --{name} with {' or '.join(f'--{one}' for one in who)}. Received: it with "
+                f"--{asked}, where it has no effect. Leave it out."
+            )
+
+
 def main(arguments):
     quiet_libraries()
     try:
+        _check_flags()
         if len(arguments) < 2:
             raise DualATMEError("Expected videos or folders of frames. Received: none.")
         sys.exit(_predict(arguments[1:]))
@@ -59,26 +79,30 @@ def _predict(clips):
     width = max((len(row["clip"]) for row in answered), default=0)
     for row in answered:
         shares = "  ".join(f"{name} {float(row[f'p_{name}']):.2f}" for name in CLASS_NAMES)
-        print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  apex {row['apex']}")
+        print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  apex {row['apex']}{_at(row)}")
         if row["doubts"]:
-            print(f"{'':<{width}}  look at the face: {row['doubts']}")
+            print(f"{'':<{width}}  look at it: {row['doubts']}")
     print(f"\ntable: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
     for clip, reason in result.failed.items():
         print(f"failed: {clip}: {reason}", file=sys.stderr)
     return 1 if result.failed else 0
 
 
+def _at(row):
+    return f" ({float(row['apex_seconds']):.2f} s)" if row["apex_seconds"] else ""
+
+
 def _recognizer():
     from dualatme_keras.recognition import Recognizer, RemoteRecognizer
 
     landmarks, file, face = _LANDMARKS.value, _LANDMARKS_FILE.value, _FACE.value
+    settings = read_settings(_SETTINGS.value) if _SETTINGS.value else None
     if _RUN.value:
-        settings = read_settings(_SETTINGS.value) if _SETTINGS.value else None
         return Recognizer(_RUN.value, settings, _NETWORKS.value, landmarks, file, face)
     from dualatme_keras.serving import Client, LocalExport
 
     asked = LocalExport(_EXPORT.value) if _EXPORT.value else Client(_SERVER.value, _MODEL.value)
-    return RemoteRecognizer(asked, landmarks or "mtcnn", file, face)
+    return RemoteRecognizer(asked, landmarks, file, face, settings)
 
 
 def run(arguments=None):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
 from dualatme_keras.serving.client import RequestRefused
 
 
@@ -16,6 +17,10 @@ class LocalExport:
 
     Args:
         path: folder of a version, or of all versions, of which the newest is taken.
+
+    Attributes:
+        settings: how the images were prepared that the network was trained on; None where the export does not
+            say.
 
     Raises:
         DualATMEError: there is no SavedModel.
@@ -30,6 +35,8 @@ class LocalExport:
                 "Expected the folder of an export or one of its versions, such as models/dualatme/1. "
                 f"Received: {self.path}."
             )
+        settings = Path(self.path, "assets", SETTINGS_FILE)
+        self.settings = read_settings(settings) if settings.is_file() else None
         self._model = tf.saved_model.load(self.path)
 
     def predict(self, inputs: Mapping, signature: str = "serving_default") -> dict[str, np.ndarray]:
