@@ -13,7 +13,14 @@ import sys
 from dualatme_keras.choices import FORMS, LOSSES, PRESETS
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.training import OPTIMIZERS, PRECISIONS, PROTOCOLS, STRATEGIES, TrainConfig
+from dualatme_keras.training import (
+    CONTINUE_DESPITE,
+    OPTIMIZERS,
+    PRECISIONS,
+    PROTOCOLS,
+    STRATEGIES,
+    TrainConfig,
+)
 
 flags = Flags(__doc__)
 _DEFAULTS = TrainConfig()
@@ -55,6 +62,11 @@ _SETTINGS = [
     ),
     _define(flags.DEFINE_integer, "workers", "folds trained side by side, each in a process of its own"),
     _define(flags.DEFINE_integer, "threads", "processor threads of each worker; 0 shares the processors out"),
+    _define(
+        flags.DEFINE_list,
+        "continue_despite",
+        f"go on with a run although these changed: {', '.join(CONTINUE_DESPITE)}",
+    ),
     _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
     _define(flags.DEFINE_boolean, "final_model", "also train on all clips, and save that network"),
     _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),
@@ -80,7 +92,7 @@ def _one_source_of_lists(values):
 
 def _config() -> TrainConfig:
     values = {flag.name: flag.value for flag in _SETTINGS}
-    values.update({name: tuple(values[name]) for name in ("databases", "subjects")})
+    values.update({name: tuple(values[name]) for name in ("databases", "subjects", "continue_despite")})
     if _DATAVERSION.value:
         values["lists"] = os.path.join("data", "MEGC2019", _DATAVERSION.value)
     return TrainConfig(**values)

@@ -1,5 +1,6 @@
 """From images on disk to batches: each image is decoded once per run and kept in memory."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 
@@ -50,7 +51,9 @@ class ImageTable:
     def __init__(self, clips: Iterable[Clip], image_size=28, inputs: Sequence[str] = _INPUTS, data_root=None):
         if not inputs or set(inputs) - set(_INPUTS):
             raise DualATMEError(f"Expected inputs out of {', '.join(_INPUTS)}. Received: {inputs}.")
-        self._rows = {path: row for row, path in enumerate(dict.fromkeys(clip.path for clip in clips))}
+        databases = {clip.path: clip.database for clip in clips}
+        self._databases = np.array(list(databases.values()))  # of each row
+        self._rows = {path: row for row, path in enumerate(databases)}
         entire = [find_image(path, data_root) for path in self._rows]
         paths = {"entire": entire}
         if "puzzled" in inputs:
@@ -80,6 +83,18 @@ class ImageTable:
         # The rows are in memory, so several devices share them by element, not by file.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
         return dataset.with_options(options)
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the decoded images of each database, in the order of the clips: tells whether two runs
+        saw the same images, wherever those lay."""
+        digests = {}
+        for database in np.unique(self._databases).tolist():
+            rows = self._databases == database
+            content = b"".join(
+                name.encode() + images.numpy()[rows].tobytes() for name, images in self.images.items()
+            )
+            digests[database] = hashlib.sha256(content).hexdigest()
+        return digests
 
     def _gather(self, rows, labels):
         return {name: tf.gather(images, rows) for name, images in self.images.items()}, labels

@@ -2,7 +2,7 @@
 
 from dualatme_keras.choices import FORMS, PRESETS
 from dualatme_keras.models.answers import Answers, Ensemble, answering_model
-from dualatme_keras.models.dual_atme import DualATME
+from dualatme_keras.models.dual_atme import DualATME, computed_form
 from dualatme_keras.models.pair_model import pair_model
 from dualatme_keras.models.saved import load_model
 from dualatme_keras.models.torch_checkpoint import load_torch_checkpoint
@@ -18,6 +18,7 @@ __all__ = [
     "Ensemble",
     "TrainedRun",
     "answering_model",
+    "computed_form",
     "load_model",
     "load_torch_checkpoint",
     "pair_model",

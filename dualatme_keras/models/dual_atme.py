@@ -219,7 +219,7 @@ def _build_branch(image, branch, cbam, config, policy):
     for stage, filters in enumerate(config["filters"], start=1):
         name = f"{branch}_{config['backbone']}_{stage}"
         if config["backbone"] == "inception":
-            block = {"pool_size": 2, "form": _inception_form(config["form"])}
+            block = {"pool_size": 2, "form": computed_form(config["form"])}
             x = InceptionBlock(filters, config["bottleneck"], **block, dtype=policy, name=name)(x)
         else:
             x = ConvNormReLU(filters, 3, dtype=policy, name=name)(x)
@@ -229,8 +229,8 @@ def _build_branch(image, branch, cbam, config, policy):
     return keras.layers.Flatten(dtype=policy, name=f"{branch}_features")(x)
 
 
-def _inception_form(form):
-    """What `"auto"` is on the devices that Keras sees."""
+def computed_form(form: str) -> str:
+    """`plain` or `fast`: what the form `"auto"` is on the devices that Keras sees; others as they are."""
     if form != "auto":
         return form
     accelerators = keras.distribution.list_devices("gpu") + keras.distribution.list_devices("tpu")

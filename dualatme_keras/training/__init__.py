@@ -6,10 +6,12 @@ Importing this package does not import Keras; the names of `_LAZY` do when they 
 import importlib
 
 from dualatme_keras.training.config import OPTIMIZERS, PRECISIONS, PROTOCOLS, STRATEGIES, TrainConfig
+from dualatme_keras.training.continuation import CONTINUE_DESPITE
 
 _LAZY = ("RunResult", "run_loso", "run_seeds")
 
 __all__ = [
+    "CONTINUE_DESPITE",
     "OPTIMIZERS",
     "PRECISIONS",
     "PROTOCOLS",

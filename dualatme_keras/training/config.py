@@ -4,6 +4,7 @@ import dataclasses
 
 from dualatme_keras.choices import FORMS, LOSSES, PRESETS
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.training.continuation import CONTINUE_DESPITE
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PROTOCOLS = ("cde", "sde", "hde")
@@ -17,7 +18,10 @@ MAY_DIFFER = (
     "subjects",
     "steps_per_execution",
     "workers",
+    # What these come to is compared, see `devices.describe_computation`.
+    "form",
     "threads",
+    "continue_despite",
     "final_model",
     "tensorboard",
     "protocol_csv",
@@ -53,6 +57,7 @@ class TrainConfig:
         workers: folds that are trained side by side, each in a process of its own.
         threads: processor threads of each worker; 0 shares the processors out. Another number rounds
             differently; with the same number, results do not depend on `workers`.
+        continue_despite: names out of `CONTINUE_DESPITE`: what a continued run may have changed.
         distribute: `none`, or `mirrored` over all GPUs (logical CPU devices where there is none).
         final_model: after the folds, also train on all clips and save `final/model.keras`.
         tensorboard: write `tensorboard/FOLD` event files.
@@ -80,6 +85,7 @@ class TrainConfig:
     steps_per_execution: int = 1
     workers: int = 1
     threads: int = 0
+    continue_despite: tuple[str, ...] = ()
     distribute: str = "none"
     final_model: bool = False
     tensorboard: bool = False
@@ -107,6 +113,12 @@ class TrainConfig:
         for name in ("seed", "threads"):
             if getattr(self, name) < 0:
                 raise DualATMEError(f"Expected --{name} not to be negative. Received: {getattr(self, name)}.")
+        unknown = [name for name in self.continue_despite if name not in CONTINUE_DESPITE]
+        if unknown:
+            raise DualATMEError(
+                f"Expected --continue_despite out of {', '.join(CONTINUE_DESPITE)}. "
+                f"Received: {', '.join(unknown)}."
+            )
         if self.workers > 1 and self.distribute != "none":
             raise DualATMEError(
                 "Expected either --workers or --distribute: both share the devices out. "

@@ -7,10 +7,12 @@ import importlib.util
 import os
 import platform
 
+import joblib
 import keras
 import tensorflow as tf
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import computed_form
 from dualatme_keras.training.config import TrainConfig
 
 _PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scikit-learn", "pillow")
@@ -71,21 +73,57 @@ def check_tensorboard() -> None:
         )
 
 
-def describe_environment() -> dict:
-    """Versions and devices that a run depends on beside its configuration."""
+def threads_of_each(config: TrainConfig) -> int:
+    """Processor threads with which each network of a run is computed."""
+    if config.threads:
+        return config.threads
+    if config.workers > 1:
+        return max(1, joblib.cpu_count() // config.workers)
+    # TensorFlow's own default is a thread for each processor that the process may use.
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
+    return tf.config.threading.get_intra_op_parallelism_threads() or len(usable)
+
+
+def describe_computation(config: TrainConfig) -> dict:
+    """What a run's settings come to on this machine, as far as it rounds differently elsewhere.
+
+    Returns:
+        `versions` of this package, Keras and TensorFlow; `form` of the network, `plain` or `fast`; `device`,
+        and how many of them share a batch; `threads` of each network, None on GPUs.
+    """
+    gpus = _gpu_names()
+    device = gpus[0] if gpus else "CPU"
+    if config.distribute != "none":
+        device = f"{get_strategy(config).num_replicas_in_sync} x {device}"
+    return {
+        "versions": _versions(("dualatme-keras", "keras", "tensorflow")),
+        "form": computed_form(config.form),
+        "device": device,
+        "threads": None if gpus else threads_of_each(config),
+    }
+
+
+def _versions(packages):
     versions = {}
-    for package in _PACKAGES:
+    for package in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-    details = [
-        tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")
-    ]
+    return versions
+
+
+def _gpu_names():
+    gpus = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(gpu).get("device_name", "unknown GPU") for gpu in gpus]
+
+
+def describe_environment() -> dict:
+    """Versions and devices that a run depends on beside its configuration."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "backend": keras.backend.backend(),
-        "packages": versions,
+        "packages": _versions(_PACKAGES),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS"),
         "devices": [device.name for device in tf.config.list_logical_devices()],
-        "gpus": [detail.get("device_name", "unknown") for detail in details],
+        "gpus": _gpu_names(),
     }

@@ -10,7 +10,7 @@ import keras
 
 from dualatme_keras.data import Clip, Fold, ImageTable, Predictions
 from dualatme_keras.training.config import TrainConfig
-from dualatme_keras.training.devices import prepare_devices
+from dualatme_keras.training.devices import prepare_devices, threads_of_each
 from dualatme_keras.training.fold_trainer import FoldTrainer
 from dualatme_keras.training.run_directory import RunDirectory
 
@@ -39,6 +39,10 @@ class FoldRunner:
         trainer = self._trainer
         return ImageTable(self._clips, trainer.image_size, trainer.inputs, self._config.data_root)
 
+    def image_digests(self) -> dict[str, str]:
+        """Digest of each database's images, see `ImageTable.digests`."""
+        return self._table.digests()
+
     def run(self, fold: Fold, seed: int, run: RunDirectory, callbacks=()) -> float:
         """Trains and tests a fold and writes it into the run's folder; returns the seconds it took."""
         start = time.perf_counter()
@@ -57,11 +61,22 @@ class FoldRunner:
 
 
 def run_in_processes(
-    config: TrainConfig, clips: Sequence[Clip], folds: Sequence[Fold], run: RunDirectory
+    config: TrainConfig,
+    clips: Sequence[Clip],
+    images: dict[str, str],
+    folds: Sequence[Fold],
+    run: RunDirectory,
 ) -> Iterator[tuple[str, float]]:
     """Runs folds side by side in `config.workers` processes, which share the processors evenly.
 
-    Processes stay for the next call, with their compiled networks.
+    Processes stay for the next call, with their compiled networks and images.
+
+    Args:
+        config: the run's settings.
+        clips: the clips of all folds.
+        images: digests of their images, see `ImageTable.digests`; others are decoded anew.
+        folds: what to run.
+        run: the run's folder.
 
     Yields:
         Name of a finished fold and the seconds it took, in the order in which they finish.
@@ -69,19 +84,19 @@ def run_in_processes(
     Raises:
         DualATMEError: as a single fold does; the folds that finished before are kept.
     """
-    threads = config.threads or max(1, joblib.cpu_count() // config.workers)
+    threads = threads_of_each(config)
     config = dataclasses.replace(config, threads=threads)
     parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=threads)
-    return parallel(joblib.delayed(_run_in_worker)(config, tuple(clips), fold, run) for fold in folds)
+    return parallel(joblib.delayed(_run_in_worker)(config, tuple(clips), images, fold, run) for fold in folds)
 
 
 _worker_runner: tuple[tuple, FoldRunner] | None = None
-"""What this worker process runs folds with, and the settings and clips that it was made for."""
+"""What this worker process runs folds with, and the settings, clips and images that it was made for."""
 
 
-def _run_in_worker(config, clips, fold, run):
+def _run_in_worker(config, clips, images, fold, run):
     global _worker_runner
-    key = (config.for_any_seed(), clips)
+    key = (config.for_any_seed(), clips, images)
     if _worker_runner is None or _worker_runner[0] != key:
         prepare_devices(config)
         _worker_runner = (key, FoldRunner(config, clips))

@@ -17,7 +17,12 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.metrics import pooled_scores
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
 from dualatme_keras.training.config import MAY_DIFFER, TrainConfig
-from dualatme_keras.training.devices import check_tensorboard, describe_environment, prepare_devices
+from dualatme_keras.training.devices import (
+    check_tensorboard,
+    describe_computation,
+    describe_environment,
+    prepare_devices,
+)
 from dualatme_keras.training.fold_runner import FoldRunner, run_in_processes
 from dualatme_keras.training.progress import Progress
 from dualatme_keras.training.run_directory import RunDirectory
@@ -79,17 +84,21 @@ def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str 
         check_tensorboard()
     all_folds, folds = _read_folds(config)
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
-    described = {"lists_sha256": _digest(all_folds), "preparation": _preparation(config.data_root)}
     prepare_devices(config)
     runner = FoldRunner(config, clips)
+    described = {
+        "lists_sha256": _digest(all_folds),
+        "images_sha256": runner.image_digests(),
+        "preparation": _preparation(config.data_root),
+        "computed_with": describe_computation(config),
+    }
     results = []
     for seed, workdir in zip(seeds, workdirs, strict=True):
         own = dataclasses.replace(config, seed=seed, workdir=str(workdir))
-        settings = {**dataclasses.asdict(own), **described}
         if len(seeds) > 1:
             print(f"seed {seed}: {workdir}", flush=True)
-        run = RunDirectory(workdir, settings, may_differ=MAY_DIFFER)
-        run.write_environment(describe_environment())
+        record = {**dataclasses.asdict(own), **described}
+        run = RunDirectory(workdir, record, MAY_DIFFER, config.continue_despite)
         _run_folds(own, clips, folds, run, runner)
         results.append(_finish(own, clips, all_folds, run, runner))
     return results
@@ -102,8 +111,10 @@ def _run_folds(config, clips, folds, run, runner):
         if run.finished(fold.name):
             progress.finish_fold(fold.name, run.read_fold(fold.name), seconds=None)
     left = [fold for fold in folds if not run.finished(fold.name)]
+    if left or (config.final_model and not run.final_model.exists()):
+        run.write_environment(describe_environment(), [fold.name for fold in left])
     if config.workers > 1:
-        done = run_in_processes(config, clips, left, run)
+        done = run_in_processes(config, clips, runner.image_digests(), left, run)
     else:
         done = (
             (fold.name, runner.run(fold, config.seed, run, [progress.epoch_callback(fold.name)]))

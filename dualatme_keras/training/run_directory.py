@@ -5,11 +5,13 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from dualatme_keras.data import Predictions, read_predictions, write_predictions
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
+from dualatme_keras.training.continuation import find_differences
 
 
 class RunDirectory:
@@ -20,42 +22,66 @@ class RunDirectory:
 
     Args:
         path: the folder, created where absent.
-        settings: of the run, written to config.json.
-        may_differ: names of settings that a continued run may change.
+        record: what decides the run's results, see `continuation.find_differences`; written to config.json.
+        may_differ: names in it that a continued run may change.
+        despite: names out of `continuation.CONTINUE_DESPITE`: differences to pass over.
 
     Raises:
-        DualATMEError: the folder holds a run with other settings, or files that are no run.
+        DualATMEError: the folder holds a run of another record, or files that are no run.
     """
 
-    def __init__(self, path, settings: dict, may_differ=()):
+    def __init__(self, path, record: dict, may_differ=(), despite=()):
         self.path = Path(path)
-        # As JSON gives them back, so that tuples and lists compare equal.
-        settings = json.loads(json.dumps(settings))
+        # As JSON gives it back, so that tuples and lists compare equal.
+        record = json.loads(json.dumps(record))
         config = self.path / "config.json"
+        self._passed_over = []
         if config.exists():
-            self._check(_read_settings(config), settings, may_differ)
+            begun = _read_json(config)
+            self._check([*find_differences(begun, record, may_differ)], despite)
+            # What is compared stays what the run was begun with.
+            record |= {name: value for name, value in begun.items() if name not in may_differ}
         elif self.path.is_dir() and any(self.path.iterdir()):
             raise DualATMEError(
                 "Expected --workdir to be a new or empty folder, or one with a run to continue. "
                 f"Received: {self.path}, which holds other files."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write_json("config.json", settings)
+        self._write_json("config.json", record)
 
-    def _check(self, found, settings, may_differ):
-        names = sorted(
-            name for name in {*found, *settings} - {*may_differ} if found.get(name) != settings.get(name)
-        )
-        if names:
-            changes = ", ".join(f"{name} {found.get(name)!r} -> {settings.get(name)!r}" for name in names)
-            raise DualATMEError(
-                f"Expected the settings of the run in {self.path}. Received: {changes}. "
-                "Choose another --workdir, or delete that run."
+    def _check(self, differences, despite):
+        self._passed_over = [words for name, words in differences if name in despite]
+        refused = [(name, words) for name, words in differences if name not in despite]
+        if not refused:
+            return
+        names = dict.fromkeys(name for name, _ in differences)
+        way_out = "Choose another --workdir, or delete that run."
+        if None not in names:
+            way_out = (
+                f"Choose another --workdir, or go on with --continue_despite={','.join(names)}, "
+                "which environment.json will say."
             )
+        raise DualATMEError(
+            f"Expected the settings, lists, images and computation of the run in {self.path}. "
+            f"Received: {', '.join(words for _, words in refused)}. {way_out}"
+        )
 
-    def write_environment(self, environment: dict) -> None:
-        """Writes environment.json: versions and devices."""
-        self._write_json("environment.json", environment)
+    def write_environment(self, environment: dict, folds: Sequence[str]) -> None:
+        """Adds the versions and devices of this call to environment.json.
+
+        The file describes the call that began the run; later calls are its `continuations`.
+
+        Args:
+            environment: see `devices.describe_environment`.
+            folds: what this call is going to train. The last call that names a fold has trained it.
+        """
+        call = {**environment, "folds": list(folds)}
+        file = self.path / "environment.json"
+        if file.exists():
+            begun = _read_json(file)
+            call["despite"] = self._passed_over
+            call = {**begun, "continuations": [*begun.get("continuations", ()), call]}
+        self._write_json(file.name, call)
 
     def write_metrics(self, metrics: dict) -> None:
         """Writes metrics.json."""
@@ -131,11 +157,11 @@ def _write_folder(path, write):
     os.replace(partial, path)
 
 
-def _read_settings(path):
+def _read_json(path):
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DualATMEError(f"Expected the settings of a run in {path}. Received: {error}.") from error
-    if not isinstance(settings, dict):
-        raise DualATMEError(f"Expected the settings of a run in {path}. Received: {settings!r}.")
-    return settings
+        raise DualATMEError(f"Expected the record of a run in {path}. Received: {error}.") from error
+    if not isinstance(content, dict):
+        raise DualATMEError(f"Expected the record of a run in {path}. Received: {content!r}.")
+    return content

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from demo_data import SUBJECTS, write_colours
@@ -145,7 +146,7 @@ def test_workers_give_what_one_gives(base, tmp_path, capsys):
     one = rerun(base, tmp_path / "one", **changes)
     rerun(base, tmp_path / "two", subjects=("006",), **changes)
     capsys.readouterr()
-    two = rerun(base, tmp_path / "two", workers=2, **changes)
+    two = rerun(base, tmp_path / "two", workers=2, continue_despite=("threads",), **changes)
     lines = capsys.readouterr().out
     assert lines.count("finished before") == 1
     assert lines.count(" left\n") == 2
@@ -212,6 +213,8 @@ def test_run_of_other_settings_is_refused(finished, base):
     before = Path(base.workdir, "predictions.csv").read_bytes()
     with pytest.raises(DualATMEError, match="batch_size 5 -> 6, seed 1 -> 2"):
         run_loso(dataclasses.replace(base, batch_size=6, seed=2))
+    with pytest.raises(DualATMEError, match="Received: form plain -> fast. .*--continue_despite=form"):
+        run_loso(dataclasses.replace(base, form="auto"))  # there is no GPU here
     assert Path(base.workdir, "predictions.csv").read_bytes() == before
     assert json.loads(Path(base.workdir, "config.json").read_text())["seed"] == 1
 
@@ -228,7 +231,7 @@ def test_changed_lists_are_another_run(finished, base, data, tmp_path):
     assert run_loso(moved).metrics == finished.metrics  # the same lists elsewhere continue the run
     for path in (tmp_path / "copy" / "lists").glob("*.txt"):
         path.write_text(path.read_text().replace("sub01_clip0_flow.png 0 0", "sub01_clip0_flow.png 1 0"))
-    with pytest.raises(DualATMEError, match="lists_sha256"):
+    with pytest.raises(DualATMEError, match="Received: the lists changed. Choose another"):
         run_loso(moved)
 
 
@@ -237,8 +240,63 @@ def test_images_of_other_settings_are_another_run(finished, base, data, tmp_path
     moved = dataclasses.replace(base, data_root=str(tmp_path / "copy"))
     assert run_loso(moved).metrics == finished.metrics
     write_settings(tmp_path / "copy", dataclasses.replace(SETTINGS, pixel_range=1.0))
-    with pytest.raises(DualATMEError, match="preparation .*'pixel_range': 2.0.* -> .*'pixel_range': 1.0"):
+    with pytest.raises(DualATMEError, match="Received: preparation.pixel_range 2.0 -> 1.0. "):
         run_loso(moved)
+
+
+def exchange_images(directory, database):
+    """Turns colours into those of other classes."""
+    for path in (directory / database).rglob("*.png"):
+        with Image.open(path) as image:
+            pixels = np.asarray(image)
+        Image.fromarray(np.roll(pixels, 1, axis=-1)).save(path)
+
+
+def test_exchanged_images_are_another_run(base, data, tmp_path):
+    shutil.copytree(data, tmp_path / "copy")
+    copy = {"data_root": str(tmp_path / "copy")}
+    rerun(base, tmp_path / "run", subjects=("sub01",), **copy)
+    exchange_images(tmp_path / "copy", "smic")
+    with pytest.raises(DualATMEError, match="Received: the images of smic changed. Choose another --workdir"):
+        rerun(base, tmp_path / "run", **copy)
+    with pytest.raises(DualATMEError, match="continue_despite out of .*images"):
+        rerun(base, tmp_path / "run", continue_despite=("images",), **copy)
+    assert [fold.name for fold in (tmp_path / "run" / "folds").iterdir()] == ["sub01"]
+
+
+def test_workers_that_stay_see_other_images(base, data, tmp_path):
+    shutil.copytree(data, tmp_path / "copy")
+    changes = {"data_root": str(tmp_path / "copy"), "workers": 2, "epochs": 1, "subjects": ("sub01", "s01")}
+    before = rerun(base, tmp_path / "before", **changes)
+    for database in ("casme2", "samm", "smic"):
+        exchange_images(tmp_path / "copy", database)
+    after = rerun(base, tmp_path / "after", **changes)
+    assert not np.array_equal(before.predictions.probabilities, after.predictions.probabilities)
+
+
+def test_accepted_differences_are_recorded(base, tmp_path):
+    """Two folds of a run that began elsewhere."""
+    rerun(base, tmp_path / "run", subjects=("sub01",))
+    config, environment = tmp_path / "run" / "config.json", tmp_path / "run" / "environment.json"
+    record = json.loads(config.read_text())
+    threads = record["computed_with"]["threads"]
+    record["computed_with"] |= {"device": "Abacus 2000", "threads": threads + 1}
+    config.write_text(json.dumps(record))
+    words = f"device Abacus 2000 -> CPU, threads {threads + 1} -> {threads}"
+    with pytest.raises(DualATMEError, match=f"Received: {words}. .*--continue_despite=device,threads"):
+        rerun(base, tmp_path / "run")
+    despite = {"continue_despite": ("device", "threads")}
+    rerun(base, tmp_path / "run", **despite)
+    written = json.loads(environment.read_text())
+    assert written["folds"] == ["sub01"]
+    (continuation,) = written["continuations"]
+    assert continuation["folds"] == ["006", "s01"]
+    assert ", ".join(continuation["despite"]) == words
+    assert continuation["packages"] == written["packages"]
+    # The record stays that of the beginning; a call that trains nothing is no continuation.
+    assert json.loads(config.read_text())["computed_with"] == record["computed_with"]
+    rerun(base, tmp_path / "run", **despite)
+    assert json.loads(environment.read_text()) == written
 
 
 def test_diverging_loss_names_fold_and_epoch(base, tmp_path):

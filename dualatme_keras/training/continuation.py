@@ -1,0 +1,71 @@
+"""Whether a run may go on: what it was begun with against what it would go on with, in words."""
+
+from collections.abc import Iterator
+
+CONTINUE_DESPITE = ("version", "form", "threads", "device", "unrecorded")
+"""Differences despite which a run may be continued: these round differently, or nobody knows whether they are
+there. All others would mix two experiments."""
+
+_UNRECORDED = "not recorded"
+
+
+def find_differences(begun: dict, now: dict, may_differ=()) -> Iterator[tuple[str | None, str]]:
+    """Compares a run's record with that of the call that would continue it.
+
+    Args:
+        begun: the record in config.json: settings, digests and `computed_with`, see
+            `devices.describe_computation`.
+        now: that of this call.
+        may_differ: names of settings that are not compared.
+
+    Yields:
+        For each difference its name in `CONTINUE_DESPITE`, or None where it is never passed over, and what
+        it is in words, e.g. `batch_size 5 -> 6`, `the images of smic changed`.
+    """
+    names = sorted({*begun, *now} - {*may_differ})
+    unrecorded = [name for name in names if name not in begun]
+    for name in names:
+        if name in unrecorded or begun[name] == now.get(name):
+            continue
+        if name == "computed_with":
+            yield from _computation(begun[name], now.get(name, {}))
+        elif name == "lists_sha256":
+            yield None, "the lists changed"
+        elif name == "images_sha256":
+            # Other lists have other images; that is no second difference.
+            if begun.get("lists_sha256") == now.get("lists_sha256"):
+                yield from (
+                    (None, f"the images of {database} changed")
+                    for database in _changed(begun[name], now[name])
+                )
+        else:
+            yield from ((None, words) for words in _in_words(name, begun[name], now.get(name)))
+    if unrecorded:
+        yield "unrecorded", f"a run that did not record {', '.join(unrecorded)}"
+
+
+def _computation(begun, now):
+    for name in _changed(begun, now):
+        if name == "versions":
+            before, after = begun.get(name, {}), now.get(name, {})
+            for package in _changed(before, after):
+                yield "version", f"version of {package} {before.get(package)} -> {after.get(package)}"
+        else:
+            yield name, f"{name} {begun.get(name)} -> {now.get(name)}"
+
+
+def _in_words(name, before, after):
+    """Each value that changed, by its dotted name."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in _changed(before, after):
+            yield from _in_words(f"{name}.{key}", before.get(key), after.get(key))
+    else:
+        yield f"{name} {_shown(before)} -> {_shown(after)}"
+
+
+def _changed(before, after):
+    return [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
+
+
+def _shown(value):
+    return "that of prepare.json" if isinstance(value, dict) else repr(value)

@@ -1,0 +1,87 @@
+"""What a run was begun with against what it would go on with."""
+
+import json
+
+import pytest
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.training.continuation import find_differences
+from dualatme_keras.training.run_directory import RunDirectory
+
+RECORD = {
+    "epochs": 60,
+    "databases": ("smic",),
+    "lists_sha256": "1",
+    "images_sha256": {"casme2": "2", "smic": "3"},
+    "preparation": {"flow": "dis", "margin": 0.1},
+    "computed_with": {"versions": {"dualatme-keras": "0.1.0", "keras": "3.15"}, "form": "fast", "threads": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"epochs": 30}, [(None, "epochs 60 -> 30")]),
+        ({"images_sha256": {"casme2": "2", "smic": "4"}}, [(None, "the images of smic changed")]),
+        ({"lists_sha256": "2", "images_sha256": {"smic": "4"}}, [(None, "the lists changed")]),
+        ({"preparation": {"flow": "dis", "margin": 0.2}}, [(None, "preparation.margin 0.1 -> 0.2")]),
+        ({"preparation": None}, [(None, "preparation that of prepare.json -> None")]),
+        (
+            {"computed_with": {"versions": {"dualatme-keras": "0.2.0", "keras": "3.15"}, "form": "plain"}},
+            [
+                ("form", "form fast -> plain"),
+                ("threads", "threads 2 -> None"),
+                ("version", "version of dualatme-keras 0.1.0 -> 0.2.0"),
+            ],
+        ),
+    ],
+)
+def test_differences_in_words(change, expected):
+    assert list(find_differences(RECORD, {**RECORD, **change})) == expected
+
+
+def test_what_may_differ_is_no_difference():
+    assert not list(find_differences(RECORD, {**RECORD, "epochs": 30}, may_differ=("epochs",)))
+
+
+def test_settings_that_are_gone_and_new_ones():
+    begun = {**RECORD, "gamma": 2}
+    assert list(find_differences(begun, RECORD)) == [(None, "gamma 2 -> None")]
+    ((name, words),) = find_differences(RECORD, begun)
+    assert (name, words) == ("unrecorded", "a run that did not record gamma")
+
+
+def test_run_of_an_older_version(tmp_path):
+    """It did not record images and computation; accepted once, they are recorded from then on."""
+    older = {name: RECORD[name] for name in ("epochs", "databases", "lists_sha256", "preparation")}
+    RunDirectory(tmp_path, older)
+    with pytest.raises(DualATMEError, match="not record computed_with, images_sha256. .*despite=unrecorded,"):
+        RunDirectory(tmp_path, RECORD)
+    run = RunDirectory(tmp_path, RECORD, despite=("unrecorded",))
+    (tmp_path / "environment.json").write_text('{"python": "3.10"}')
+    run.write_environment({"python": "3.11"}, ["sub01"])
+    assert json.loads((tmp_path / "environment.json").read_text()) == {
+        "python": "3.10",
+        "continuations": [
+            {
+                "python": "3.11",
+                "folds": ["sub01"],
+                "despite": ["a run that did not record computed_with, images_sha256"],
+            }
+        ],
+    }
+    RunDirectory(tmp_path, RECORD)
+    with pytest.raises(
+        DualATMEError, match="the images of smic changed. Choose another --workdir, or delete"
+    ):
+        RunDirectory(
+            tmp_path, {**RECORD, "images_sha256": {"casme2": "2", "smic": "4"}}, despite=("unrecorded",)
+        )
+
+
+def test_what_cannot_be_passed_over_offers_no_way_to(tmp_path):
+    RunDirectory(tmp_path, RECORD)
+    other = {**RECORD, "epochs": 30, "computed_with": {**RECORD["computed_with"], "threads": 1}}
+    with pytest.raises(DualATMEError, match="Received: threads 2 -> 1, epochs 60 -> 30. Choose .* or delete"):
+        RunDirectory(tmp_path, other)
