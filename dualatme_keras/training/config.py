@@ -1,6 +1,8 @@
 """What a run is: one frozen record, written into the run so that it can be run again."""
 
 import dataclasses
+import math
+import numbers
 
 from dualatme_keras.choices import FORMS, LOSSES, PRESETS
 from dualatme_keras.errors import DualATMEError
@@ -28,6 +30,8 @@ MAY_DIFFER = (
     "strict",
 )
 """Settings that change no fold's result: where things lie, which folds to run and how, what else to write."""
+
+_LOWEST = {"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1, "seed": 0, "threads": 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,12 +111,14 @@ class TrainConfig:
                 raise DualATMEError(
                     f"Expected --{name} out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
                 )
-        for name in ("learning_rate", "batch_size", "epochs", "steps_per_execution", "workers"):
-            if not getattr(self, name) > 0:
-                raise DualATMEError(f"Expected a positive --{name}. Received: {getattr(self, name)}.")
-        for name in ("seed", "threads"):
-            if getattr(self, name) < 0:
-                raise DualATMEError(f"Expected --{name} not to be negative. Received: {getattr(self, name)}.")
+        if not 0 < self.learning_rate < math.inf:
+            raise DualATMEError(
+                f"Expected --learning_rate to be a positive, finite number. Received: {self.learning_rate}."
+            )
+        for name, lowest in _LOWEST.items():
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value < lowest:
+                raise DualATMEError(f"Expected --{name} to be an integer from {lowest}. Received: {value!r}.")
         unknown = [name for name in self.continue_despite if name not in CONTINUE_DESPITE]
         if unknown:
             raise DualATMEError(

@@ -12,6 +12,7 @@ from dualatme_keras.losses import get_loss
 from dualatme_keras.models import DualATME
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import get_strategy
+from dualatme_keras.training.divergence import StopOnDivergence, diverged
 from dualatme_keras.training.optimizers import new_optimizer
 
 
@@ -77,7 +78,7 @@ class FoldTrainer:
             The history, `{metric: [value of each epoch]}`.
 
         Raises:
-            DualATMEError: the loss became NaN or infinite; names fold and epoch.
+            DualATMEError: it diverged, see `StopOnDivergence`; names fold, epoch and loss.
         """
         seed = fold_seed(seed, fold.name)
         self._reset(seed)
@@ -88,14 +89,21 @@ class FoldTrainer:
             table.dataset(fold.train, batch_size, shuffle_seed=seed),
             shuffle=False,  # the dataset does, reproducibly
             epochs=self._config.epochs,
-            callbacks=[_StopOnDivergence(fold.name), *callbacks],
+            callbacks=[StopOnDivergence(fold, self._model.loss), *callbacks],
             verbose=0,
         ).history
 
     def predict(self, fold: Fold, table: ImageTable) -> np.ndarray:
-        """Probabilities `(clips, classes)` of the fold's test clips, float32."""
+        """Probabilities `(clips, classes)` of the fold's test clips, float32.
+
+        Raises:
+            DualATMEError: they are not finite.
+        """
         dataset = table.dataset(fold.test, self._config.batch_size)
-        return self._model.predict_probabilities(dataset)
+        probabilities = self._model.predict_probabilities(dataset)
+        if not np.isfinite(probabilities).all():
+            raise diverged(fold, self._config.epochs, "finite answers", "answers that are not")
+        return probabilities
 
     def save(self, path) -> None:
         """Saves the trained network as a `.keras` file, without the state of training."""
@@ -121,18 +129,3 @@ class FoldTrainer:
 def fold_seed(seed: int, name: str) -> int:
     """A seed for one fold that does not depend on which other folds are run, in [0, 2^31)."""
     return zlib.crc32(f"{seed}/{name}".encode()) >> 1
-
-
-class _StopOnDivergence(keras.callbacks.Callback):
-    """Ends training at the first epoch without a finite loss."""
-
-    def __init__(self, fold):
-        super().__init__()
-        self._fold = fold
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not np.isfinite(logs["loss"]):
-            raise DualATMEError(
-                f"fold {self._fold}, epoch {epoch + 1}: Expected a finite loss. Received: {logs['loss']}. "
-                "Lower --learning_rate, or compute in --precision=float32."
-            )

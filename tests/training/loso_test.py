@@ -305,6 +305,25 @@ def test_diverging_loss_names_fold_and_epoch(base, tmp_path):
     assert not (tmp_path / "nan" / "folds").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        # Batch normalisation keeps all numbers finite.
+        ({"learning_rate": 1e6, "epochs": 3}, r"epoch 3: Expected a loss of at most 4.88 .*Received: \d+"),
+        ({"learning_rate": 1e6, "epochs": 3, "loss": "balanced"}, "epoch 3: Expected a loss of at most 4.5"),
+        # A single step of all clips: its loss is that of the untrained network.
+        ({"learning_rate": 3e38, "optimizer": "rmsprop"}, "epoch 1: Expected finite weights.*a loss of 0."),
+        ({"learning_rate": 1e38}, "epoch 1: Expected finite answers"),
+    ],
+    ids=["loss", "balanced loss", "weights", "answers"],
+)
+def test_divergence_without_an_infinite_loss(changes, message, base, tmp_path):
+    changes = {"epochs": 1, "batch_size": 12, **changes}
+    with pytest.raises(DualATMEError, match=f"fold sub01, {message}"):
+        rerun(base, tmp_path / "run", **changes)
+    assert not (tmp_path / "run" / "folds").exists()
+
+
 def test_tensorboard_must_be_there(base, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(DualATMEError, match="pip install tensorboard"):
@@ -330,6 +349,10 @@ def test_absent_lists_point_to_help(tmp_path, monkeypatch):
     ("setting", "value"),
     [
         ("epochs", 0),
+        ("epochs", 2.5),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("inf")),
+        ("learning_rate", float("nan")),
         ("workers", 0),
         ("threads", -1),
         ("precision", "float8"),
