@@ -30,6 +30,7 @@ _FPS = flags.DEFINE_float(
 _NETWORKS = flags.DEFINE_enum(
     "networks", "auto", ["auto", "final", "folds"], "of a run: the one trained on all clips, or all folds'"
 )
+_UNFINISHED = flags.DEFINE_boolean("unfinished", False, "take a run's folds although some are missing")
 _SETTINGS = flags.DEFINE_string(
     "settings", None, "prepare.json, or published, where a run, file or server has none"
 )
@@ -45,7 +46,12 @@ def _one_who_answers(values):
     return sum(map(bool, values.values())) == 1
 
 
-_ONLY_WITH = {"networks": ("run",), "settings": ("run", "server"), "model": ("server",)}
+_ONLY_WITH = {
+    "networks": ("run",),
+    "unfinished": ("run",),
+    "settings": ("run", "server"),
+    "model": ("server",),
+}
 """Flags that say something to some of those who answer only."""
 
 
@@ -98,7 +104,7 @@ def _recognizer():
     landmarks, file, face = _LANDMARKS.value, _LANDMARKS_FILE.value, _FACE.value
     settings = read_settings(_SETTINGS.value) if _SETTINGS.value else None
     if _RUN.value:
-        return Recognizer(_RUN.value, settings, _NETWORKS.value, landmarks, file, face)
+        return Recognizer(_RUN.value, settings, _NETWORKS.value, landmarks, file, face, _UNFINISHED.value)
     from dualatme_keras.serving import Client, LocalExport
 
     asked = LocalExport(_EXPORT.value) if _EXPORT.value else Client(_SERVER.value, _MODEL.value)

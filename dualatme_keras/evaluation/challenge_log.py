@@ -30,15 +30,17 @@ def clip_name(path: str, database: str) -> str:
     return match.group(1) if match else name
 
 
-def format_challenge_log(predictions: Predictions) -> str:
+def format_challenge_log(predictions: Predictions, missing: str | None = None) -> str:
     """Writes the predictions in the organisers' format.
 
     Args:
         predictions: pooled over folds; a fold is one subject of one database.
+        missing: where folds are missing, how many are there, e.g. `3 of 68 folds`.
 
     Returns:
         Per fold a line `DATABASE SUBJECT`, a line `CLIP TRUTH PREDICTION` for each clip and an empty
         line; folds and clips in the order of their first appearance. SAMM subjects have three digits.
+        Where folds are missing, a comment in front says so: such a log is no submission.
     """
     folds = {}
     for path, subject, database, label, prediction in zip(
@@ -52,7 +54,8 @@ def format_challenge_log(predictions: Predictions) -> str:
         subject = subject.zfill(3) if database == "samm" else subject
         clip = _one_word(clip_name(path, database))
         folds.setdefault(f"{database} {_one_word(subject)}", []).append(f"{clip} {label} {prediction}")
-    return "".join("\n".join([fold, *clips, "", ""]) for fold, clips in folds.items())
+    note = f"# {missing}: not a submission\n" if missing else ""
+    return note + "".join("\n".join([fold, *clips, "", ""]) for fold, clips in folds.items())
 
 
 def _one_word(text):

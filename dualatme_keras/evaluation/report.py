@@ -15,7 +15,14 @@ from dualatme_keras.evaluation.page import (
     text,
     wide_image,
 )
-from dualatme_keras.evaluation.tables import SCORES, format_interval, format_score
+from dualatme_keras.evaluation.tables import (
+    PART_OF_PROTOCOL,
+    SCORES,
+    format_folds,
+    format_interval,
+    format_score,
+    missing_folds,
+)
 from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
 
 _TRAINED = {
@@ -55,7 +62,10 @@ def render_report(name: str, predictions: Predictions, metrics: dict, figures: d
     """
     full = metrics["full"]
     databases = [DATABASE_TITLES[part] for part in metrics if part != "full"]
+    missing = missing_folds(metrics)
     subtitle = f"{full['samples']} clips of {full['subjects']} subjects: {', '.join(databases)}"
+    if missing:
+        subtitle += f". {PART_OF_PROTOCOL.format(missing)}"
     parts = [
         _scores_section(metrics),
         _confusion_section(metrics, figures),
@@ -78,9 +88,12 @@ def _scores_section(metrics):
             interval = scores["intervals"][key]
             label = f"{format_score(scores[key])} {format_interval(interval)}"
             cells.append(score_range(scores[key], interval, label))
-        rows.append((*cells, scores["samples"], scores["subjects"]))
-    headers = ("", *SCORES.values(), "clips", "subjects")
-    return section("Scores", table(headers, rows, "llllrr"), "In brackets: 95% interval over subjects.")
+        rows.append((*cells, scores["samples"], scores["subjects"], format_folds(scores)))
+    headers = ("", *SCORES.values(), "clips", "subjects", "folds")
+    notes = ["In brackets: 95% interval over subjects."]
+    if "folds" not in metrics["full"]:
+        notes.append("Whether folds are missing is not known: there is no folds.csv beside the predictions.")
+    return section("Scores", table(headers, rows, "llllrrr"), *notes)
 
 
 def _confusion_section(metrics, figures):

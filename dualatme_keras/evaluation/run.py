@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 from dualatme_keras.data.predictions import Predictions, read_predictions
+from dualatme_keras.data.run_folds import read_run_folds
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
 from dualatme_keras.evaluation.figures import confusion_figure, curves_figure, figure_png
 from dualatme_keras.evaluation.report import render_report
 from dualatme_keras.evaluation.run_files import read_histories, read_settings
+from dualatme_keras.evaluation.tables import missing_folds
 from dualatme_keras.files import replace_file
 from dualatme_keras.metrics.pooled import pooled_scores
 
@@ -24,10 +26,38 @@ def evaluate_run(workdir) -> dict:
         workdir: the run's folder; only `predictions.csv` must be there.
 
     Returns:
-        The scores as written to metrics.json; see `metrics.pooled_scores`.
+        The scores as written to metrics.json; see `score_run`.
 
     Raises:
-        DualATMEError: predictions.csv is missing or malformed, or a settings file is not JSON.
+        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, or a settings file
+            is not JSON.
+    """
+    workdir = Path(workdir)
+    predictions, metrics = score_run(workdir)
+    settings = {name: read_settings(workdir / f"{name}.json") for name in ("config", "environment")}
+    figures = _draw(metrics, read_histories(workdir / "folds"))
+
+    (workdir / "figures").mkdir(exist_ok=True)
+    for name, png in figures.items():
+        replace_file(workdir / "figures" / f"{name}.png", png)
+    replace_file(workdir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    replace_file(
+        workdir / "challenge_log.txt", format_challenge_log(predictions, missing_folds(metrics)).encode()
+    )
+    page = render_report(workdir.resolve().name, predictions, metrics, figures, settings)
+    replace_file(workdir / "report.html", page.encode())
+    return metrics
+
+
+def score_run(workdir) -> tuple[Predictions, dict]:
+    """A run's predictions and their scores.
+
+    Returns:
+        What predictions.csv has, and `metrics.pooled_scores` of it. Where there is a folds.csv, each part has
+        `folds` too: how many of the protocol's folds are answered, `{"answered": 3, "of": 68}`.
+
+    Raises:
+        DualATMEError: predictions.csv is missing or malformed, or has not the clips of the finished folds.
     """
     workdir = Path(workdir)
     if not (workdir / "predictions.csv").is_file():
@@ -36,18 +66,11 @@ def evaluate_run(workdir) -> dict:
             f"Train first: train.py --workdir={workdir}."
         )
     predictions = read_predictions(workdir / "predictions.csv")
-    settings = {name: read_settings(workdir / f"{name}.json") for name in ("config", "environment")}
-    metrics = score_predictions(predictions)
-    figures = _draw(metrics, read_histories(workdir / "folds"))
-
-    (workdir / "figures").mkdir(exist_ok=True)
-    for name, png in figures.items():
-        replace_file(workdir / "figures" / f"{name}.png", png)
-    replace_file(workdir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    replace_file(workdir / "challenge_log.txt", format_challenge_log(predictions).encode())
-    page = render_report(workdir.resolve().name, predictions, metrics, figures, settings)
-    replace_file(workdir / "report.html", page.encode())
-    return metrics
+    metrics, folds = score_predictions(predictions), read_run_folds(workdir)
+    if folds is None:
+        return predictions, metrics
+    folds.check(predictions)
+    return predictions, folds.add_counts(metrics, predictions)
 
 
 def score_predictions(predictions: Predictions) -> dict:

@@ -5,10 +5,15 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from dualatme_keras.data.predictions import read_predictions
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.evaluation.run import evaluate_run, score_predictions
-from dualatme_keras.evaluation.tables import SCORES, align_columns, format_score
+from dualatme_keras.evaluation.run import evaluate_run, score_run
+from dualatme_keras.evaluation.tables import (
+    PART_OF_PROTOCOL,
+    SCORES,
+    align_columns,
+    format_score,
+    missing_folds,
+)
 from dualatme_keras.files import replace_file
 from dualatme_keras.protocol import DATABASE_TITLES
 
@@ -32,8 +37,9 @@ def score_seeds(workdir, report: bool = False) -> dict:
         report: whether to leave each run's figures and report too, see `evaluate_run`.
 
     Returns:
-        `{"seeds": [...], "scores": {part: {score: {"mean", "deviation", "values"}}}}`: parts as in
-        metrics.json; the standard deviation is that of a sample, None for a single seed.
+        `{"seeds": [...], "scores": {part: {score: {"mean", "deviation", "values"}}}, "missing_folds": None}`:
+        parts as in metrics.json; the standard deviation is that of a sample, None for a single seed; where
+        folds are missing `missing_folds` says how many are there.
 
     Raises:
         DualATMEError: there is no run, or the runs are not of the same clips.
@@ -41,7 +47,7 @@ def score_seeds(workdir, report: bool = False) -> dict:
     seeds = find_seeds(workdir)
     if not seeds:
         raise DualATMEError(f"Expected folders seed_N with finished runs. Received: {workdir} without any.")
-    predictions = [read_predictions(seed_workdir(workdir, seed) / "predictions.csv") for seed in seeds]
+    predictions, metrics = zip(*(score_run(seed_workdir(workdir, seed)) for seed in seeds), strict=True)
     for seed, other in zip(seeds, predictions, strict=True):
         if set(other.paths) != set(predictions[0].paths):
             raise DualATMEError(
@@ -50,13 +56,12 @@ def score_seeds(workdir, report: bool = False) -> dict:
                 "Is a run not finished yet?"
             )
     if report:
-        metrics = [evaluate_run(seed_workdir(workdir, seed)) for seed in seeds]
-    else:
-        metrics = [score_predictions(one) for one in predictions]
+        for seed in seeds:
+            evaluate_run(seed_workdir(workdir, seed))
     scores = {
         part: {key: _spread([one[part][key] for one in metrics]) for key in SCORES} for part in metrics[0]
     }
-    result = {"seeds": seeds, "scores": scores}
+    result = {"seeds": seeds, "scores": scores, "missing_folds": missing_folds(metrics[0])}
     replace_file(Path(workdir) / "seeds.json", (json.dumps(result, indent=2) + "\n").encode())
     return result
 
@@ -68,7 +73,10 @@ def format_seeds(result: dict) -> str:
     for part, scores in result["scores"].items():
         rows.append((DATABASE_TITLES[part], *(_format_spread(scores[key]) for key in SCORES)))
     title = f"mean and standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))})"
-    return "\n".join([title, *align_columns(rows)])
+    lines = [title, *align_columns(rows)]
+    if result["missing_folds"]:
+        lines.append(PART_OF_PROTOCOL.format(result["missing_folds"]))
+    return "\n".join(lines)
 
 
 def _spread(values: Sequence[float]) -> dict:

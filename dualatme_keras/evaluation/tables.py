@@ -6,6 +6,10 @@ SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 """Key in metrics.json -> title of a score."""
 
 
+PART_OF_PROTOCOL = "{}: scores of a part, not of the whole protocol"
+"""What is said beside scores of which folds are missing."""
+
+
 def format_score(value: float, digits: int = 4) -> str:
     """A score in [0, 1] as papers print it: `.6933`, `1.0000`."""
     return f"{value:.{digits}f}".removeprefix("0")
@@ -16,21 +20,37 @@ def format_interval(interval) -> str:
     return "" if interval is None else "[" + ", ".join(format_score(end, 2) for end in interval) + "]"
 
 
+def format_folds(scores: dict) -> str:
+    """`3 of 68`: how many folds of the protocol one part's scores are about; `?` where it is not known."""
+    folds = scores.get("folds")
+    return f"{folds['answered']} of {folds['of']}" if folds else "?"
+
+
+def missing_folds(metrics: dict) -> str | None:
+    """`3 of 68 folds` where scores are those of a part of a protocol; None where of all or not known."""
+    folds = metrics["full"].get("folds")
+    return f"{format_folds(metrics['full'])} folds" if folds and folds["answered"] < folds["of"] else None
+
+
 def format_table(metrics: dict) -> str:
     """The scores as a table for a terminal.
 
     Args:
-        metrics: scores by part as `metrics.pooled_scores` returns them.
+        metrics: scores by part as `metrics.pooled_scores` returns them, perhaps with `folds`.
 
     Returns:
         One line for the titles and one for each part: UF1, UAR and accuracy, each with its 95% interval
-        over subjects, clips, subjects. No newline at the end.
+        over subjects, clips, subjects. Where folds are missing, a column says how many are there and a line
+        below that they are missing. No newline at the end.
     """
-    rows = [("", *SCORES.values(), "clips", "subjects")]
+    missing = missing_folds(metrics)
+    rows = [("", *SCORES.values(), "clips", "subjects", *["folds"] * bool(missing))]
     for part, scores in metrics.items():
         cells = [f"{format_score(scores[key])} {format_interval(scores['intervals'][key])}" for key in SCORES]
-        rows.append((DATABASE_TITLES[part], *cells, str(scores["samples"]), str(scores["subjects"])))
-    return "\n".join(align_columns(rows, counts=2))
+        counts = [str(scores["samples"]), str(scores["subjects"]), *[format_folds(scores)] * bool(missing)]
+        rows.append((DATABASE_TITLES[part], *cells, *counts))
+    lines = align_columns(rows, counts=3 if missing else 2)
+    return "\n".join([*lines, PART_OF_PROTOCOL.format(missing)] if missing else lines)
 
 
 def align_columns(rows, counts: int = 0) -> list[str]:

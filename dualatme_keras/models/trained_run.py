@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+from dualatme_keras.data import read_run_folds
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import PrepareSettings, differing_settings
 
@@ -52,7 +53,7 @@ class TrainedRun:
         return given or self.settings
 
 
-def read_run(path: str | os.PathLike, networks: str = "auto") -> TrainedRun:
+def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool = False) -> TrainedRun:
     """Finds the networks of a run.
 
     Args:
@@ -60,9 +61,12 @@ def read_run(path: str | os.PathLike, networks: str = "auto") -> TrainedRun:
             file of weights, `.keras` or `.pth`.
         networks: `final`, the network trained on all clips; `folds`, those of all folds; `auto`, the first
             where there is one, else the second.
+        unfinished: also take the folds of a run of which not all are finished. What they answer changes when
+            the run goes on.
 
     Raises:
-        DualATMEError: there is no run or no network of that kind, or seeds of unequal settings.
+        DualATMEError: there is no run or no network of that kind, the run is not finished, or seeds of
+            unequal settings.
     """
     path = Path(path)
     if networks not in NETWORKS:
@@ -71,8 +75,8 @@ def read_run(path: str | os.PathLike, networks: str = "auto") -> TrainedRun:
         return TrainedRun(path, (path,), None, None)
     seeds = sorted(path.glob("seed_*/config.json"))
     if not seeds:
-        return _read_one(path, networks)
-    runs = [_read_one(file.parent, networks) for file in seeds]
+        return _read_one(path, networks, unfinished)
+    runs = [_read_one(file.parent, networks, unfinished) for file in seeds]
     for run in runs[1:]:
         if run.settings != runs[0].settings:
             raise DualATMEError(
@@ -83,7 +87,7 @@ def read_run(path: str | os.PathLike, networks: str = "auto") -> TrainedRun:
     return dataclasses.replace(runs[0], path=path, networks=files, metrics=None)
 
 
-def _read_one(path, networks):
+def _read_one(path, networks, unfinished):
     config = _read_json(path / "config.json")
     if config is None:
         raise DualATMEError(
@@ -96,9 +100,21 @@ def _read_one(path, networks):
     if not found:
         wanted = "its final network (train.py --final_model)" if networks == "final" else "a finished fold"
         raise DualATMEError(f"Expected {wanted} in {path}. Received: a run without.")
+    if found is files["folds"] and not unfinished:
+        _refuse_unfinished(path)
     stored = config.get("preparation")
     settings = stored and PrepareSettings.from_dict(stored, str(path / "config.json"))
     return TrainedRun(path, tuple(found), settings, _read_json(path / "metrics.json"))
+
+
+def _refuse_unfinished(path):
+    """A run without folds.csv does not say which folds it should have."""
+    folds = read_run_folds(path)
+    if folds is not None and len(folds.finished) < len(folds.clips):
+        raise DualATMEError(
+            f"Expected a finished run in {path}. Received: {folds}. Its train.py command goes on with it; "
+            "--unfinished (unfinished=True) takes the folds that are there."
+        )
 
 
 def _read_json(path):

@@ -28,10 +28,11 @@ class Recognizer(ClipRecognizer):
         landmarks: where faces are found, see `landmark_source`; as in the settings by default.
         landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
         face: which of several faces is taken, see `landmark_source`.
+        unfinished: also take the folds of a run of which not all are finished, see `read_run`.
 
     Raises:
-        DualATMEError: no network, networks of unequal architecture or settings, or settings that are missing
-            or not the run's.
+        DualATMEError: no network, a run that is not finished, networks of unequal architecture or settings,
+            or settings that are missing or not the run's.
 
     Example:
 
@@ -48,11 +49,12 @@ class Recognizer(ClipRecognizer):
         landmarks: str | None = None,
         landmarks_file: str | os.PathLike | None = None,
         face: str = "largest",
+        unfinished: bool = False,
     ):
         paths = [weights_or_run] if isinstance(weights_or_run, (str, os.PathLike)) else weights_or_run
         if not paths:
             raise DualATMEError("Expected a run or a file of weights. Received: none.")
-        runs = [read_run(path, networks) for path in paths]
+        runs = [read_run(path, networks, unfinished) for path in paths]
         self.settings = runs[0].settings_for(settings)
         for run in runs[1:]:
             run.settings_for(self.settings)

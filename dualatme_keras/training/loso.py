@@ -49,8 +49,8 @@ def run_loso(config: TrainConfig) -> RunResult:
     """Trains and tests every fold of the protocol and scores the pooled predictions.
 
     Finished folds of an earlier run with the same settings are kept. Writes `config.json`,
-    `environment.json`, `folds/`, `predictions.csv`, `metrics.json` and, with `final_model`, `final/` into
-    the run's folder. The last epoch is evaluated; the test fold chooses nothing.
+    `environment.json`, `folds.csv`, `folds/`, `predictions.csv`, `metrics.json` and, with `final_model`,
+    `final/` into the run's folder. The last epoch is evaluated; the test fold chooses nothing.
 
     Args:
         config: the settings.
@@ -99,8 +99,9 @@ def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str 
             print(f"seed {seed}: {workdir}", flush=True)
         record = {**dataclasses.asdict(own), **described}
         run = RunDirectory(workdir, record, MAY_DIFFER, config.continue_despite)
+        run_folds = run.write_folds(all_folds)
         _run_folds(own, clips, folds, run, runner)
-        results.append(_finish(own, clips, all_folds, run, runner))
+        results.append(_finish(own, clips, run_folds, run, runner))
     return results
 
 
@@ -124,12 +125,13 @@ def _run_folds(config, clips, folds, run, runner):
         progress.finish_fold(name, run.read_fold(name), seconds)
 
 
-def _finish(config, clips, all_folds, run, runner):
+def _finish(config, clips, run_folds, run, runner):
     """Pools and scores what is finished: a run may be done a few subjects at a time."""
-    predictions = concatenate(run.read_fold(fold.name) for fold in all_folds if run.finished(fold.name))
+    predictions = concatenate(run.read_fold(name) for name in run_folds.finished)
     metrics = pooled_scores(
         predictions.labels, predictions.predictions, predictions.subjects, predictions.databases
     )
+    metrics = run_folds.add_counts(metrics, predictions)
     run.write_predictions(predictions)
     run.write_metrics(metrics)
     if config.final_model and not run.final_model.exists():

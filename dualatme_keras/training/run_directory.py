@@ -8,7 +8,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from dualatme_keras.data import Predictions, read_predictions, write_predictions
+from dualatme_keras.data import (
+    Fold,
+    Predictions,
+    RunFolds,
+    fold_folder,
+    read_predictions,
+    read_run_folds,
+    write_predictions,
+    write_run_folds,
+)
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.training.continuation import find_differences
@@ -83,6 +92,11 @@ class RunDirectory:
             call = {**begun, "continuations": [*begun.get("continuations", ()), call]}
         self._write_json(file.name, call)
 
+    def write_folds(self, folds: Sequence[Fold]) -> RunFolds:
+        """Writes folds.csv: all folds of the protocol, whichever of them are run now."""
+        write_run_folds(self.path, folds)
+        return read_run_folds(self.path)
+
     def write_metrics(self, metrics: dict) -> None:
         """Writes metrics.json."""
         self._write_json("metrics.json", metrics)
@@ -93,11 +107,11 @@ class RunDirectory:
 
     def finished(self, fold: str) -> bool:
         """Whether a fold is complete."""
-        return self._fold(fold).is_dir()
+        return fold_folder(self.path, fold).is_dir()
 
     def read_fold(self, fold: str) -> Predictions:
         """Predictions of a finished fold."""
-        return read_predictions(self._fold(fold) / "predictions.csv")
+        return read_predictions(fold_folder(self.path, fold) / "predictions.csv")
 
     def write_fold(self, fold: str, history: dict, predictions: Predictions, save_model) -> None:
         """Writes a finished fold, all or nothing.
@@ -113,7 +127,7 @@ class RunDirectory:
             self._write_training(folder, history, save_model)
             write_predictions(folder / "predictions.csv", predictions)
 
-        _write_folder(self._fold(fold), write)
+        _write_folder(fold_folder(self.path, fold), write)
 
     def write_final(self, history: dict, save_model) -> Path:
         """Writes the network that was trained on all clips; returns the path of its `.keras` file."""
@@ -128,9 +142,6 @@ class RunDirectory:
     def tensorboard(self, fold: str) -> str:
         """Folder of a fold's event files."""
         return os.fspath(self.path / "tensorboard" / fold)
-
-    def _fold(self, fold):
-        return self.path / "folds" / fold
 
     def _write_training(self, folder, history, save_model):
         rows = io.StringIO(newline="")

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.predictions import Predictions, write_predictions
+from dualatme_keras.data.run_folds import write_run_folds
+from dualatme_keras.data.splits import Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.evaluation import evaluate_run
+from dualatme_keras.evaluation import evaluate_run, format_table
 from dualatme_keras.metrics import pooled_scores
 
 EVIL = '<script>alert("x")</script>&'
@@ -85,6 +88,65 @@ def test_predictions_alone_are_enough(workdir):
         with Image.open(figure) as image:
             assert min(image.size) > 500
     read_page(workdir)
+
+
+def folds_of(predictions, further=()):
+    """A fold for each subject, as the run that answered would have them, and further ones."""
+    clips = [Clip(*row) for row in zip(*(c.tolist() for c in columns_of(predictions)), strict=True)] + [
+        *further
+    ]
+    subjects = dict.fromkeys(clip.subject for clip in clips)
+    return [Fold(name, (), tuple(clip for clip in clips if clip.subject == name)) for name in subjects]
+
+
+def columns_of(predictions):
+    return predictions.paths, predictions.subjects, predictions.databases, predictions.labels
+
+
+def test_a_part_of_a_protocol_says_so_everywhere(workdir):
+    """Six folds of eight."""
+    left = [Clip(f"{name}_EP01_flow.png", name, "casme2", 0) for name in ("sub04", "sub05")]
+    write_run_folds(workdir, folds_of(make_predictions(), left))
+    result = evaluate_run(workdir)
+    assert [result[part]["folds"] for part in ("full", "casme2", "smic")] == [
+        {"answered": 6, "of": 8},
+        {"answered": 3, "of": 5},
+        {"answered": 3, "of": 3},
+    ]
+    assert json.loads((workdir / "metrics.json").read_text()) == result
+    lines = format_table(result).splitlines()
+    assert lines[0].endswith("clips  subjects   folds")
+    assert [line.split()[-3:] for line in lines[1:4]] == [[n, "of", m] for n, m in ("68", "35", "33")]
+    assert lines[4] == "6 of 8 folds: scores of a part, not of the whole protocol"
+    text = "|".join(read_page(workdir).texts)
+    assert "CASME II, SMIC. 6 of 8 folds: scores of a part" in text
+    assert "|3 of 5|" in text
+    log = (workdir / "challenge_log.txt").read_text().splitlines()
+    assert log[:2] == ["# 6 of 8 folds: not a submission", "casme2 sub01"]
+
+
+def test_a_whole_run_is_scored_as_without_its_folds(workdir):
+    alone = evaluate_run(workdir)
+    log = (workdir / "challenge_log.txt").read_bytes()
+    assert "not known: there is no folds.csv" in "|".join(read_page(workdir).texts)
+    write_run_folds(workdir, folds_of(make_predictions()))
+    whole = evaluate_run(workdir)
+    assert whole["full"].pop("folds") == {"answered": 6, "of": 6}
+    for part in ("casme2", "smic"):
+        assert whole[part].pop("folds") == {"answered": 3, "of": 3}
+    assert whole == alone
+    assert format_table(evaluate_run(workdir)) == format_table(alone)
+    assert (workdir / "challenge_log.txt").read_bytes() == log
+    assert "not known" not in "|".join(read_page(workdir).texts)
+
+
+def test_predictions_that_were_cut_off_are_refused(workdir):
+    write_run_folds(workdir, folds_of(make_predictions()))
+    lines = (workdir / "predictions.csv").read_text().splitlines(keepends=True)
+    (workdir / "predictions.csv").write_text("".join(lines[:7]))
+    with pytest.raises(DualATMEError, match="Received: 2 of 4 clips of fold sub02. The train.py command"):
+        evaluate_run(workdir)
+    assert not (workdir / "metrics.json").exists()
 
 
 def test_a_second_evaluation_gives_the_same_files(workdir):

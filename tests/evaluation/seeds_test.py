@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
-from dualatme_keras.data import Predictions, write_predictions
+from dualatme_keras.data import Clip, Fold, Predictions, write_predictions, write_run_folds
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import find_seeds, format_seeds, score_predictions, score_seeds, seed_workdir
 
@@ -62,6 +62,26 @@ def test_one_seed_has_no_deviation(tmp_path):
     result = score_seeds(tmp_path)
     assert result["scores"]["full"]["uar"]["deviation"] is None
     assert "+-" not in format_seeds(result)
+
+
+def test_seeds_of_a_part_of_the_protocol(tmp_path):
+    for seed in (1, 2):
+        folder = seed_workdir(tmp_path, seed)
+        folder.mkdir()
+        write_predictions(folder / "predictions.csv", predictions(seed))
+        names = ("sub01", "sub02", "sub03", "sub04", "sub05")
+        clips = [Clip(f"casme2/{index}.png", names[index % 4], "casme2", index % 3) for index in range(CLIPS)]
+        clips.append(Clip("casme2/left.png", "sub05", "casme2", 0))
+        write_run_folds(
+            folder, [Fold(name, (), tuple(c for c in clips if c.subject == name)) for name in names]
+        )
+    result = score_seeds(tmp_path)
+    assert result["missing_folds"] == "4 of 5 folds"
+    assert format_seeds(result).splitlines()[-1].startswith("4 of 5 folds: scores of a part")
+    (seed_workdir(tmp_path, 2) / "folds.csv").unlink()
+    write_predictions(seed_workdir(tmp_path, 1) / "predictions.csv", predictions(1, clips=CLIPS - 1))
+    with pytest.raises(DualATMEError, match="seed_1.*Received: 5 of 6 clips of fold sub04"):
+        score_seeds(tmp_path)
 
 
 def test_other_clips_are_refused(workdir):

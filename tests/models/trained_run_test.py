@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from dualatme_keras.data import Clip, Fold, write_run_folds
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import read_run
 from dualatme_keras.preprocessing import PrepareSettings
@@ -38,6 +39,29 @@ def test_networks_of_a_run(tmp_path):
         read_run(unfinished, "final")
     with pytest.raises(DualATMEError, match="a finished fold"):
         read_run(touch_run(tmp_path / "empty", networks=()))
+
+
+def test_unfinished_runs_answer_only_when_asked(tmp_path):
+    run = touch_run(tmp_path / "seed_1", networks=("folds/a", "folds/b"))
+    clips = [Clip(f"{name}.png", name, "smic", 0) for name in "abc"]
+    write_run_folds(run, [Fold(clip.subject, (), (clip,)) for clip in clips])
+    for path in (run, tmp_path):  # the folder of seeds too
+        for networks in ("auto", "folds"):
+            with pytest.raises(DualATMEError, match="seed_1. Received: 2 of 3 folds. .*--unfinished"):
+                read_run(path, networks)
+        assert names(read_run(path, unfinished=True)) == ["a", "b"]
+    (run / "folds" / "c").mkdir()
+    (run / "folds" / "c" / "model.keras").touch()
+    assert names(read_run(run)) == ["a", "b", "c"]
+
+
+def test_final_network_of_an_unfinished_run_is_whole(tmp_path):
+    run = touch_run(tmp_path / "run")
+    clips = [Clip(f"{name}.png", name, "smic", 0) for name in "abc"]
+    write_run_folds(run, [Fold(clip.subject, (), (clip,)) for clip in clips])
+    assert names(read_run(run)) == ["final"]
+    with pytest.raises(DualATMEError, match="2 of 3 folds"):
+        read_run(run, "folds")
 
 
 def test_seeds_answer_together(tmp_path):

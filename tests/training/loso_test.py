@@ -126,6 +126,9 @@ def test_seed_decides_everything_and_folds_are_independent(base, tmp_path, capsy
 
 def test_another_seed_is_another_run(base, finished, tmp_path):
     other = rerun(base, tmp_path / "other", seed=2, epochs=40, subjects=("006",))
+    assert other.metrics["full"]["folds"] == {"answered": 1, "of": 3}
+    with pytest.raises(DualATMEError, match="1 of 3 folds"):
+        read_run(tmp_path / "other")
     rows = finished.predictions.subjects == "006"
     assert not np.array_equal(other.predictions.probabilities, finished.predictions.probabilities[rows])
     assert len({fold_seed(seed, name) for seed in (1, 2) for name in SUBJECTS}) == 6

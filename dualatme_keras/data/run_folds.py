@@ -1,0 +1,133 @@
+"""folds.csv: all folds of a run's protocol and their clips, whether they are finished or not.
+
+What is missing in a run's predictions.csv can be told by it. NumPy and the standard library only.
+"""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dualatme_keras.data.clips import Clip
+from dualatme_keras.data.predictions import Predictions
+from dualatme_keras.data.splits import Fold
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import replace_file
+
+COLUMNS = ("fold", "path", "subject", "database", "label")
+"""The header of folds.csv: a row for each clip that a fold is tested on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolds:
+    """The folds of a run.
+
+    Attributes:
+        workdir: the run's folder.
+        clips: the clips that each fold is tested on, by the fold's name, in the order of the protocol.
+    """
+
+    workdir: Path
+    clips: Mapping[str, tuple[Clip, ...]]
+
+    @property
+    def finished(self) -> tuple[str, ...]:
+        """Names of the finished folds."""
+        return tuple(name for name in self.clips if fold_folder(self.workdir, name).is_dir())
+
+    def __str__(self):
+        return f"{len(self.finished)} of {len(self.clips)} folds"
+
+    def add_counts(self, metrics: dict, predictions: Predictions) -> dict:
+        """Scores that say how much of the protocol they are about.
+
+        Args:
+            metrics: scores by part, see `metrics.pooled_scores`.
+            predictions: what they were computed from.
+
+        Returns:
+            The same with `folds` in each part, `{"answered": 3, "of": 68}`.
+        """
+        answered = set(predictions.paths.tolist())
+        counts = {}
+        for clips in self.clips.values():
+            for part in {"full", *(clip.database for clip in clips)}:
+                count = counts.setdefault(part, {"answered": 0, "of": 0})
+                count["answered"] += clips[0].path in answered
+                count["of"] += 1
+        return {part: {**scores, "folds": counts[part]} for part, scores in metrics.items()}
+
+    def check(self, predictions: Predictions) -> None:
+        """Holds predictions against the folds.
+
+        Raises:
+            DualATMEError: they are not those of whole folds, or lack a finished one.
+        """
+        answered = set(_clips_of(predictions))
+        wrong, finished = [], self.finished
+        foreign = answered.difference(*self.clips.values())
+        if foreign:
+            wrong.append(f"{len(foreign)} clips of no fold, {min(clip.path for clip in foreign)} among them")
+        for name, clips in self.clips.items():
+            there = sum(clip in answered for clip in clips)
+            if there < len(clips) and (there or name in finished):
+                wrong.append(f"{there} of {len(clips)} clips of fold {name}")
+        if wrong:
+            shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+            raise DualATMEError(
+                f"Expected {self.workdir / 'predictions.csv'} to have the clips of the finished folds, as in "
+                f"folds.csv beside it. Received: {shown}. The train.py command of the run writes it anew."
+            )
+
+
+def fold_folder(workdir, name: str) -> Path:
+    """Folder of a fold; it is there only when the fold is finished."""
+    return Path(workdir) / "folds" / name
+
+
+def write_run_folds(workdir, folds: Iterable[Fold]) -> None:
+    """Writes the folds.csv of a run: all folds of its protocol, whichever of them are run now."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for fold in folds:
+        writer.writerows(
+            (fold.name, clip.path, clip.subject, clip.database, clip.label) for clip in fold.test
+        )
+    replace_file(Path(workdir) / "folds.csv", text.getvalue().encode())
+
+
+def read_run_folds(workdir) -> RunFolds | None:
+    """The folds of a run; None where there is no folds.csv, as with predictions of other origin.
+
+    Raises:
+        DualATMEError: the file is malformed; names file and line.
+    """
+    file = Path(workdir) / "folds.csv"
+    if not file.exists():
+        return None
+    clips = {}
+    with open(file, newline="", encoding="utf-8") as stream:
+        reader = csv.reader(stream)
+        for row in reader:
+            if reader.line_num == 1:
+                if tuple(row) != COLUMNS:
+                    raise DualATMEError(
+                        f"{file}:1: Expected the header {','.join(COLUMNS)}. Received: {row}."
+                    )
+                continue
+            if len(row) != len(COLUMNS) or not row[-1].isdecimal():
+                raise DualATMEError(
+                    f"{file}:{reader.line_num}: Expected {','.join(COLUMNS)}. Received: {row}."
+                )
+            name, path, subject, database, label = row
+            clips.setdefault(name, []).append(Clip(path, subject, database, int(label)))
+    if not clips:
+        raise DualATMEError(f"{file}:2: Expected at least one clip. Received: none.")
+    return RunFolds(Path(workdir), {name: tuple(fold) for name, fold in clips.items()})
+
+
+def _clips_of(predictions):
+    columns = (predictions.paths, predictions.subjects, predictions.databases, predictions.labels)
+    return (Clip(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
