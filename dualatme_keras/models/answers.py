@@ -69,7 +69,8 @@ class Answers:
 class Ensemble:
     """Networks of one architecture that answer together: folds or seeds of a run, or a single one.
 
-    One network is built and compiled; the weights of the others are put into it in turn.
+    One function is compiled, which takes the weights of a network beside the images, so nothing changes while
+    it answers: threads may ask at the same time.
 
     Args:
         files: of weights, `.keras` or `.pth`.
@@ -81,17 +82,18 @@ class Ensemble:
     def __init__(self, files: Sequence[str | os.PathLike]):
         models = (load_model(file) for file in files)
         self._model = next(models)
-        self._weights = [self._model.get_weights()]
+        self._members = [_variables(self._model)]
         for file, model in zip(files[1:], models, strict=True):
-            self._weights.append(model.get_weights())
+            self._members.append(_variables(model))
             if _architecture(model) != _architecture(self._model):
                 raise DualATMEError(
                     f"Expected networks of one architecture. Received: {files[0]} and {file}, which differ."
                 )
-        self._answering = answering_model(self._model, attention=True)
+        self._answering = _GivenVariables(answering_model(self._model, attention=True))
+        self._answering.make_predict_function()  # threads would each compile their own
 
     def __len__(self):
-        return len(self._weights)
+        return len(self._members)
 
     @property
     def image_size(self) -> int:
@@ -106,17 +108,36 @@ class Ensemble:
                 not take is passed over.
         """
         images = {tensor.name: images[tensor.name] for tensor in self._model.inputs}
-        answers = []
-        for weights in self._weights:
-            if len(self) > 1:
-                self._model.set_weights(weights)
-            answers.append(self._answering.predict_on_batch(images))
+        answers = [
+            self._answering.predict_on_batch({"variables": variables, "images": images})
+            for variables in self._members
+        ]
         together = {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
         return Answers(
             probabilities=together["probabilities"],
             similarity=together.get("similarity"),
             attention=together["attention"].mean(axis=0) if "attention" in together else None,
         )
+
+
+class _GivenVariables(keras.Model):
+    """A model that takes the values of its variables as an input, as `_variables` gives them."""
+
+    def __init__(self, model):
+        super().__init__(name="given_variables", autocast=False)  # variables keep their types
+        self._inner = model
+
+    def call(self, inputs):
+        outputs, _ = self._inner.stateless_call(*inputs["variables"], inputs["images"], training=False)
+        return outputs
+
+
+def _variables(model):
+    """Values of the trainable and of the other variables, on the device."""
+    return [
+        [keras.ops.copy(variable.value) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
 
 
 def _architecture(model):

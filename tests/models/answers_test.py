@@ -1,0 +1,84 @@
+"""Networks that answer together: each as it would alone, whoever else asks."""
+
+import concurrent.futures
+
+import keras
+import numpy as np
+import pytest
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import DualATME, Ensemble, answering_model
+
+
+def new_images(seed, clips=2):
+    rng = np.random.default_rng(seed)
+    return {name: rng.uniform(-1, 1, (clips, 28, 28, 3)).astype("float32") for name in ("entire", "puzzled")}
+
+
+def randomise(model, seed):
+    """Moves all weights away from fresh ones."""
+    rng = np.random.default_rng(seed)
+    model.set_weights([w + rng.uniform(0, 0.1, w.shape).astype(w.dtype) for w in model.get_weights()])
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory):
+    """Three networks and their files."""
+    folder, members = tmp_path_factory.mktemp("networks"), {}
+    for seed in range(3):
+        model = DualATME.from_preset("tiny", form="plain")
+        randomise(model, seed)
+        members[folder / f"{seed}.keras"] = model
+        model.save(folder / f"{seed}.keras")
+    return members
+
+
+@pytest.fixture(scope="module")
+def ensemble(members):
+    return Ensemble(list(members))
+
+
+def test_answers_are_those_of_each_network(members, ensemble):
+    images = new_images(0)
+    answers = ensemble.answer({**images, "other": None})
+    assert len(ensemble) == 3
+    assert answers.probabilities.shape == (3, 2, 3)
+    attention = []
+    for member, model in enumerate(members.values()):
+        alone = answering_model(model, attention=True).predict_on_batch(images)
+        np.testing.assert_array_equal(answers.probabilities[member], alone["probabilities"])
+        np.testing.assert_array_equal(answers.similarity[member], alone["similarity"])
+        attention.append(alone["attention"])
+    np.testing.assert_array_equal(answers.attention, np.mean(attention, axis=0))
+    assert len({answers.probabilities[member].tobytes() for member in range(3)}) == 3
+
+
+def test_threads_do_not_mix_their_answers(ensemble):
+    asked = [new_images(seed) for seed in range(4)]
+    expected = [ensemble.answer(images).probabilities for images in asked]
+    assert len({answer.tobytes() for answer in expected}) == 4
+
+    def ask(number):
+        return [ensemble.answer(asked[number]).probabilities for _ in range(5)]
+
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        for number, answers in enumerate(threads.map(ask, range(4))):
+            for answer in answers:
+                np.testing.assert_array_equal(answer, expected[number])
+
+
+def test_networks_of_another_architecture_are_refused(members, tmp_path):
+    first = next(iter(members))
+    DualATME.from_preset("tiny", form="plain", attention="none").save(tmp_path / "other.keras")
+    with pytest.raises(DualATMEError, match="one architecture.*0.keras and .*other.keras"):
+        Ensemble([first, tmp_path / "other.keras"])
+
+
+def test_number_format_of_the_networks_is_kept(tmp_path):
+    model = DualATME.from_preset("tiny", form="plain", dtype="float64")
+    randomise(model, 0)
+    model.save(tmp_path / "model.keras")
+    images = new_images(0)
+    expected = keras.ops.softmax(model.predict_on_batch(images).astype("float32"), axis=-1)
+    found = Ensemble([tmp_path / "model.keras"]).answer(images).probabilities[0]
+    np.testing.assert_array_equal(found, expected)
