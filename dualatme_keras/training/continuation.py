@@ -51,7 +51,9 @@ def _computation(begun, now):
             for package in _changed(before, after):
                 yield "version", f"version of {package} {before.get(package)} -> {after.get(package)}"
         else:
-            yield name, f"{name} {begun.get(name)} -> {now.get(name)}"
+            before = begun.get(name)
+            keep = f" (--{name}={before} keeps it)" if before and name in ("form", "threads") else ""
+            yield name, f"{name} {before} -> {now.get(name)}{keep}"
 
 
 def _in_words(name, before, after):

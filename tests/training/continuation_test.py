@@ -30,8 +30,8 @@ RECORD = {
         (
             {"computed_with": {"versions": {"dualatme-keras": "0.2.0", "keras": "3.15"}, "form": "plain"}},
             [
-                ("form", "form fast -> plain"),
-                ("threads", "threads 2 -> None"),
+                ("form", "form fast -> plain (--form=fast keeps it)"),
+                ("threads", "threads 2 -> None (--threads=2 keeps it)"),
                 ("version", "version of dualatme-keras 0.1.0 -> 0.2.0"),
             ],
         ),
@@ -83,5 +83,7 @@ def test_run_of_an_older_version(tmp_path):
 def test_what_cannot_be_passed_over_offers_no_way_to(tmp_path):
     RunDirectory(tmp_path, RECORD)
     other = {**RECORD, "epochs": 30, "computed_with": {**RECORD["computed_with"], "threads": 1}}
-    with pytest.raises(DualATMEError, match="Received: threads 2 -> 1, epochs 60 -> 30. Choose .* or delete"):
+    with pytest.raises(
+        DualATMEError, match=r"Received: threads 2 -> 1 \(.*\), epochs 60 -> 30. Choose .* or delete"
+    ):
         RunDirectory(tmp_path, other)
