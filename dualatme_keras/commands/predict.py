@@ -46,22 +46,22 @@ def _one_who_answers(values):
     return sum(map(bool, values.values())) == 1
 
 
-_ONLY_WITH = {
-    "networks": ("run",),
-    "unfinished": ("run",),
-    "settings": ("run", "server"),
-    "model": ("server",),
-}
+_ONLY_WITH = (
+    (_NETWORKS, ("run",)),
+    (_UNFINISHED, ("run",)),
+    (_SETTINGS, ("run", "server")),
+    (_MODEL, ("server",)),
+)
 """Flags that say something to some of those who answer only."""
 
 
 def _check_flags():
     """Raises `DualATMEError` where a flag was given that would have no effect."""
-    (asked,) = [name for name in ("run", "export", "server") if flags.FLAGS[name].value]
-    for name, who in _ONLY_WITH.items():
-        if flags.FLAGS[name].present and asked not in who:
+    (asked,) = [flag.name for flag in (_RUN, _EXPORT, _SERVER) if flag.value]
+    for flag, who in _ONLY_WITH:
+        if flag.present and asked not in who:
             raise DualATMEError(
-                f"Expected --{name} with {' or '.join(f'--{one}' for one in who)}. Received: it with "
+                f"Expected --{flag.name} with {' or '.join(f'--{one}' for one in who)}. Received: it with "
                 f"--{asked}, where it has no effect. Leave it out."
             )
 
