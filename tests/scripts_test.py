@@ -99,12 +99,56 @@ def test_dataversion_names_lists_below_data(tmp_path, monkeypatch):
         call("train", "--dataversion=v_other")
 
 
-def test_every_setting_has_a_flag():
+OTHERS = {
+    "lists": "elsewhere",
+    "data_root": "images",
+    "workdir": "runs/other",
+    "preset": "tiny",
+    "form": "plain",
+    "puzzle": "layer",
+    "loss": "cosine",
+    "optimizer": "sgd",
+    "learning_rate": 0.5,
+    "batch_size": 3,
+    "epochs": 4,
+    "protocol": "sde",
+    "databases": ("samm", "smic"),
+    "subjects": ("s01", "006"),
+    "seed": 5,
+    "precision": "float64",
+    "jit_compile": True,
+    "steps_per_execution": 6,
+    "workers": 2,
+    "threads": 7,
+    "distribute": "mirrored",
+    "final_model": True,
+    "tensorboard": True,
+    "protocol_csv": "list.csv",
+    "strict": True,
+}
+"""A value for each setting that is not its default."""
+
+
+def test_every_setting_has_a_flag(monkeypatch):
+    from dualatme_keras.errors import DualATMEError
     from dualatme_keras.training import TrainConfig
 
-    source = (ROOT / "train.py").read_text()
-    for name in TrainConfig.__dataclass_fields__:
-        assert f'"{name}"' in source
+    received = []
+
+    def stop(config):
+        received.append(config)
+        raise DualATMEError("seen")
+
+    monkeypatch.setattr("dualatme_keras.training.run_loso", stop)
+    assert set(OTHERS) == set(TrainConfig.__dataclass_fields__)
+    for only_alone in ("workers", "distribute"):  # not together
+        values = {name: value for name, value in OTHERS.items() if name != only_alone}
+        given = {
+            name: ",".join(value) if isinstance(value, tuple) else value for name, value in values.items()
+        }
+        with pytest.raises(SystemExit, match="seen"):
+            call("train", *(f"--{name}={value}" for name, value in given.items()))
+        assert received.pop() == TrainConfig(**values)
 
 
 def test_evaluate_recomputes_from_predictions_alone(run, tmp_path, capsys):

@@ -35,7 +35,17 @@ def test_attention_stands_where_it_should():
         "puzzled": ["puzzled_cbam"],
         "none": [],
     }
-    assert len(tiny(attention="shared").get_layer("shared_cbam")._inbound_nodes) == 2
+    shared = tiny(attention="shared")
+    images = {
+        name: np.random.default_rng(seed).uniform(-1, 1, (2, 28, 28, 3)).astype("float32")
+        for seed, name in enumerate(("entire", "puzzled"))
+    }
+    branches = keras.Model(shared.inputs, [shared.get_layer(f"{name}_features").output for name in images])
+    before = [np.asarray(features) for features in branches(images)]
+    cbam = shared.get_layer("shared_cbam")
+    cbam.set_weights([weight + 0.5 for weight in cbam.get_weights()])
+    for features, earlier in zip(branches(images), before, strict=True):
+        assert np.abs(np.asarray(features) - earlier).max() > 0.01 * np.abs(earlier).max()  # in both branches
 
 
 def tiny(**overrides):

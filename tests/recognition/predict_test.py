@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
 from small_runs import write_run
+from spread_network import unrelated_inputs
 
 import dualatme_keras
 from dualatme_keras.databases.faces import new_look
@@ -22,6 +23,7 @@ from dualatme_keras.databases.muscles import action_unit_flow, pixel_grid
 from dualatme_keras.databases.performers import new_performer
 from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.databases.warping import backward_map
+from dualatme_keras.models import load_model
 from dualatme_keras.preprocessing import PrepareSettings, eye_transform
 from dualatme_keras.recognition.figures import flow_colours
 from dualatme_keras.serving import export_saved_model
@@ -174,6 +176,9 @@ def test_through_an_export(run, videos, tmp_path):
         next(csv.DictReader((tmp_path / f"{name}.csv").open(newline=""))) for name in ("graph", "python")
     )
     assert [graph[name] for name in ("apex", "motion")] == [python[name] for name in ("apex", "motion")]
+    network = load_model(model)
+    unrelated = network.predict_probabilities(unrelated_inputs(network))
+    assert unrelated.std(axis=0).min() > 4 * 0.02  # what follows could fail
     for label in ("negative", "positive", "surprise"):
         assert float(graph[f"p_{label}"]) == pytest.approx(float(python[f"p_{label}"]), abs=0.02)
 

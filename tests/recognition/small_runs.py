@@ -2,8 +2,13 @@
 
 import dataclasses
 import json
+import sys
+from pathlib import Path
 
 import keras
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from spread_network import spread
 
 from dualatme_keras.models import DualATME
 from dualatme_keras.preprocessing import PrepareSettings
@@ -20,7 +25,7 @@ def write_run(path, settings=SETTINGS, folds=2, final=True, seed=0, **arguments)
     models = []
     for number, name in enumerate(names):
         keras.utils.set_random_seed(seed + number)
-        models.append(DualATME.from_preset("tiny", **arguments))
+        models.append(spread(DualATME.from_preset("tiny", **arguments), 0.5))
         (path / name).mkdir(parents=True)
         models[-1].save(path / name / "model.keras")
     return models
