@@ -161,9 +161,7 @@ def test_long_video(run, tmp_path):
 def test_through_an_export(run, videos, tmp_path):
     """The frames as they are, to the graph; the class is the run's where the run has the graph's flow."""
     model = run / "final" / "model.keras"
-    export = export_saved_model(
-        model, tmp_path / "models", settings=PrepareSettings(face_size=48, margin=0.2)
-    )
+    export = export_saved_model(model, tmp_path / "models", settings=PrepareSettings(margin=0.2))
     for name, who in (("graph", f"--export={export}"), ("python", f"--run={model}")):
         arguments = [who, f"--output={tmp_path / name}.csv"]
         if name == "python":  # an export brings its own
