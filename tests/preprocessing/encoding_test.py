@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.preprocessing import encode_flow, optical_strain
+from dualatme_keras.preprocessing import PrepareSettings, encode_flow, optical_strain
+from dualatme_keras.preprocessing.clip import encode_image
+from dualatme_keras.regions import resize_image
 
 
 def affine_flow(u_x=0.0, u_y=0.0, v_x=0.0, v_y=0.0, height=5, width=7):
@@ -56,6 +58,19 @@ def test_constant_channels_become_zero():
 def test_gain_and_translation_do_not_change_the_image():
     flow = np.random.default_rng(0).normal(size=(9, 6, 2))
     np.testing.assert_array_equal(encode_flow(0.5 * flow + [4.0, -8.0]), encode_flow(flow))
+
+
+def test_strain_counts_per_pixel_of_the_image():
+    """Only `fixed` keeps by how much the flow was made smaller."""
+    stretched = affine_flow(u_x=0.1, height=112, width=112)
+    bent = stretched + np.sin(np.mgrid[:112, :112] / 20).transpose(1, 2, 0)
+    for size, strain in ((56, 0.2), (28, 0.4)):
+        image = encode_image(stretched, PrepareSettings(encoding="fixed", image_size=size))
+        assert image[size // 2, size // 2, 2] == round(255 * strain / 2.0)
+        small = resize_image(bent, (size, size))
+        for encoding in ("minmax", "joint"):
+            image = encode_image(bent, PrepareSettings(encoding=encoding, image_size=size))
+            np.testing.assert_array_equal(image, encode_flow(small * size / 112, encoding))
 
 
 @pytest.mark.parametrize("function", [optical_strain, encode_flow])
