@@ -1,7 +1,9 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and tables in the one encoding that is not guessed."""
 
 import os
 from pathlib import Path
+
+from dualatme_keras.errors import DualATMEError
 
 
 def replace_file(path, content: bytes) -> None:
@@ -22,3 +24,22 @@ def replace_file(path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_csv_text(path) -> str:
+    """The text of a CSV file in UTF-8, line breaks as they are.
+
+    Raises:
+        DualATMEError: it is in another encoding; names the line.
+        OSError: it cannot be read.
+    """
+    content = Path(path).read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Not guessed: what one encoding calls a letter is another one's, and names would change silently.
+        line = content[: error.start].count(b"\n") + 1
+        raise DualATMEError(
+            f"{path}:{line}: Expected a CSV in UTF-8. Received: the byte 0x{content[error.start]:02x}, as in "
+            "tables that Excel saves in the language of its country (GBK in China). Save it as 'CSV UTF-8'."
+        ) from error

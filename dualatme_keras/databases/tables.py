@@ -10,6 +10,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import read_csv_text
 
 
 class Table(NamedTuple):
@@ -63,17 +64,7 @@ def write_workbook(path, sheets: Mapping[str, Sequence[Sequence]]) -> None:
 
 
 def _read_csv(path):
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # Not guessed: what one encoding calls a letter is another one's, and names would change silently.
-        line = content[: error.start].count(b"\n") + 1
-        raise DualATMEError(
-            f"{path}:{line}: Expected a CSV in UTF-8. Received: the byte 0x{content[error.start]:02x}, as in "
-            "tables that Excel saves in the language of its country (GBK in China). "
-            "Save it as 'CSV UTF-8' or as .xlsx."
-        ) from error
+    text = read_csv_text(path)
     # Excel writes semicolons where the comma is the decimal point.
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=";" if text.count(";") > text.count(",") else ","

@@ -1,6 +1,7 @@
 """A page on which a person can look over all clips in a minute."""
 
 import html
+import urllib.parse
 
 from dualatme_keras.files import replace_file
 from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
@@ -28,7 +29,8 @@ def write_preview(folder, rows: list[dict]) -> None:
 
 
 def _figure(folder, row):
-    picture = folder.strip(row).relative_to(folder.path).as_posix()
+    # Names may hold what an address gives another meaning: #, ?, %.
+    picture = urllib.parse.quote(folder.strip(row).relative_to(folder.path).as_posix())
     label = CLASS_NAMES[row["label"]]
     caption = (
         f"<b>{html.escape(row['name'])}</b> {DATABASE_TITLES[row['database']]}, "

@@ -2,13 +2,14 @@
 
 import csv
 import functools
+import io
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import read_csv_text
 from dualatme_keras.preprocessing.detection import FACE_CHOICES, Detection, Detector, locate_detected
 from dualatme_keras.preprocessing.face import Face, check_face
 from dualatme_keras.regions import TEMPLATE_LANDMARKS, check_landmarks
@@ -85,28 +86,28 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
         Landmarks `(5, 2)` by clip.
 
     Raises:
-        DualATMEError: a column is missing, a value is no number, or a clip stands there twice; names the row.
+        DualATMEError: a column is missing, a value is no number, a clip stands there twice, or the table is
+            not in UTF-8; names the row.
     """
     table = {}
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        wanted = ["name", *LANDMARK_COLUMNS]
-        missing = [name for name in wanted if name not in (reader.fieldnames or ())]
-        if missing:
+    reader = csv.DictReader(io.StringIO(read_csv_text(path), newline=""))
+    wanted = ["name", *LANDMARK_COLUMNS]
+    missing = [name for name in wanted if name not in (reader.fieldnames or ())]
+    if missing:
+        raise DualATMEError(
+            f"{path}:1: Expected the columns {', '.join(wanted)}. Missing: {', '.join(missing)}."
+        )
+    for number, row in enumerate(reader, start=2):
+        try:
+            points = np.array([float(row[name]) for name in LANDMARK_COLUMNS]).reshape(5, 2)
+            check_landmarks(points)
+        except (TypeError, ValueError) as error:
+            raise DualATMEError(f"{path}:{number}: {error}") from error
+        if row["name"] in table:
             raise DualATMEError(
-                f"{path}:1: Expected the columns {', '.join(wanted)}. Missing: {', '.join(missing)}."
+                f"{path}:{number}: Expected every clip once. Received: {row['name']!r} again."
             )
-        for number, row in enumerate(reader, start=2):
-            try:
-                points = np.array([float(row[name]) for name in LANDMARK_COLUMNS]).reshape(5, 2)
-                check_landmarks(points)
-            except (TypeError, ValueError) as error:
-                raise DualATMEError(f"{path}:{number}: {error}") from error
-            if row["name"] in table:
-                raise DualATMEError(
-                    f"{path}:{number}: Expected every clip once. Received: {row['name']!r} again."
-                )
-            table[row["name"]] = points
+        table[row["name"]] = points
     return table
 
 

@@ -1,10 +1,13 @@
 """From made-up databases on disk to lists: prepared, continued, and what fails is listed."""
 
 import csv
+import html
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -146,6 +149,25 @@ def test_a_corrected_manifest_makes_only_its_clips_anew(trees, prepared, tmp_pat
     assert "5 of 6 clips finished before" in capsys.readouterr().out
     again = next(row for row in manifest(output) if row["name"] == "sub01_EP02_01f")
     assert float(again["left_eye_x"]) == float(row["left_eye_x"]) - 3
+
+
+def test_the_preview_finds_pictures_of_every_name(trees, tmp_path):
+    source = trees[0] / FRAMES["casme2"] / "sub01" / "EP02_01f"
+    for subject in ("sub01", "sub02"):
+        shutil.copytree(source, tmp_path / "root" / subject / "negative" / "take #1? 50%25")
+    config = PrepareConfig(
+        dataset="folder",
+        root=str(tmp_path / "root"),
+        output=str(tmp_path / "output"),
+        landmarks="template",
+        flow="dis",
+    )
+    assert prepare_database(config).prepared == 2
+    page = (tmp_path / "output" / "preview.html").read_text()
+    sources = re.findall("src='([^']*)'", page)
+    assert len(sources) == 2
+    for address in sources:
+        assert (tmp_path / "output" / unquote(urlsplit(html.unescape(address)).path)).is_file()
 
 
 def test_a_doubtful_face_is_named(trees, prepared, tmp_path, capsys):

@@ -198,6 +198,15 @@ def test_faulty_landmark_tables(lines, message, tmp_path):
         read_landmarks(tmp_path / "landmarks.csv")
 
 
+def test_landmarks_in_another_encoding(tmp_path):
+    lines = [",".join(["name", *COLUMNS]), landmark_row(name="\u8138")]
+    (tmp_path / "landmarks.csv").write_bytes("\n".join(lines).encode("gbk"))
+    with pytest.raises(
+        DualATMEError, match=r"landmarks.csv:2: Expected a CSV in UTF-8.*Save it as 'CSV UTF-8'"
+    ):
+        read_landmarks(tmp_path / "landmarks.csv")
+
+
 def test_landmarks_of_a_file(tmp_path):
     lines = [",".join(["name", *COLUMNS]), landmark_row()]
     (tmp_path / "landmarks.csv").write_text("\n".join(lines))
