@@ -125,10 +125,11 @@ class _GivenVariables(keras.Model):
 
     def __init__(self, model):
         super().__init__(name="given_variables", autocast=False)  # variables keep their types
-        self._inner = model
+        # A method is not tracked: JAX gives away the buffers of tracked variables, which other threads use.
+        self._answer = model.stateless_call
 
     def call(self, inputs):
-        outputs, _ = self._inner.stateless_call(*inputs["variables"], inputs["images"], training=False)
+        outputs, _ = self._answer(*inputs["variables"], inputs["images"], training=False)
         return outputs
 
 
