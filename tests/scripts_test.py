@@ -125,6 +125,7 @@ OTHERS = {
     "tensorboard": True,
     "protocol_csv": "list.csv",
     "strict": True,
+    "continue_despite": ("version",),
 }
 """A value for each setting that is not its default."""
 
