@@ -8,7 +8,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, counted_pixels
 from dualatme_keras.preprocessing.flow import optical_flow
-from dualatme_keras.preprocessing.head_motion import head_motion
+from dualatme_keras.preprocessing.head_motion import HeadMotion
 from dualatme_keras.preprocessing.landmarks import Locate
 from dualatme_keras.preprocessing.pair import check_size, to_grey
 from dualatme_keras.regions import TEMPLATE_LANDMARKS
@@ -23,18 +23,23 @@ _CELL = 4
 """Side in pixels of the squares in which flow is averaged: DIS tells no finer motion, and noise cancels."""
 
 
+_CELLS = SPOTTING_SIZE // _CELL
+"""Squares in a row."""
+
+
 class _Place(NamedTuple):
-    """Where the face is: `transform` to the aligned one, `landmarks` of that, `counted` pixels of it."""
+    """Where the face is: `transform` to the aligned one, `head` and `counted` squares of that."""
 
     transform: np.ndarray
-    landmarks: np.ndarray
+    head: HeadMotion
     counted: np.ndarray
 
 
 def _new_place(landmarks):
     transform = eye_transform(landmarks, SPOTTING_SIZE, _MARGIN)
     places = (transform_points(landmarks, transform) + 0.5) / SPOTTING_SIZE
-    return _Place(transform, places, counted_pixels(places, (SPOTTING_SIZE, SPOTTING_SIZE)))
+    shape = (_CELLS, _CELLS)
+    return _Place(transform, HeadMotion(places, shape), counted_pixels(places, shape))
 
 
 class FaceWindow:
@@ -79,19 +84,23 @@ class FaceWindow:
         """Motion of the expression from one step to a later one, None where a face is missing.
 
         Returns:
-            float32 array of all cells, right and down in pixels, 0 where nothing is counted, scaled so that
-            the inner product of two motions is an average over what is counted.
+            float32 array `(cells, cells, 2)`, right and down in pixels of the aligned face of
+            `SPOTTING_SIZE`, 0 where nothing is counted.
         """
+        import cv2
+
         start = self._start(first)
         pair = [self._faces.get(step, {}).get(start) for step in (first, second)]
         if pair[0] is None or pair[1] is None:
             return None
-        _, landmarks, counted = self._places[start]
-        flow = optical_flow(*pair, "dis")
-        still = (flow - head_motion(flow, landmarks)) * counted[..., np.newaxis]
-        cells = SPOTTING_SIZE // _CELL
-        still = still.reshape(cells, _CELL, cells, _CELL, 2).mean(axis=(1, 3))  # (cells, cells, 2)
-        return (still / np.sqrt(np.count_nonzero(counted) / _CELL**2)).astype("float32").ravel()
+        _, head, counted = self._places[start]
+        cells = cv2.resize(optical_flow(*pair, "dis"), (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
+        still = (cells - head.design @ head.fit(cells)) * counted[..., np.newaxis]
+        return still.astype("float32")
+
+    def counted(self, step: int) -> int:
+        """Number of the cells that are counted in a face."""
+        return np.count_nonzero(self._places[self._start(step)].counted)
 
     def _start(self, step):
         """The step at which the face of a step was looked for."""

@@ -35,10 +35,13 @@ def optical_flow(first: np.ndarray, second: np.ndarray, method: str = "tvl1") ->
             f"Received: {first.shape} and {second.shape}."
         )
     # OpenCV's DIS takes bytes only; TV-L1 also, in effect: it works on the same scale.
-    frames = [
-        np.ascontiguousarray(np.clip(np.rint(frame), 0, 255).astype("uint8")) for frame in (first, second)
-    ]
-    return _estimator(method).calc(*frames, None)
+    return _estimator(method).calc(_as_bytes(first), _as_bytes(second), None)
+
+
+def _as_bytes(frame):
+    if frame.dtype != np.uint8:
+        frame = np.clip(np.rint(frame), 0, 255).astype("uint8")
+    return np.ascontiguousarray(frame)
 
 
 @functools.cache

@@ -48,8 +48,17 @@ _TRACE_SMOOTHING = 1.0
 _FLOOR = 0.06
 """Least strength in pixels: what remains of most swaying heads in a video without noise is below it."""
 
-_SPREADS = 4.0
+_SPREADS = 3.0
 """How many spreads a value must be above the usual one, see `_threshold`."""
+
+_FARTHEST_FLOOR = 0.24
+"""Least way in pixels of the part of the face that goes farthest: 0.4% of the distance between the eyes."""
+
+_FARTHEST_SPREADS = 4.0
+"""Noise and compression seem to move all of the face a little, an expression moves a part of it far."""
+
+_PART = 3
+"""Side of a part in cells of the face: a fifth of the distance between the eyes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +85,7 @@ class SpottingCourse:
         values: float array of the same length, pixels of the aligned face of `SPOTTING_SIZE`: root mean
             square of the motion that is undone after the frame; negative where motion goes on, NaN where the
             face is lost and at both ends of the video.
-        threshold: value above which a peak is a candidate.
+        threshold: least value of a peak that is a candidate, if a part of the face goes far enough too.
         lost: numbers of the first and the last frame of each part without a face.
     """
 
@@ -99,7 +108,10 @@ def spot_intervals(
     The motion F(t) of the aligned face over a quarter of a second from frame t on is measured by flow within
     the HARS boxes, the eyes left out and `head_motion` taken away. An expression that has its apex at t moves
     the face until then and back from then on: `sqrt(-<F(t - k - 1), F(t + 1)>)`, averaged over pixels, is how
-    far. A peak of that course is a candidate where it is stronger than what the video shows most of the time.
+    far. A peak of that course is a candidate where it is stronger than what the video shows most of the time,
+    and where the same, averaged over the part of the face that goes farthest, is so too. Noise, compression
+    and its key frames seem to move all of the face a little, which adds up; an expression moves some of it
+    far. Both have a floor in pixels, for videos in which nothing happens.
     An expression held for longer than a quarter of a second is weakened, one held for half a second is not
     seen.
 
@@ -130,9 +142,11 @@ def spot_intervals(
         spotter.add(read(number), number)
         if progress is not None:
             progress(done, len(steps))
-    values, lost = spotter.finish()
-    threshold = _threshold(values, pace.side)
-    kept = _strongest(spotter.candidates, values, threshold, pace.side)
+    values, farthest, lost = spotter.finish()
+    threshold = _threshold(values, pace.side, _FLOOR, _SPREADS)
+    unusual = values >= threshold
+    unusual &= farthest >= _threshold(farthest, pace.side, _FARTHEST_FLOOR, _FARTHEST_SPREADS)
+    kept = _strongest(spotter.candidates, values, unusual, pace.side)
 
     def number_at(step):
         return int(numbers[min(round(step * pace.stride), len(numbers) - 1)])
@@ -192,7 +206,7 @@ class _Spotter:
         locate, name: see `spot_intervals`.
 
     Attributes:
-        candidates: a `_Trace` for each peak of at least `_FLOOR`.
+        candidates: a `_Trace` for each peak of at least `_FLOOR` and `_FARTHEST_FLOOR`.
     """
 
     def __init__(self, length: int, pace: _Pace, locate: Locate, name: str):
@@ -201,7 +215,8 @@ class _Spotter:
         self._near = pace.lag // 2 + int(np.ceil(3 * _SMOOTHING))
         self._ahead = max(pace.side, self._near + pace.lag + 1)
         self._window = FaceWindow(locate, name, pace.second, pace.side, self._ahead + pace.side + 1)
-        self._motions, self._course = {}, np.full(length, np.nan)
+        self._motions = {}
+        self._course, self._farthest = np.full((2, length), np.nan)
         self.candidates = []
 
     def add(self, frame: np.ndarray, number: int) -> None:
@@ -215,12 +230,18 @@ class _Spotter:
         peak = start - 1
         before, after = self._motions.pop(peak - self._pace.lag - 1, None), self._motions.get(start)
         if before is not None and after is not None:
-            undone = -float(before @ after)
-            self._course[peak] = np.sign(undone) * np.sqrt(abs(undone))
+            undone = -(before * after).sum(axis=-1)  # (cells, cells), square pixels
+            self._course[peak] = _signed_root(undone.sum() / self._window.counted(start))
+            self._farthest[peak] = _signed_root(_largest_part(undone))
         self._look_at(self._step - self._ahead)
 
-    def finish(self) -> tuple[np.ndarray, list[tuple[int, int]]]:
-        """The smoothed course `(length,)`, and the first and last step of each part without a face."""
+    def finish(self) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
+        """What there is to know of the video.
+
+        Returns:
+            The smoothed course, that of the part that goes farthest, both `(length,)`, and the first and last
+            step of each part of the video without a face.
+        """
         for peak in range(self._step - self._ahead + 1, self._step + 1):
             self._look_at(peak)
         lost = _join_lost(self._window.missed, self._pace.second, len(self._course))
@@ -231,16 +252,21 @@ class _Spotter:
             raise DualATMEError(
                 f"Expected a face in the video. Received: no two seconds with one; {self._window.error}"
             )
-        return np.where(np.isnan(self._course), np.nan, _smooth(self._course)), lost
+        courses = (self._course, self._farthest)
+        return *(np.where(np.isnan(self._course), np.nan, _smooth(course)) for course in courses), lost
 
     def _look_at(self, peak):
         """Takes a step for a candidate where the course has a peak."""
         if peak < 0 or np.isnan(self._course[peak]):
             return
         first, half = max(0, peak - self._near), self._pace.lag // 2
-        near = _smooth(self._course[first : peak + self._near + 1])
+        near, far = (
+            _smooth(course[first : peak + self._near + 1]) for course in (self._course, self._farthest)
+        )
         here = near[peak - first]
-        if here >= _FLOOR and here == near[max(0, peak - first - half) : peak - first + half + 1].max():
+        if here < _FLOOR or far[peak - first] < _FARTHEST_FLOOR:
+            return
+        if here == near[max(0, peak - first - half) : peak - first + half + 1].max():
             self.candidates.append(self._trace(peak))
 
     def _trace(self, peak):
@@ -251,7 +277,8 @@ class _Spotter:
         for step in range(peak + 1, min(peak + self._pace.side, self._step) + 1):
             after.append(self._window.motion(peak, step))
         sides = [
-            list(itertools.takewhile(lambda motion: motion is not None, side)) for side in (before, after)
+            [motion.ravel() for motion in itertools.takewhile(lambda motion: motion is not None, side)]
+            for side in (before, after)
         ]
         return _edges(peak, -np.array(sides[0]), np.array(sides[1]), self._pace)
 
@@ -286,6 +313,17 @@ def _edges(peak, before, after, pace):
     return _Trace(peak, max(0.0, apex - reach[0]), apex, apex + reach[1])
 
 
+def _signed_root(square):
+    return float(np.sign(square) * np.sqrt(abs(square)))
+
+
+def _largest_part(cells):
+    """The largest mean of a part of `_PART` x `_PART` cells."""
+    import cv2
+
+    return float(cv2.blur(cells, (_PART, _PART)).max())
+
+
 def _first_at(course, level):
     """Where a course from 0 on first reaches a level, between its values."""
     after = int(np.argmax(course >= level))
@@ -311,25 +349,25 @@ def _join_lost(missed, second, length):
     return parts
 
 
-def _threshold(values, length):
-    """How large a value must be to be unusual in a video.
+def _threshold(values, length, floor, spreads):
+    """How large a value must be to be unusual in a video, at least `floor`.
 
     The video is cut into parts of `length` steps, some of which hold an expression. Usual is the median of
     the parts' largest values, and the spread is how far the lower quartile is below it: on that side there
-    are no expressions, however many a short video has.
+    are no expressions, however many a short video has. Unusual is what is as many spreads above.
     """
     parts = [values[at : at + length] for at in range(0, len(values), length)]
     # Motion that goes on has values far below 0, which tell nothing of what comes and goes.
     largest = np.maximum([np.nanmax(part) for part in parts if not np.isnan(part).all()], 0.0)
     low, usual = np.percentile(largest, (25, 50))
-    return max(_FLOOR, float(usual + _SPREADS * (usual - low)))
+    return max(floor, float(usual + spreads * (usual - low)))
 
 
-def _strongest(candidates, values, threshold, apart):
-    """Candidates above the threshold, without those near or within a stronger one, in their order."""
+def _strongest(candidates, values, unusual, apart):
+    """Candidates at unusual steps, without those near or within a stronger one, in their order."""
     kept = []
-    # A NaN is not above anything: what lies at a lost part falls away here.
-    above = [trace for trace in candidates if values[trace.peak] >= threshold]
+    # What lies at a lost part is NaN, so not unusual: it falls away here.
+    above = [trace for trace in candidates if unusual[trace.peak]]
     for trace in sorted(above, key=lambda trace: -values[trace.peak]):
         if all(
             abs(trace.apex - other.apex) >= apart and not other.onset <= trace.apex <= other.offset

@@ -7,11 +7,16 @@ import weakref
 import cv2
 import numpy as np
 import pytest
+from skimage import data
 
 from dualatme_keras.databases.faces import new_look
+from dualatme_keras.databases.frames import VideoFile
 from dualatme_keras.databases.long_footage import LongFootage
+from dualatme_keras.databases.muscles import REFERENCE_SIZE, action_unit_flow, pixel_grid
 from dualatme_keras.databases.performers import new_performer
+from dualatme_keras.databases.warping import backward_map
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.preprocessing import align_face, eye_transform
 from dualatme_keras.preprocessing.face import Face
 from dualatme_keras.preprocessing.face_window import FaceWindow
 from dualatme_keras.preprocessing.spotting import spot_intervals
@@ -172,6 +177,65 @@ def test_slow_changes_are_nothing_and_hide_nothing():
     assert abs(interval.offset - 50) <= 2
     assert np.nanmin(course.values) < -0.2
     assert np.nanmax(course.values[71:]) < course.threshold
+
+
+SIDE, SHARE = 180, 0.62
+"""Of frames that show a photograph, and of its face in them."""
+
+PLACES = ((TEMPLATE_LANDMARKS - 0.5) * SHARE + 0.5) * SIDE - 0.5
+
+
+def photographed_frames(moves, length=90, noise=0.0):
+    """The astronaut in so many frames; each of `moves` is `(field in pixels, frame of its apex)`."""
+    marked = [(203.1, 100.9), (247.3, 103.5), (225.0, 126.9), (204.0, 140.6), (243.5, 141.5)]
+    transform = eye_transform(marked, SIDE, (1 - SHARE) / 2)
+    face, rng = align_face(data.astronaut(), transform, SIDE).astype("float32"), np.random.default_rng(0)
+    for number in range(length):
+        share = [max(0.0, np.cos(np.pi * np.clip((number - at) / 18, -1, 1))) ** 2 for _, at in moves]
+        moved = sum(part * field for part, (field, _) in zip(share, moves, strict=True))
+        frame = face
+        if np.any(moved):
+            frame = cv2.remap(face, *backward_map(moved), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        noisy = frame + noise * rng.standard_normal(frame.shape, dtype="float32")
+        yield np.clip(np.rint(noisy), 0, 255).astype("uint8")
+
+
+def unit_field(units, pixels):
+    """Action units that move the skin by so many pixels of a face of `REFERENCE_SIZE`."""
+    field = sum(action_unit_flow(unit, grid=pixel_grid(SIDE, zoom=SHARE)) for unit in units)
+    return field * (pixels * SIDE * SHARE / REFERENCE_SIZE / np.linalg.norm(field, axis=-1).max())
+
+
+def test_what_moves_all_of_the_face_a_little_is_no_expression():
+    y, x = 2 * np.pi * np.mgrid[:SIDE, :SIDE] / 30
+    waves = 0.2 * np.stack([np.sin(y) * np.cos(x), np.sin(x) * np.cos(y)], axis=-1)
+    found, courses = [], []
+    for field in (waves, unit_field((1, 2), 0.3)):
+        frames = list(photographed_frames([(field, 45)]))
+        intervals, course = spot_intervals(range(90), frames.__getitem__, lambda *_: Face(PLACES), 30.0)
+        assert np.nanmax(course.values) > course.threshold
+        found.append([interval.apex for interval in intervals])
+        courses.append(course)
+    # No less in all than a third of a pixel in the brows, which is an expression.
+    assert np.nanmax(courses[0].values) > 0.9 * np.nanmax(courses[1].values)
+    (nothing, (apex,)) = found
+    assert nothing == []
+    assert abs(apex - 45) <= 1
+
+
+@pytest.mark.parametrize("noise", [2.0, 6.0])
+def test_two_pixels_are_found_on_a_photograph_in_a_compressed_video(noise, tmp_path):
+    moves = [(unit_field((1, 2), 2.0), 45), (unit_field((12,), 2.0), 105)]
+    writer = cv2.VideoWriter(str(tmp_path / "talk.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 30.0, (SIDE, SIDE))
+    for frame in photographed_frames(moves, 150, noise):
+        writer.write(frame[..., ::-1])
+    writer.release()
+    video = VideoFile(tmp_path / "talk.mp4")
+    intervals, _ = spot_intervals(video.numbers, video.read, lambda *_: Face(PLACES), video.frames_per_second)
+    assert len(intervals) == 2
+    for interval, apex in zip(intervals, (45, 105), strict=True):
+        assert abs(interval.apex - apex) <= 2
+        assert interval.onset < apex < interval.offset
 
 
 def test_a_face_that_is_found_elsewhere_has_not_moved():
