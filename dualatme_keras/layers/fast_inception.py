@@ -24,6 +24,10 @@ class FastInception:
        the cells i-1, i, i+1 for k = 3, 5: a 3x3 convolution between cells with four times the channels.
        Zero padding stays zero padding. CPUs compute many channels on few pixels faster.
 
+    Variances are those of one pass, `mean(x^2) - mean(x)^2`: of their digits as many are lost as
+    `(mean / deviation)^2` has. What is left below zero counts as zero. Images in [-1, 1] and what ReLU leaves
+    of normalised values are far from that; values of mean 30 and deviation 0.001 want the plain form.
+
     A convolution's bias is cancelled by the batch's mean, so in training it only enters the moving mean.
 
     Args:
@@ -54,7 +58,7 @@ class FastInception:
 def _pooled_1x1(x, unit, moments):
     """1x1 convolution, batch norm, 2x2 max-pool: `(batch, height / 2, width / 2, filters)`."""
     kernel, offset = _normalised_kernel(unit, moments)
-    return on_clips(lambda x: ops.max_pool(x, 2), _per_pixel(x, kernel)) + offset
+    return on_clips(lambda x: ops.max_pool(x, 2, 2), _per_pixel(x, kernel)) + offset
 
 
 def _pooled_convolution(cells, reduce, unit, moments):
@@ -74,7 +78,7 @@ def _pooled_convolution(cells, reduce, unit, moments):
     scale, offset = _scale_and_offset(unit, moments)
     # The four pixels of a cell lie one after the other.
     cell_pixels = ops.reshape(z, (-1, 4, 1, unit.filters))
-    largest = on_clips(lambda x: ops.max_pool(x, (4, 1)), cell_pixels)
+    largest = on_clips(lambda x: ops.max_pool(x, (4, 1), (4, 1)), cell_pixels)
     return ops.reshape(largest, (-1, *z.shape[1:3], unit.filters)) * (scale * sign) + offset
 
 
@@ -98,6 +102,8 @@ def _scale_and_offset(unit, moments):
     bias, norm = ops.cast(unit.convolution.bias, unit.variable_dtype), unit.norm
     if moments is not None and norm.trainable:
         mean, variance, count = moments
+        # One pass loses digits where values lie far from zero, and rounding may leave less than nothing.
+        variance = ops.maximum(variance, 0.0)
         scale, offset = norm.train_affine(mean + bias, variance, count)
     else:
         scale, offset = norm.affine(norm.moving_mean, norm.moving_variance)

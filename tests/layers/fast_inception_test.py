@@ -99,6 +99,17 @@ def test_no_clips_change_nothing():
         assert np.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("deviation", [0.0, 0.001, 0.1])
+def test_no_variance_below_zero(deviation, policy):
+    """Values far from zero, nearly all the same: their squares' mean and their mean's square round apart."""
+    values = 30.0 + deviation * np.random.default_rng(0).standard_normal((5, 28, 28, 3))
+    _plain, fast = pair(values, 6, policy)
+    assert np.isfinite(np.asarray(fast(values.astype("float32"), training=True), "float32")).all()
+    for variable in fast.non_trainable_variables:
+        assert variable.name != "moving_variance" or np.min(variable) >= 0
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision(images, policy):
     images, filters = images
