@@ -1,5 +1,6 @@
 # make demo   install, paint clips, prepare them, train leave-one-subject-out, evaluate, export, recognise a clip
 # make test   install with the tools of development, check style, run the tests
+# make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
@@ -12,7 +13,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test mutants bench format clean
+.PHONY: demo test test-jax mutants bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -41,6 +42,10 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
+test-jax: .venv-jax/installed
+	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/losses tests/metrics \
+		tests/models/dual_atme_test.py tests/models/pair_model_test.py tests/models/parity_test.py
+
 mutants: .venv/installed-mutants
 	$(BIN)/python benchmarks/mutants.py
 
@@ -52,7 +57,7 @@ format: .venv/installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv $(DEMO) $(RUN) *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-jax $(DEMO) $(RUN) *.egg-info .pytest_cache .ruff_cache
 
 # Debian's python3 comes without venv.
 .venv/bin/pip:
@@ -67,4 +72,9 @@ clean:
 
 .venv/installed-%: .venv/bin/pip pyproject.toml
 	$(BIN)/pip install -qq --editable '.[$*]'
+	touch $@
+
+.venv-jax/installed: pyproject.toml | .venv/bin/pip
+	$(PYTHON) -m venv .venv-jax
+	.venv-jax/bin/pip install -qq --editable '.[dev,jax]'
 	touch $@

@@ -1,4 +1,4 @@
-"""Tier 1: the layers of Dual-ATME, on every Keras backend."""
+"""Tier 1: the layers of Dual-ATME, on TensorFlow and JAX (see docs/architecture.md)."""
 
 from dualatme_keras.layers.batch_normalization import BatchNormalization
 from dualatme_keras.layers.cbam import CBAM, ChannelAttention, SpatialAttention

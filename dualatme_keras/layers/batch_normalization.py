@@ -87,11 +87,11 @@ class BatchNormalization(keras.layers.Layer):
         # no NaN that would reach the gradient of gamma.
         some = count > 0
         for moving, current in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            moved = moving * self.momentum + current * (1.0 - self.momentum)
-            moving.assign(ops.where(some, moved, moving))
-        return self.affine(
-            ops.where(some, mean, self.moving_mean), ops.where(some, variance, self.moving_variance)
-        )
+            before = ops.convert_to_tensor(moving)
+            moved = before * self.momentum + current * (1.0 - self.momentum)
+            moving.assign(ops.where(some, moved, before))
+        moving = (ops.convert_to_tensor(v) for v in (self.moving_mean, self.moving_variance))
+        return self.affine(*(ops.where(some, v, m) for v, m in zip((mean, variance), moving, strict=True)))
 
     def compute_output_shape(self, input_shape):
         return input_shape

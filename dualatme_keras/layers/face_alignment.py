@@ -16,6 +16,8 @@ class FaceAlignment(Float32Layer):
     A Gaussian blur in proportion to the reduction comes first, then a bilinear look-up; both round to whole
     grey values, and the border is continued, as OpenCV does in `preprocessing.align_face`.
 
+    JAX computes it, but cannot compile it: the blur has as many weights as the landmarks ask for.
+
     Args:
         size: side of the aligned face in pixels.
         margin: what to leave around the face on each side, as a fraction of `size`, in [0, 0.4].

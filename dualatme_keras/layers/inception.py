@@ -141,7 +141,7 @@ class InceptionBlock(keras.layers.Layer):
         x = ops.concatenate(outputs, axis=-1)  # (batch, height, width, 4 * filters)
         if self.pool_size == 1:
             return x
-        return on_clips(lambda x: ops.max_pool(x, self.pool_size), x)
+        return on_clips(lambda x: ops.max_pool(x, self.pool_size, self.pool_size), x)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _channels = input_shape

@@ -1,4 +1,4 @@
-"""Tier 1: classification losses over logits, on every Keras backend."""
+"""Tier 1: classification losses over logits, on TensorFlow and JAX."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""UF1 and UAR as streaming Keras metrics, on every Keras backend.
+"""UF1 and UAR as streaming Keras metrics, on TensorFlow and JAX.
 
 Over all batches since the last reset one confusion matrix is summed, and the score is taken from the sum:
 neither score is a mean over batches.

@@ -233,8 +233,8 @@ def computed_form(form: str) -> str:
     """`plain` or `fast`: what the form `"auto"` is on the devices that Keras sees; others as they are."""
     if form != "auto":
         return form
-    accelerators = keras.distribution.list_devices("gpu") + keras.distribution.list_devices("tpu")
-    return "plain" if accelerators else "fast"
+    only_cpus = all(device.startswith("cpu") for device in keras.distribution.list_devices())
+    return "fast" if only_cpus else "plain"
 
 
 def _build_classifier(features, config, policy):

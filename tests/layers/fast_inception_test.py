@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from dualatme_keras.layers import InceptionBlock
 
@@ -45,8 +44,11 @@ def test_inference(images):
     np.testing.assert_allclose(fast(images), expected, rtol=1e-5, atol=1e-5 * np.max(expected))
 
 
+@pytest.mark.tensorflow
 def test_training(images):
     """Outputs, moving statistics and gradients with respect to every variable and to the input."""
+    import tensorflow as tf
+
     images, filters = images
     results = []
     for block in pair(images, filters):
@@ -85,8 +87,11 @@ def test_frozen_block_keeps_its_statistics(images):
             np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.tensorflow
 def test_no_clips_change_nothing():
     """Of several devices some may get none of a small last batch."""
+    import tensorflow as tf
+
     _plain, fast = pair(np.zeros((1, 4, 4, 3), "float32"), 2)
     before = fast.get_weights()
     with tf.GradientTape() as tape:

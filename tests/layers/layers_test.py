@@ -1,8 +1,14 @@
 """Every layer: one shared check, then values computed by hand."""
 
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from gradients import gradient
 
 from dualatme_keras import layers, regions
 
@@ -51,8 +57,13 @@ def symbolic(shapes):
     return keras.Input(shapes[1:])
 
 
+# The blur has as many weights as the landmarks ask for, which is no shape that JAX could compile.
+TENSORFLOW_ONLY = ("face_alignment",)
+NAMES = [pytest.param(n, marks=pytest.mark.tensorflow if n in TENSORFLOW_ONLY else ()) for n in CASES]
+
+
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_layer(name, policy):
     """Config, build, symbolic and eager call, shapes, types, variables and one training step."""
     kind, arguments, shapes, trainable, fixed = CASES[name]
@@ -149,14 +160,10 @@ def test_similarity_fusion_by_hand():
 
 
 def test_similarity_of_a_zero_vector_is_zero_with_finite_gradient():
-    import tensorflow as tf
-
-    zeros, ones = tf.zeros((1, 3)), tf.ones((1, 3))
-    with tf.GradientTape() as tape:
-        tape.watch(zeros)
-        similarity = layers.cosine_similarity(zeros, ones)
-    assert float(similarity[0]) == 0.0
-    assert np.isfinite(tape.gradient(similarity, zeros)).all()
+    zeros, ones = np.zeros((1, 3), "float32"), np.ones((1, 3), "float32")
+    assert float(layers.cosine_similarity(zeros, ones)[0]) == 0.0
+    slope = gradient(lambda values: layers.cosine_similarity(values, ones)[0], zeros)
+    assert np.isfinite(slope).all()
 
 
 def test_no_similarity_loss_without_weight():

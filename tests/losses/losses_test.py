@@ -1,8 +1,14 @@
 """Classification losses against the published values and hand-computed ones."""
 
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from gradients import gradient
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import LOSSES, BalancedLoss, CosineLoss, FocalLoss, get_loss
@@ -41,15 +47,10 @@ def test_cosine_by_hand():
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_finite_at_extremes_with_finite_gradients(name):
-    import tensorflow as tf
-
-    logits = tf.constant([[60.0, -60.0, 0.0], [-90.0, 90.0, 0.0], [0.0, 0.0, 0.0]])
+    logits = np.array([[60.0, -60.0, 0.0], [-90.0, 90.0, 0.0], [0.0, 0.0, 0.0]], "float32")
     labels = np.array([0, 0, 2])
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        loss = get_loss(name)(labels, logits)
-    assert np.isfinite(loss)
-    assert np.isfinite(tape.gradient(loss, logits)).all()
+    assert np.isfinite(get_loss(name)(labels, logits))
+    assert np.isfinite(gradient(lambda values: get_loss(name)(labels, values), logits)).all()
 
 
 @pytest.mark.parametrize("loss", [FocalLoss(1.5, 0.5), BalancedLoss(1.0), CosineLoss(reduction="sum")])

@@ -6,8 +6,8 @@ import pytest
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import FocalLoss
+from dualatme_keras.metrics import UAR, UF1
 from dualatme_keras.models import PRESETS, DualATME, load_model
-from dualatme_keras.training.optimizers import FusedAdam
 
 
 def random_images(model, clips=2):
@@ -132,8 +132,27 @@ def test_gradients_too_small_for_float16_train_all_the_same():
         assert np.linalg.norm(half[path] - expected) < 0.5 * np.linalg.norm(expected), path
 
 
+@pytest.mark.parametrize("form", ["plain", "fast"])
+def test_half_precision_learns(form):
+    """Through `fit`, with the metrics of a run; a small last batch included."""
+    keras.utils.set_random_seed(1)
+    model = tiny(dtype="mixed_bfloat16", form=form, dropout=0.0)
+    model.compile(keras.optimizers.Adam(0.01), FocalLoss(), metrics=[UF1(), UAR()])
+    labels = np.arange(10) % 3
+    colours = 0.7 * np.eye(3, dtype="float32")[labels, None, None]
+    images = {name: 0.3 * noise + colours for name, noise in random_images(model, 10).items()}
+    history = model.fit(images, labels, batch_size=4, epochs=12, verbose=0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert 0 <= history["uf1"][-1] <= 1
+    probabilities = model.predict_probabilities(images)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+
+
+@pytest.mark.tensorflow
 def test_loss_scaling_is_kept_in_files(tmp_path):
     """A network that was saved while it trained goes on with the scale that it had."""
+    from dualatme_keras.training.optimizers import FusedAdam
+
     model = tiny(dtype="mixed_float16")
     model.compile(FusedAdam(1e-3), FocalLoss())
     model.train_on_batch(random_images(model, 6), np.arange(6) % 3)
