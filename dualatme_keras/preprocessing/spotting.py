@@ -48,7 +48,7 @@ _TRACE_SMOOTHING = 1.0
 _FLOOR = 0.06
 """Least strength in pixels: what remains of most swaying heads in a video without noise is below it."""
 
-_SPREADS = 4.0
+_SPREADS = 3.0
 """How many spreads a value must be above the usual one, see `_threshold`."""
 
 _FARTHEST_FLOOR = 0.24
