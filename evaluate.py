@@ -14,14 +14,6 @@ from pathlib import Path
 
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.evaluation import (
-    evaluate_run,
-    find_seeds,
-    format_seeds,
-    format_table,
-    score_predictions,
-    score_seeds,
-)
 
 flags = Flags(__doc__)
 _WORKDIR = flags.DEFINE_string(
@@ -36,6 +28,9 @@ _ATTENTION = flags.DEFINE_enum(
 
 
 def main(_arguments):
+    # Draws figures, which --help can do without.
+    from dualatme_keras.evaluation import find_seeds, format_seeds, score_seeds
+
     quiet_libraries()
     try:
         if _WEIGHTS.value:
@@ -50,6 +45,8 @@ def main(_arguments):
 
 
 def _print_run():
+    from dualatme_keras.evaluation import evaluate_run, format_table
+
     if not _WORKDIR.value:
         raise DualATMEError("Expected --workdir, or --weights and --lists. Received: neither.")
     print(format_table(evaluate_run(_WORKDIR.value)))
@@ -57,6 +54,8 @@ def _print_run():
 
 
 def _print_weights():
+    from dualatme_keras.evaluation import format_table
+
     print(format_table(_score_weights()))
     print("\nA test only where the weights were trained without these people: the file does not say.")
     if _WORKDIR.value:
@@ -66,6 +65,7 @@ def _print_weights():
 def _score_weights():
     # TensorFlow is imported only where a network must answer.
     from dualatme_keras.data import write_predictions
+    from dualatme_keras.evaluation import evaluate_run, score_predictions
     from dualatme_keras.evaluation.weights import predict_lists
     from dualatme_keras.models import load_model
 

@@ -50,7 +50,7 @@ def test_help_is_quick_and_light(path):
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.endswith("False False\n")
     assert "--" in ended.stdout
-    assert after.ru_utime - before.ru_utime < 2
+    assert after.ru_utime - before.ru_utime < 1
 
 
 def test_help_has_description_flags_and_defaults(capsys):
