@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from dualatme_keras.preprocessing.flow import optical_flow
-from dualatme_keras.preprocessing.head_motion import head_motion, region_mask
+from dualatme_keras.preprocessing.head_motion import HeadMotion, region_mask
 from dualatme_keras.regions import TEMPLATE_LANDMARKS, boxes_from_landmarks
 
 SPOTTING_SIZE = 192
@@ -62,8 +62,9 @@ def expression_course(
     """
     faces = iter(faces)
     onset = next(faces)
-    motions = [np.zeros(2 * np.count_nonzero(counted_pixels(landmarks, onset.shape)), "float32")]
-    motions += [_counted_motion(onset, face, landmarks, method).ravel() for face in faces]
+    moved = _FaceMotion(landmarks, onset.shape, method)
+    motions = [np.zeros(2 * np.count_nonzero(moved.counted), "float32")]
+    motions += [moved.between(onset, face).ravel() for face in faces]
     size = [motion_size(motion.reshape(-1, 2), landmarks, onset.shape[1]) for motion in motions]
     motions = np.stack(motions)  # (frames, 2 * pixels)
     # What is left at the end has partly come steadily, with the posture and the light.
@@ -75,11 +76,17 @@ def expression_course(
     return ExpressionCourse(along, np.array(size))
 
 
-def _counted_motion(first, second, landmarks, method="dis"):
-    """Motion of the counted pixels without that of the head, float32 `(pixels, 2)`."""
-    flow = optical_flow(first, second, method)
-    counted = counted_pixels(landmarks, first.shape)
-    return (flow - head_motion(flow, landmarks))[counted].astype("float32")
+class _FaceMotion:
+    """Motion of the counted pixels of aligned faces that share their landmarks, without that of the head."""
+
+    def __init__(self, landmarks, shape, method="dis"):
+        self.counted = counted_pixels(landmarks, shape)
+        self._head, self._method = HeadMotion(landmarks, shape), method
+
+    def between(self, first, second):
+        """float32 `(pixels, 2)`."""
+        flow = optical_flow(first, second, self._method)
+        return (flow - self._head.design @ self._head.fit(flow))[self.counted].astype("float32")
 
 
 def motion_size(motion: np.ndarray, landmarks, width: int) -> float:
@@ -99,7 +106,7 @@ def motion_size(motion: np.ndarray, landmarks, width: int) -> float:
 
 def motion_between(onset: np.ndarray, apex: np.ndarray, landmarks=TEMPLATE_LANDMARKS) -> float:
     """`motion_size` between two aligned grey faces `(size, size)`, as in `expression_course`."""
-    return motion_size(_counted_motion(onset, apex, landmarks), landmarks, onset.shape[1])
+    return motion_size(_FaceMotion(landmarks, onset.shape).between(onset, apex), landmarks, onset.shape[1])
 
 
 def spot_apex(course: np.ndarray) -> int:
