@@ -181,6 +181,54 @@ def test_the_report_lists_subjects_and_mistakes(workdir):
         assert word in text
 
 
+def test_the_report_shows_scores_on_lines_from_0_to_1(workdir):
+    scores = evaluate_run(workdir)["full"]
+    html = (workdir / "report.html").read_text(encoding="utf-8")
+    for score in ("uf1", "uar", "accuracy"):
+        low, high = scores["intervals"][score]
+        band = f'<i style="left: {100 * low:.1f}%; width: {100 * (high - low):.1f}%"></i>'
+        assert f'{band}<b style="left: {100 * scores[score]:.1f}%"></b>' in html
+    run = make_predictions()
+    share = 100 * np.mean((run.labels == run.predictions)[:4])
+    assert f"var(--soft) {share:.1f}%, transparent {share:.1f}%" in html
+
+
+def test_the_report_orders_subjects_by_number_and_mistakes_by_confidence(tmp_path):
+    subjects = np.array(["006", "011", "s9", "s10", "sub2"])
+    probabilities = np.array(
+        [[0.4, 0.3, 0.3], [0.1, 0.8, 0.1], [0.5, 0.3, 0.2], [1, 0, 0], [0, 0, 1]], "float32"
+    )
+    write_predictions(
+        tmp_path / "predictions.csv",
+        Predictions(
+            paths=np.array([f"clip{index}_flow.png" for index in range(5)]),
+            subjects=subjects,
+            databases=np.array(["samm", "samm", "smic", "smic", "casme2"]),
+            labels=np.array([1, 2, 1, 0, 1]),
+            predictions=probabilities.argmax(axis=1),
+            probabilities=probabilities,
+        ),
+    )
+    evaluate_run(tmp_path)
+    texts = read_page(tmp_path).texts
+    text = "|".join(texts)
+    assert "4 of 5 clips, the surest mistakes first" in text
+    mistakes = texts[texts.index("Misclassified clips") : texts.index("Subjects")]
+    assert [word for word in mistakes if word.startswith("clip") and word[-1].isdigit()] == [
+        "clip4",
+        "clip1",
+        "clip2",
+        "clip0",
+    ]
+    assert "clip1|011|SAMM|surprise|positive|.10|.80|.10" in "|".join(
+        word for word in mistakes if word.strip()
+    )
+    listed = texts[texts.index("Subjects") :]
+    order = [word for word in listed if word in subjects]
+    assert order == ["sub2", "006", "011", "s9", "s10"]
+    assert "s10|SMIC|1|1|100%" in "|".join(word for word in listed if word.strip())
+
+
 def test_the_report_claims_a_protocol_only_for_a_training_run(workdir):
     evaluate_run(workdir)
     texts = read_page(workdir).texts
