@@ -116,11 +116,12 @@ def _run(config):
 
 
 def _run_seeds(config):
-    from dualatme_keras.evaluation import format_seeds, score_seeds, seed_workdir
+    from dualatme_keras.evaluation import format_seeds, score_seeds
+    from dualatme_keras.runs import RunDirectory
     from dualatme_keras.training import run_seeds
 
     seeds = range(config.seed, config.seed + _SEEDS.value)
-    for result in run_seeds(config, seeds, [seed_workdir(config.workdir, seed) for seed in seeds]):
+    for result in run_seeds(config, seeds, [RunDirectory(config.workdir).seed(seed).path for seed in seeds]):
         _tell_of_export(result)
     print(f"\n{format_seeds(score_seeds(config.workdir))}\n\nruns: {config.workdir}/seed_*")
 

@@ -20,13 +20,13 @@ from pathlib import Path
 import cv2
 from absl import app, flags
 
-from dualatme_keras.databases import write_synthetic
-from dualatme_keras.databases.frames import FrameFolder
 from dualatme_keras.preparation import PrepareConfig, prepare_database
 from dualatme_keras.preparation.output import PreparedFolder
 from dualatme_keras.preprocessing import clip as clip_module
 from dualatme_keras.preprocessing import landmark_source
 from dualatme_keras.preprocessing.landmarks import read_landmarks
+from dualatme_keras.synthetic import write_synthetic
+from dualatme_keras.video import frames as frames_module
 
 _CLIPS = flags.DEFINE_integer("clips", 1000, "clips of the longest run, which shows the memory")
 _TIMED = flags.DEFINE_integer("timed", 200, "clips of each run that is timed")
@@ -36,7 +36,7 @@ SIDES = {"1, one processor": (1, 1), "1, OpenCV's threads": (1, -1), "2": (2, -1
 """Workers and OpenCV's threads, -1 for as many as it likes; where there are several workers each has one."""
 
 STAGES = {
-    "reading frames": (FrameFolder, "read"),
+    "reading frames": (frames_module, "read_image"),
     "alignment": (clip_module, "align_face"),
     "flow": (clip_module, "optical_flow"),
     "cutting the puzzle": (clip_module, "cut_puzzle"),
@@ -111,7 +111,7 @@ def detection_seconds(directory):
     """Median seconds of MTCNN on a frame."""
     locate = landmark_source("mtcnn")
     folder = next((directory / "raw" / "casme2" / "Cropped").glob("*/*"))
-    frames = FrameFolder(folder)
+    frames = frames_module.open_frames(folder)
     seconds = []
     for number in frames.numbers[:11]:
         frame = frames.read(number)

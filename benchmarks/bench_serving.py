@@ -17,8 +17,8 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.preprocessing import read_settings
+from dualatme_keras.synthetic.databases import synthetic_clips
 
 _EXPORT = flags.DEFINE_string("export", "runs/demo/export/1", "folder of an exported version")
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "64"], "items per request")
@@ -53,7 +53,7 @@ def _inputs(signatures):
     rng = np.random.default_rng(0)
     names = sorted(signatures["serving_default"].structured_input_signature[1])
     flows = rng.integers(0, 256, (16, size, size, 3), dtype="uint8")
-    clips = [footage for _record, footage in synthetic_clips("casme2", 5, 4, 4, _FRAME_SIZE.value)]
+    clips = [recording for _record, recording in synthetic_clips("casme2", 5, 4, 4, _FRAME_SIZE.value)]
     frames = {
         f"{name}_bytes": [_png(clip.frame(getattr(clip.timing, name))) for clip in clips]
         for name in ("onset", "apex")

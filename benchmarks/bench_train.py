@@ -24,8 +24,9 @@ import contestants
 import numpy as np
 from absl import app, flags
 
-from dualatme_keras.data import Predictions, make_folds, read_protocol, write_predictions
-from dualatme_keras.protocol import CLASS_NAMES
+from dualatme_keras.data import make_folds, read_protocol
+from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.runs import Predictions, write_predictions
 
 _LISTS = flags.DEFINE_string("lists", None, "folder of subName.txt and the lists", required=True)
 _DATA_ROOT = flags.DEFINE_string("data_root", None, "where the images lie")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-from dualatme_keras.data import read_predictions
+from dualatme_keras.runs import read_predictions
 
 _LISTS = flags.DEFINE_string("lists", None, "folder of subName.txt and the lists", required=True)
 _DATA_ROOT = flags.DEFINE_string("data_root", None, "where the images lie", required=True)

@@ -13,8 +13,8 @@ import numpy as np
 from absl import app, flags
 from spotting_accuracy import worsen
 
-from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.preprocessing import LITTLE_MOTION, Face, choose_pair, expression_motion
+from dualatme_keras.synthetic.databases import synthetic_clips
 
 _MARGIN = 0.1
 
@@ -23,14 +23,14 @@ KINDS = {"no expression, head still": (0, 0), "no expression, head moves": (0, 1
 """Shares of the motion of expression and head that show."""
 
 
-def motion_of(footage, expression, head, noise, jpeg, rng):
+def motion_of(recording, expression, head, noise, jpeg, rng):
     """What the table calls motion, for a clip that shows these shares of what moves."""
-    timing, moves, turns = footage.timing, type(footage).expression_motion, type(footage).head_phases
-    footage.expression_motion = lambda number: moves(footage, number) * expression
-    footage.head_phases = lambda number: [head * phase for phase in turns(footage, number)]
+    timing, moves, turns = recording.timing, type(recording).expression_motion, type(recording).head_phases
+    recording.expression_motion = lambda number: moves(recording, number) * expression
+    recording.head_phases = lambda number: [head * phase for phase in turns(recording, number)]
     numbers = range(timing.onset, timing.offset + 1)
-    frames = {number: worsen(footage.frame(number), noise, jpeg, rng) for number in numbers}
-    face = Face(footage.landmarks(timing.onset))
+    frames = {number: worsen(recording.frame(number), noise, jpeg, rng) for number in numbers}
+    face = Face(recording.landmarks(timing.onset))
     pair = choose_pair(numbers, frames.__getitem__, lambda frame, name: face, _MARGIN)
     return expression_motion(pair, _MARGIN)
 
@@ -40,12 +40,12 @@ def main(_arguments):
     print("| --- | --- | --- | --- | --- |")
     for size in (120, 240):
         clips = synthetic_clips("casme2", _SEED.value, _CLIPS.value, 1, size)
-        footages = [footage for _record, footage in clips]
+        recordings = [recording for _record, recording in clips]
         for noise, jpeg in ((0.0, 0), (3.0, 75)):
             rng = np.random.default_rng(0)
             kind = f"{noise:g}, JPEG {jpeg}" if jpeg else "the sensor's"
             cells = [
-                _summary([motion_of(footage, *shares, noise, jpeg, rng) for footage in footages])
+                _summary([motion_of(recording, *shares, noise, jpeg, rng) for recording in recordings])
                 for shares in KINDS.values()
             ]
             print(f"| {size} | {kind} | {' | '.join(cells)} |", flush=True)

@@ -10,9 +10,9 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from dualatme_keras.data import read_predictions
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.metrics import confusion_matrix, uar, uf1
-from dualatme_keras.protocol import CLASS_NAMES
+from dualatme_keras.runs import read_predictions
 
 _DATA_ROOT = flags.DEFINE_string("data_root", "data/demo", "where the images lie")
 _WORKDIR = flags.DEFINE_string("workdir", "runs/demo", "the run")

@@ -10,52 +10,52 @@ face as it is prepared by default (112 pixels with the margin). Prints a Markdow
 import numpy as np
 from absl import app, flags
 
-from dualatme_keras.databases.faces import new_look
-from dualatme_keras.databases.footage import Footage
-from dualatme_keras.databases.performers import new_performance, new_performer
 from dualatme_keras.preprocessing import Face, PrepareSettings, prepare_clip, transform_points
+from dualatme_keras.synthetic.faces import new_look
+from dualatme_keras.synthetic.people import new_expression, new_person
+from dualatme_keras.synthetic.recording import ClipRecording
 
 
 def made_up_clips(count, seed=1, size=180):
     """`count` clips with 0, 1, 0, 2, ... blinks, each of another person."""
     for index in range(count):
         rng = np.random.default_rng([seed, index])
-        performer = new_performer("casme2", rng)
-        look = new_look(performer.landmarks, rng)
-        performance = new_performance(index % 3, performer, rng)
-        yield performer, Footage(performer, performance, look, rng, size, blinks=(0, 1, 0, 2)[index % 4])
+        person = new_person("casme2", rng)
+        look = new_look(person.landmarks, rng)
+        expression = new_expression(index % 3, person, rng)
+        yield person, ClipRecording(person, expression, look, rng, size, blinks=(0, 1, 0, 2)[index % 4])
 
 
-def aligned_truth(footage, transform, size):
+def aligned_truth(recording, transform, size):
     """True flow from onset to apex in pixels of the aligned face, `(size, size, 2)`."""
     import cv2
 
-    flow = footage.true_flow(footage.timing.onset, footage.timing.apex).astype("float32")
+    flow = recording.true_flow(recording.timing.onset, recording.timing.apex).astype("float32")
     flow = cv2.warpAffine(flow, transform, (size, size), borderMode=cv2.BORDER_REPLICATE)
     return flow @ transform[:, :2].T
 
 
-def measure_clip(performer, footage, method):
+def measure_clip(person, recording, method):
     """End-point error, true mean motion, distance of the spotted apex in frames, whether boxes hold all."""
-    timing = footage.timing
-    landmarks = footage.landmarks(timing.onset)
+    timing = recording.timing
+    landmarks = recording.landmarks(timing.onset)
 
     def prepare(apex, method):
         frames, settings = range(timing.onset, timing.offset + 1), PrepareSettings(flow=method)
-        return prepare_clip(frames, footage.frame, lambda frame, name: Face(landmarks), settings, apex)
+        return prepare_clip(frames, recording.frame, lambda frame, name: Face(landmarks), settings, apex)
 
     clip, spotted = prepare(timing.apex, method), prepare(None, "dis")
     size = len(clip.flow)
-    truth = aligned_truth(footage, clip.transform, size)
+    truth = aligned_truth(recording, clip.transform, size)
     error, motion = np.linalg.norm(clip.flow - truth, axis=-1), np.linalg.norm(truth, axis=-1)
     places = (transform_points(landmarks, clip.transform) + 0.5) / size
-    held = boxes_hold_features(performer, places, clip.boxes)
+    held = boxes_hold_features(person, places, clip.boxes)
     return error.mean(), motion.mean(), abs(spotted.apex - timing.apex), held
 
 
-def boxes_hold_features(performer, places, boxes):
+def boxes_hold_features(person, places, boxes):
     """Whether brows and lids lie in the upper boxes and the mouth in the lower one."""
-    own = performer.landmarks
+    own = person.landmarks
     eyes = places[:2]
     # The aligned face is the person's own, moved and scaled so that the eyes lie at their places.
     scale = (eyes[1, 0] - eyes[0, 0]) / (2 * own["eye"][0])
@@ -77,7 +77,7 @@ def boxes_hold_features(performer, places, boxes):
 
 def measure(count, method="tvl1", seed=1):
     """Arrays of what `measure_clip` gives, over `count` clips."""
-    found = [measure_clip(performer, footage, method) for performer, footage in made_up_clips(count, seed)]
+    found = [measure_clip(person, recording, method) for person, recording in made_up_clips(count, seed)]
     return tuple(np.array(values) for values in zip(*found, strict=True))
 
 

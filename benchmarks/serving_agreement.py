@@ -16,9 +16,9 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from dualatme_keras.databases.synthetic import synthetic_clips
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import FramePair
-from dualatme_keras.protocol import CLASS_NAMES
+from dualatme_keras.synthetic.databases import synthetic_clips
 
 _RUN = flags.DEFINE_string("run", "runs/demo", "a run with a final network")
 _CLIPS = flags.DEFINE_integer(
@@ -56,17 +56,17 @@ def main(_arguments):
 
 def _pairs():
     for database in ("casme2", "samm", "smic"):
-        for _record, footage in synthetic_clips(
+        for _record, recording in synthetic_clips(
             database, _SEED.value, -(-_CLIPS.value // 12), 4, _FRAME_SIZE.value
         ):
-            timing = footage.timing
+            timing = recording.timing
             yield FramePair(
                 onset=timing.onset,
                 apex=timing.apex,
                 apex_found="given",
-                onset_frame=footage.frame(timing.onset),
-                apex_frame=footage.frame(timing.apex),
-                landmarks=footage.landmarks(timing.onset),
+                onset_frame=recording.frame(timing.onset),
+                apex_frame=recording.frame(timing.apex),
+                landmarks=recording.landmarks(timing.onset),
                 course=np.array([]),
             )
 

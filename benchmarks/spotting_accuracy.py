@@ -17,23 +17,23 @@ import time
 import numpy as np
 from absl import app, flags
 
-from dualatme_keras.databases.faces import new_look
-from dualatme_keras.databases.long_footage import LongFootage
-from dualatme_keras.databases.performers import new_performer
 from dualatme_keras.preprocessing import Face, landmark_source
 from dualatme_keras.preprocessing.spotting import spot_intervals
+from dualatme_keras.synthetic.faces import new_look
+from dualatme_keras.synthetic.long_recording import LongRecording
+from dualatme_keras.synthetic.people import new_person
 
 
 def made_up_video(seed, index, expressions=4, seconds=30.0, frames_per_second=30.0):
-    """The footage of another person for each index."""
+    """The recording of another person for each index."""
     rng = np.random.default_rng([seed, index])
-    performer = new_performer("casme2", rng)
-    look = new_look(performer.landmarks, rng)
+    person = new_person("casme2", rng)
+    look = new_look(person.landmarks, rng)
     labels = tuple(int(label) for label in rng.integers(3, size=expressions))
-    return LongFootage(performer, look, rng, labels, seconds, frames_per_second)
+    return LongRecording(person, look, rng, labels, seconds, frames_per_second)
 
 
-def spot(footage, frames, landmarks="true"):
+def spot(recording, frames, landmarks="true"):
     """What `spot_intervals` gives for a video whose frames are there, and the seconds it took."""
     at = 0
 
@@ -43,11 +43,11 @@ def spot(footage, frames, landmarks="true"):
         return frames[number]
 
     def locate_truly(frame, name):
-        return Face(footage.landmarks(at))
+        return Face(recording.landmarks(at))
 
     locate = locate_truly if landmarks == "true" else landmark_source(landmarks)
     start = time.perf_counter()
-    intervals, course = spot_intervals(range(footage.length), read, locate, footage.frames_per_second)
+    intervals, course = spot_intervals(range(recording.length), read, locate, recording.frames_per_second)
     return intervals, course, time.perf_counter() - start
 
 
@@ -88,13 +88,13 @@ CRITERIA = {
 def main(_arguments):
     right, spotted, true, seconds, length = dict.fromkeys(CRITERIA, 0), 0, 0, 0.0, 0.0
     for index in range(_VIDEOS.value):
-        footage = made_up_video(_SEED.value, index, _EXPRESSIONS.value, _SECONDS.value, _RATE.value)
+        recording = made_up_video(_SEED.value, index, _EXPRESSIONS.value, _SECONDS.value, _RATE.value)
         rng = np.random.default_rng([_SEED.value, index, 1])
-        frames = [worsen(footage.frame(n), _NOISE.value, _JPEG.value, rng) for n in range(footage.length)]
-        intervals, _, taken = spot(footage, frames, _LANDMARKS.value)
+        frames = [worsen(recording.frame(n), _NOISE.value, _JPEG.value, rng) for n in range(recording.length)]
+        intervals, _, taken = spot(recording, frames, _LANDMARKS.value)
         for name, is_right in CRITERIA.items():
-            right[name] += count_right(intervals, footage.expressions, is_right)
-        spotted, true = spotted + len(intervals), true + len(footage.expressions)
+            right[name] += count_right(intervals, recording.expressions, is_right)
+        spotted, true = spotted + len(intervals), true + len(recording.expressions)
         seconds, length = seconds + taken, length + _SECONDS.value
     print("| an interval is right by | true | spotted | right | recall | precision | F1 |")
     print("| --- | --- | --- | --- | --- | --- | --- |")

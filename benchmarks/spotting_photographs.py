@@ -25,12 +25,12 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
-from photograph_footage import PIXELS, UNITS, PhotographFootage, read_photograph, write_video
+from photograph_recording import PIXELS, UNITS, PhotographRecording, read_photograph, write_video
 from spotting_accuracy import count_right
 
-from dualatme_keras.databases.frames import VideoFile
 from dualatme_keras.preprocessing import landmark_source
 from dualatme_keras.preprocessing.spotting import spot_intervals
+from dualatme_keras.video import open_frames
 
 _KINDS = {"expressions": (True, True), "life": (False, True), "still": (False, False)}
 """Whether there are expressions, and whether anything else moves."""
@@ -41,7 +41,7 @@ _MOVING_SECONDS = 40.0
 def spot_file(path):
     """Intervals of a video, and the seconds it took: by the clock, and of all cores together."""
     start, used = time.perf_counter(), _used()
-    video = VideoFile(path)
+    video = open_frames(path)
     intervals, _ = spot_intervals(
         video.numbers, video.read, landmark_source("mtcnn"), video.frames_per_second, path.stem
     )
@@ -67,19 +67,19 @@ def measure(codec, rate, folder):
             seconds = _MOVING_SECONDS if moves else share * (_QUIET.value if rate < 100 else _QUIET.value / 2)
             rng = np.random.default_rng([_SEED.value, number, round(rate), *name.encode()[-9:]])
             photograph = read_photograph(name)
-            footage = PhotographFootage(
+            recording = PhotographRecording(
                 photograph, rng, moves, alive, _NOISE.value, seconds, rate, _SIZE.value
             )
             path = folder / f"{Path(name).stem}_{codec}_{rate:g}_{kind}.mp4"
             if not path.exists():
                 part = path.with_name(f"part_{path.name}")
-                write_video(footage, part, codec)
+                write_video(recording, part, codec)
                 part.rename(path)
             intervals, used = spot_file(path)
-            right = count_right(intervals, footage.expressions, _inside)
+            right = count_right(intervals, recording.expressions, _inside)
             result[f"false, {kind}"] += len(intervals) - right
             result[f"minutes, {kind}"] += seconds / 60
-            for each in footage.expressions:
+            for each in recording.expressions:
                 shown[each.place, each.pixels] += 1
                 found[each.place, each.pixels] += any(_inside(interval, each) for interval in intervals)
             taken, length = taken + used, length + seconds / 60

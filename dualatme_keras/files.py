@@ -1,5 +1,6 @@
-"""Files that are there whole or not at all, and tables in the one encoding that is not guessed."""
+"""Files that are there whole or not at all; JSON, and tables in the one encoding that is not guessed."""
 
+import json
 import os
 from pathlib import Path
 
@@ -24,6 +25,28 @@ def replace_file(path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path, value: dict) -> None:
+    """Writes a JSON object, as `replace_file`."""
+    replace_file(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path) -> dict:
+    """Reads a JSON object.
+
+    Raises:
+        DualATMEError: the file holds something else; names file and line.
+        OSError: it cannot be read.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # not JSON, or not UTF-8: the latter has no line
+        line = getattr(error, "lineno", 1)
+        raise DualATMEError(f"{path}:{line}: Expected JSON. Received: {error}.") from error
+    if not isinstance(content, dict):
+        raise DualATMEError(f"{path}:1: Expected a JSON object. Received: {type(content).__name__}.")
+    return content
 
 
 def read_csv_text(path) -> str:

@@ -188,10 +188,10 @@ def test_evaluate_given_weights(run, data, tmp_path, capsys):
 
 def test_evaluate_published_weights(data, torch_tensors, tmp_path, capsys):
     """A `.pth` file goes the same way; its answers are those of the network it holds."""
-    from dualatme_keras.data import read_predictions
     from dualatme_keras.evaluation.weights import predict_lists
     from dualatme_keras.models import DualATME
     from dualatme_keras.models.torch_checkpoint import assign_torch_tensors
+    from dualatme_keras.runs import read_predictions
 
     write_state_dict(tmp_path / "model.pth", torch_tensors)
     model = DualATME.from_preset("paper")

@@ -3,9 +3,9 @@
 import sys
 
 from dualatme_keras.commands import Flags
-from dualatme_keras.databases import write_synthetic
-from dualatme_keras.databases.synthetic import ANNOTATIONS, FRAMES
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.synthetic import write_synthetic
+from dualatme_keras.synthetic.databases import ANNOTATIONS, FRAMES
 
 flags = Flags(__doc__)
 _OUTPUT = flags.DEFINE_string("output", "data/demo/raw", "folder to write, new or empty")

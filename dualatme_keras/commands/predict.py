@@ -9,8 +9,8 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
-from dualatme_keras.protocol import CLASS_NAMES
 
 flags = Flags(__doc__)
 _RUN = flags.DEFINE_list(

@@ -11,8 +11,7 @@ from dualatme_keras.data.findings import AuditReport, Finding
 from dualatme_keras.data.ground_truth import GroundTruth, clips_from_ground_truth, read_ground_truth
 from dualatme_keras.data.lists import ListEntry, read_list, write_lists
 from dualatme_keras.data.paths import find_image, puzzled_path
-from dualatme_keras.data.predictions import Predictions, concatenate, read_predictions, write_predictions
-from dualatme_keras.data.run_folds import RunFolds, fold_folder, read_run_folds, write_run_folds
+from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.data.splits import Fold, Protocol, make_folds, read_protocol
 
 _LAZY = {"ImageTable": "pipeline", "decode_image": "pipeline"}
@@ -20,30 +19,23 @@ _LAZY = {"ImageTable": "pipeline", "decode_image": "pipeline"}
 __all__ = [
     "AuditReport",
     "Clip",
+    "ClipRecord",
     "Finding",
     "Fold",
     "GroundTruth",
     "ImageTable",
     "ListEntry",
-    "Predictions",
     "Protocol",
-    "RunFolds",
     "audit",
     "clips_from_ground_truth",
-    "concatenate",
     "decode_image",
     "find_image",
-    "fold_folder",
     "make_folds",
     "puzzled_path",
     "read_ground_truth",
     "read_list",
-    "read_predictions",
     "read_protocol",
-    "read_run_folds",
     "write_lists",
-    "write_predictions",
-    "write_run_folds",
 ]
 
 

@@ -17,7 +17,7 @@ from dualatme_keras.data.lists import ListEntry
 from dualatme_keras.data.paths import check_data_root, find_image, puzzled_path
 from dualatme_keras.data.splits import Protocol
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.protocol import CLASS_NAMES, DATABASES, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
 
 
 def audit(

@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.protocol import parse_subject
+from dualatme_keras.megc2019 import parse_subject
 
 _SAMM_STEM = re.compile(r"\d{1,3}_\d+_\d+")
 
@@ -16,8 +16,8 @@ class Clip:
     Attributes:
         path: the entire-face flow image, as the lists write it (see `find_image`).
         subject: name of the subject, e.g. `sub01`, `s01`, `006`.
-        database: one of `protocol.DATABASES`.
-        label: index into `protocol.CLASS_NAMES`, 0 to 2.
+        database: one of `megc2019.DATABASES`.
+        label: index into `megc2019.CLASS_NAMES`, 0 to 2.
         source: `FILE:LINE` where the clip was read, or empty; two clips compare equal without it.
     """
 
@@ -41,7 +41,7 @@ def subject_in_name(path: str) -> tuple[str, int] | None:
         path: e.g. `sub01_EP02_01f_flow.png`, `s01_s01_ne_01_flow.png`, `006_1_2_flow.png`.
 
     Returns:
-        `(database, number)` as `protocol.parse_subject` gives it, or None where the name carries none.
+        `(database, number)` as `megc2019.parse_subject` gives it, or None where the name carries none.
         Bare digits count only in the form of a SAMM clip (`006_1_2`): other databases number files too.
     """
     name = stem(path)
@@ -52,7 +52,7 @@ def subject_in_name(path: str) -> tuple[str, int] | None:
 
 
 def subject_key(name: str) -> tuple[str, int] | None:
-    """`protocol.parse_subject(name)`, or None where the name is no subject's."""
+    """`megc2019.parse_subject(name)`, or None where the name is no subject's."""
     try:
         return parse_subject(name)
     except DualATMEError:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dualatme_keras.data.clips import Clip, stem, subject_key
 from dualatme_keras.data.lists import read_lines
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.protocol import CLASS_NAMES, DATABASES, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
 
 _LABELS = {str(label): label for label in range(len(CLASS_NAMES))}
 
@@ -23,7 +23,7 @@ class GroundTruth:
     """One row of the organisers' table.
 
     Attributes:
-        database: one of `protocol.DATABASES`.
+        database: one of `megc2019.DATABASES`.
         subject: as written there: `sub01`, `s01`, `6`.
         clip: as written there: `EP02_01f`, `s01_ne_01`, `006_1_2`.
         label: 0 to 2.

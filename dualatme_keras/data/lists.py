@@ -12,7 +12,7 @@ from pathlib import Path
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
-from dualatme_keras.protocol import CLASS_NAMES, DATABASES, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
 
 SUBJECTS_FILE = "subName.txt"
 """Names of the subjects, one a line, in the order of the folds."""

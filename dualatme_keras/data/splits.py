@@ -13,7 +13,7 @@ from pathlib import Path
 from dualatme_keras.data.clips import Clip, subject_key
 from dualatme_keras.data.lists import SUBJECTS_FILE, ListEntry, list_names, read_lines, read_list
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.protocol import DATABASES, parse_subject
+from dualatme_keras.megc2019 import DATABASES, parse_subject
 
 KINDS = ("cde", "sde", "hde")
 

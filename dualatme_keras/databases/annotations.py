@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dualatme_keras.data import Finding
-from dualatme_keras.databases.tables import Table, read_tables
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.workbooks import Table, read_tables
 
 _HEADER_ROWS = 40
 """How far down a header is looked for."""

@@ -7,8 +7,8 @@ ROOT/sub01/EP02_01f/img46.jpg   RAW, or reg_img46.jpg in Cropped
 
 import dataclasses
 
+from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.databases.coded_clips import read_coded_clips
-from dualatme_keras.databases.records import ClipRecord
 
 COLUMNS = {
     "clip": "Filename",

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dualatme_keras.data.records import ClipRecord, check_names, label_of
 from dualatme_keras.databases.annotations import read_annotations, whole_number
-from dualatme_keras.databases.records import ClipRecord, check_names, label_of
 from dualatme_keras.errors import DualATMEError
 
 
@@ -19,7 +19,7 @@ def read_coded_clips(
 
     Args:
         path: the workbook, or the same table as CSV.
-        database: one of `protocol.DATABASES`.
+        database: one of `megc2019.DATABASES`.
         columns: what the table calls `clip`, `subject`, `onset`, `apex`, `offset`, `action_units` and
             `emotion`, in this order.
         labels: class of each emotion in small letters; None takes no part.

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from dualatme_keras.data import Finding, GroundTruth
 from dualatme_keras.data.ground_truth import index_truth, truth_key
-from dualatme_keras.databases.records import ClipRecord, warnings_of
-from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES, DATABASES
+from dualatme_keras.data.records import ClipRecord, warnings_of
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASE_TITLES, DATABASES
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from dualatme_keras.data.records import ClipRecord, check_names
 from dualatme_keras.databases.annotations import read_annotations, whole_number
-from dualatme_keras.databases.frames import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from dualatme_keras.databases.records import ClipRecord, check_names
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.protocol import CLASS_NAMES, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, parse_subject
+from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 COLUMNS = ("path", "subject", "label", "onset", "apex", "offset")
 
@@ -21,7 +21,7 @@ def read_folder(root, annotations=None) -> list[ClipRecord]:
         root: folder that paths are relative to. Without a table every folder of images and every video
             `ROOT/SUBJECT/LABEL/CLIP` is a clip.
         annotations: CSV or workbook `path,subject,label,onset,apex,offset`. A path has `/` or `\\` between
-            folders. A label is a number or a name of `protocol.CLASS_NAMES`; the last three may be blank
+            folders. A label is a number or a name of `megc2019.CLASS_NAMES`; the last three may be blank
             (first frame, spotted, last frame).
 
     Raises:

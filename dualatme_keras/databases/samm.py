@@ -5,8 +5,8 @@ SAMM_Micro_FACS_Codes_v2.xlsx   Subject, Filename, Onset Frame, Apex Frame, Offs
 ROOT/006/006_1_2/006_05562.jpg
 """
 
+from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.databases.coded_clips import read_coded_clips
-from dualatme_keras.databases.records import ClipRecord
 
 COLUMNS = {
     "clip": "Filename",

@@ -15,8 +15,8 @@ import re
 from pathlib import Path
 
 from dualatme_keras.data import Finding
+from dualatme_keras.data.records import ClipRecord, check_names
 from dualatme_keras.databases.annotations import read_annotations, whole_number
-from dualatme_keras.databases.records import ClipRecord, check_names
 from dualatme_keras.errors import DualATMEError
 
 COLUMNS = ("Filename", "Subject", "OnsetF", "OffsetF", "Emotion")

@@ -2,7 +2,7 @@
 
 from dualatme_keras.evaluation.challenge_log import clip_name, format_challenge_log
 from dualatme_keras.evaluation.run import evaluate_run, score_predictions
-from dualatme_keras.evaluation.seeds import find_seeds, format_seeds, score_seeds, seed_workdir
+from dualatme_keras.evaluation.seeds import find_seeds, format_seeds, score_seeds
 from dualatme_keras.evaluation.tables import format_table
 
 __all__ = [
@@ -14,5 +14,4 @@ __all__ = [
     "format_table",
     "score_predictions",
     "score_seeds",
-    "seed_workdir",
 ]

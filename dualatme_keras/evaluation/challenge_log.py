@@ -3,7 +3,7 @@
 import re
 
 from dualatme_keras.data.clips import stem
-from dualatme_keras.data.predictions import Predictions
+from dualatme_keras.runs import Predictions
 
 # An image is named [SUBJECT_]CLIP_APEX-ONSET_flow.png; apex and onset are names of frames.
 _CLIPS = {
@@ -19,7 +19,7 @@ def clip_name(path: str, database: str) -> str:
     Args:
         path: path of the image, e.g. `casme2/flow/sub01_EP02_01f_img59-img46_flow.png`, with slashes of
             either kind.
-        database: one of `protocol.DATABASES`.
+        database: one of `megc2019.DATABASES`.
 
     Returns:
         E.g. `EP02_01f` (CASME II), `006_1_2` (SAMM), `s01_ne_01` (SMIC). A name that does not follow the

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dualatme_keras.evaluation.tables import format_score
-from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASE_TITLES
 
 _INK, _MUTED, _ACCENT = "#1b2430", "#66717f", "#1f5fa8"
 
@@ -15,7 +15,7 @@ def confusion_figure(part: str, scores: dict) -> Figure:
     """Draws a confusion matrix: counts, and the share of each true class.
 
     Args:
-        part: `full` or a database, a key of `protocol.DATABASE_TITLES`.
+        part: `full` or a database, a key of `megc2019.DATABASE_TITLES`.
         scores: that part of `metrics.pooled_scores`.
 
     Returns:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from dualatme_keras.data.predictions import Predictions
 from dualatme_keras.evaluation.challenge_log import clip_name
 from dualatme_keras.evaluation.page import (
     Html,
@@ -23,7 +22,8 @@ from dualatme_keras.evaluation.tables import (
     format_score,
     missing_folds,
 )
-from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASE_TITLES
+from dualatme_keras.runs import Predictions
 
 _TRAINED = {
     "Left-out people": "Each clip is answered by a network that was trained without any clip of its subject.",

@@ -1,18 +1,15 @@
 """From a finished run's predictions to its scores, figures, challenge log and report."""
 
 import json
-from pathlib import Path
 
-from dualatme_keras.data.predictions import Predictions, read_predictions
-from dualatme_keras.data.run_folds import read_run_folds
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
 from dualatme_keras.evaluation.figures import confusion_figure, curves_figure, figure_png
 from dualatme_keras.evaluation.report import render_report
-from dualatme_keras.evaluation.run_files import read_histories, read_settings
 from dualatme_keras.evaluation.tables import missing_folds
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import read_json, replace_file, write_json
 from dualatme_keras.metrics.pooled import pooled_scores
+from dualatme_keras.runs import Predictions, RunDirectory, read_histories, read_predictions, read_run_folds
 
 
 def evaluate_run(workdir) -> dict:
@@ -32,20 +29,21 @@ def evaluate_run(workdir) -> dict:
         DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, or a settings file
             is not JSON.
     """
-    workdir = Path(workdir)
+    run = RunDirectory(workdir)
     predictions, metrics = score_run(workdir)
-    settings = {name: read_settings(workdir / f"{name}.json") for name in ("config", "environment")}
-    figures = _draw(metrics, read_histories(workdir / "folds"))
+    settings = {
+        file.stem: dict(_flatten(read_json(file))) if file.exists() else {}
+        for file in (run.config, run.environment)
+    }
+    figures = _draw(metrics, read_histories(run))
 
-    (workdir / "figures").mkdir(exist_ok=True)
+    run.figures.mkdir(exist_ok=True)
     for name, png in figures.items():
-        replace_file(workdir / "figures" / f"{name}.png", png)
-    replace_file(workdir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    replace_file(
-        workdir / "challenge_log.txt", format_challenge_log(predictions, missing_folds(metrics)).encode()
-    )
-    page = render_report(workdir.resolve().name, predictions, metrics, figures, settings)
-    replace_file(workdir / "report.html", page.encode())
+        replace_file(run.figures / f"{name}.png", png)
+    write_json(run.metrics, metrics)
+    replace_file(run.challenge_log, format_challenge_log(predictions, missing_folds(metrics)).encode())
+    page = render_report(run.path.resolve().name, predictions, metrics, figures, settings)
+    replace_file(run.report, page.encode())
     return metrics
 
 
@@ -59,13 +57,13 @@ def score_run(workdir) -> tuple[Predictions, dict]:
     Raises:
         DualATMEError: predictions.csv is missing or malformed, or has not the clips of the finished folds.
     """
-    workdir = Path(workdir)
-    if not (workdir / "predictions.csv").is_file():
+    run = RunDirectory(workdir)
+    if not run.predictions.is_file():
         raise DualATMEError(
             f"Expected a finished run. Received: {workdir}, without predictions.csv. "
             f"Train first: train.py --workdir={workdir}."
         )
-    predictions = read_predictions(workdir / "predictions.csv")
+    predictions = read_predictions(run.predictions)
     metrics, folds = score_predictions(predictions), read_run_folds(workdir)
     if folds is None:
         return predictions, metrics
@@ -86,3 +84,12 @@ def _draw(metrics, histories):
     if histories:
         figures["training_curves"] = figure_png(curves_figure(histories))
     return figures
+
+
+def _flatten(settings, prefix=""):
+    """Pairs of names, joined by dots, and values as texts: `optimizer.learning_rate`, `0.001`."""
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value)

@@ -1,9 +1,7 @@
 """Scores over several seeds: mean and spread."""
 
-import json
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.run import evaluate_run, score_run
@@ -14,19 +12,14 @@ from dualatme_keras.evaluation.tables import (
     format_score,
     missing_folds,
 )
-from dualatme_keras.files import replace_file
-from dualatme_keras.protocol import DATABASE_TITLES
-
-
-def seed_workdir(workdir, seed: int) -> Path:
-    """Folder of one seed's run below the folder of all."""
-    return Path(workdir) / f"seed_{seed}"
+from dualatme_keras.files import write_json
+from dualatme_keras.megc2019 import DATABASE_TITLES
+from dualatme_keras.runs import RunDirectory
 
 
 def find_seeds(workdir) -> list[int]:
     """Seeds of the finished runs below a folder, in order; empty where it is a single run or nothing."""
-    names = [path.parent.name.removeprefix("seed_") for path in Path(workdir).glob("seed_*/predictions.csv")]
-    return sorted(int(name) for name in names if name.isdigit())
+    return [seed for seed, run in RunDirectory(workdir).seeds().items() if run.predictions.exists()]
 
 
 def score_seeds(workdir, report: bool = False) -> dict:
@@ -47,7 +40,8 @@ def score_seeds(workdir, report: bool = False) -> dict:
     seeds = find_seeds(workdir)
     if not seeds:
         raise DualATMEError(f"Expected folders seed_N with finished runs. Received: {workdir} without any.")
-    predictions, metrics = zip(*(score_run(seed_workdir(workdir, seed)) for seed in seeds), strict=True)
+    runs = [RunDirectory(workdir).seed(seed).path for seed in seeds]
+    predictions, metrics = zip(*map(score_run, runs), strict=True)
     for seed, other in zip(seeds, predictions, strict=True):
         if set(other.paths) != set(predictions[0].paths):
             raise DualATMEError(
@@ -56,13 +50,13 @@ def score_seeds(workdir, report: bool = False) -> dict:
                 "Is a run not finished yet?"
             )
     if report:
-        for seed in seeds:
-            evaluate_run(seed_workdir(workdir, seed))
+        for run in runs:
+            evaluate_run(run)
     scores = {
         part: {key: _spread([one[part][key] for one in metrics]) for key in SCORES} for part in metrics[0]
     }
     result = {"seeds": seeds, "scores": scores, "missing_folds": missing_folds(metrics[0])}
-    replace_file(Path(workdir) / "seeds.json", (json.dumps(result, indent=2) + "\n").encode())
+    write_json(RunDirectory(workdir).seeds_table, result)
     return result
 
 

@@ -1,6 +1,6 @@
 """Scores as text."""
 
-from dualatme_keras.protocol import DATABASE_TITLES
+from dualatme_keras.megc2019 import DATABASE_TITLES
 
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 """Key in metrics.json -> title of a score."""

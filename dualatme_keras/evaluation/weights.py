@@ -1,7 +1,8 @@
 """Scores of given weights on given lists, without training."""
 
-from dualatme_keras.data import ImageTable, Predictions, audit, read_protocol
+from dualatme_keras.data import ImageTable, audit, read_protocol
 from dualatme_keras.models import DualATME
+from dualatme_keras.runs import Predictions
 
 
 def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Predictions:

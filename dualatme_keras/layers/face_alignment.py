@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.layers.float32_layer import Float32Layer
-from dualatme_keras.regions import TEMPLATE_LANDMARKS
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import resampling_matrix
 from dualatme_keras.layers.float32_layer import Float32Layer
-from dualatme_keras.regions import resampling_matrix
 
 ENCODINGS = ("minmax", "joint", "fixed")
 

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from dualatme_keras.geometry.regions import TEMPLATE_BOXES, TEMPLATE_LANDMARKS
 from dualatme_keras.layers.float32_layer import Float32Layer
-from dualatme_keras.regions import TEMPLATE_BOXES, TEMPLATE_LANDMARKS
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")

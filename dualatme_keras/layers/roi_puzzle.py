@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from dualatme_keras.regions import TEMPLATE_BOXES, check_boxes, tile_sizes
+from dualatme_keras.geometry.regions import TEMPLATE_BOXES, check_boxes, tile_sizes
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")

@@ -7,7 +7,7 @@ Folds are never averaged: a LOSO fold holds one subject, who seldom shows every 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.protocol import CLASS_NAMES, DATABASES
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES
 
 _NUM_CLASSES = len(CLASS_NAMES)
 
@@ -68,14 +68,14 @@ def pooled_scores(labels, predictions, subjects, databases, bootstrap=2000, seed
         labels: true classes, `(n,)`.
         predictions: predicted classes of the same clips, `(n,)`, pooled over all folds.
         subjects: subject of each clip, `(n,)` strings.
-        databases: database of each clip, `(n,)` names of `protocol.DATABASES`.
+        databases: database of each clip, `(n,)` names of `megc2019.DATABASES`.
         bootstrap: number of resamples; 0 for no intervals.
         seed: seed of the resampling. Each part starts from it anew, so that a database's interval does
             not depend on which other databases are there.
 
     Returns:
         `{"full": scores, "casme2": scores, ...}` with the databases present, in the order of
-        `protocol.DATABASES`. `scores` holds `uf1`, `uar`, `accuracy`, `samples`, `subjects` (how many),
+        `megc2019.DATABASES`. `scores` holds `uf1`, `uar`, `accuracy`, `samples`, `subjects` (how many),
         `confusion` (rows truth), `f1_per_class`, `recall_per_class` and `intervals`, a dict of
         `[low, high]` per score or of `None` where there is only one subject. Plain numbers and lists.
 

@@ -7,21 +7,17 @@ from dualatme_keras.models.pair_model import pair_model
 from dualatme_keras.models.saved import load_model
 from dualatme_keras.models.torch_checkpoint import load_torch_checkpoint
 from dualatme_keras.models.torch_file import read_torch_tensors
-from dualatme_keras.models.trained_run import NETWORKS, TrainedRun, read_run
 
 __all__ = [
     "FORMS",
-    "NETWORKS",
     "PRESETS",
     "Answers",
     "DualATME",
     "Ensemble",
-    "TrainedRun",
     "answering_model",
     "computed_form",
     "load_model",
     "load_torch_checkpoint",
     "pair_model",
-    "read_run",
     "read_torch_tensors",
 ]

@@ -5,9 +5,9 @@ import numpy as np
 from keras import ops
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import tile_sizes
 from dualatme_keras.layers import FlowImage, HeadMotion, RegionBoxes, ROIPuzzle, TVL1Flow
 from dualatme_keras.preprocessing import PrepareSettings
-from dualatme_keras.regions import tile_sizes
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 

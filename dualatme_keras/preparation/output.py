@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dualatme_keras.databases.records import ClipRecord
+from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.preprocessing import (

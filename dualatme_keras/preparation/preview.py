@@ -4,7 +4,7 @@ import html
 import urllib.parse
 
 from dualatme_keras.files import replace_file
-from dualatme_keras.protocol import CLASS_NAMES, DATABASE_TITLES
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASE_TITLES
 
 _STYLE = """
 body { font: 13px system-ui, sans-serif; margin: 1.5em; background: #fafafa; color: #222 }

@@ -8,11 +8,11 @@ from pathlib import Path
 import joblib
 
 from dualatme_keras.data import Clip, Finding, GroundTruth, read_ground_truth, write_lists
+from dualatme_keras.data.records import ClipRecord, warnings_of
 from dualatme_keras.databases.casme2 import read_casme2
 from dualatme_keras.databases.comparison import Comparison, choose_listed, compare_with_list
 from dualatme_keras.databases.folder import read_folder
-from dualatme_keras.databases.frames import clip_numbers, frames_place, open_frames
-from dualatme_keras.databases.records import ClipRecord, warnings_of
+from dualatme_keras.databases.places import clip_numbers, frames_place, open_clip
 from dualatme_keras.databases.samm import read_samm
 from dualatme_keras.databases.smic import read_smic
 from dualatme_keras.errors import DualATMEError
@@ -175,7 +175,7 @@ def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) 
     Raises:
         DualATMEError: the clip has no frames, no face or other faults; names them.
     """
-    frames = open_frames(record, root)
+    frames = open_clip(record, root)
     numbers = clip_numbers(record, frames.numbers)
     return prepare_clip(numbers, frames.read, locate, settings, record.apex, record.name)
 

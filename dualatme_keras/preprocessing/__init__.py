@@ -11,10 +11,7 @@ from dualatme_keras.preprocessing.flow import METHODS, optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion, region_mask
 from dualatme_keras.preprocessing.landmarks import LANDMARK_COLUMNS, SOURCES, landmark_source, read_landmarks
 from dualatme_keras.preprocessing.pair import (
-    MOST_PIXELS,
-    SMALLEST_SIDE,
     FramePair,
-    check_size,
     choose_pair,
     expression_motion,
     to_grey,
@@ -38,11 +35,9 @@ __all__ = [
     "LANDMARK_COLUMNS",
     "LITTLE_MOTION",
     "METHODS",
-    "MOST_PIXELS",
     "NAMED_SETTINGS",
     "PUZZLES",
     "SETTINGS_FILE",
-    "SMALLEST_SIDE",
     "SOURCES",
     "SPOTTING_EYES",
     "ExpressionCourse",
@@ -54,7 +49,6 @@ __all__ = [
     "SpottingCourse",
     "align_face",
     "check_face",
-    "check_size",
     "choose_pair",
     "differing_settings",
     "draw_strip",

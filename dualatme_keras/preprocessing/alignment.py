@@ -3,7 +3,7 @@
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.regions import TEMPLATE_LANDMARKS, check_landmarks
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS, check_landmarks
 
 FACE_SIZE = 112
 """Side of an aligned face in pixels."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from dualatme_keras.geometry.regions import boxes_from_landmarks, cut_puzzle, resize_image, tile_sizes
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.encoding import encode_flow
 from dualatme_keras.preprocessing.flow import optical_flow
@@ -12,7 +13,6 @@ from dualatme_keras.preprocessing.head_motion import head_motion
 from dualatme_keras.preprocessing.landmarks import Locate
 from dualatme_keras.preprocessing.pair import FramePair, choose_pair, to_grey
 from dualatme_keras.preprocessing.settings import PrepareSettings
-from dualatme_keras.regions import boxes_from_landmarks, cut_puzzle, resize_image, tile_sizes
 
 
 @dataclasses.dataclass(frozen=True)

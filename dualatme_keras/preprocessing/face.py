@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.regions import check_landmarks
+from dualatme_keras.geometry.regions import check_landmarks
 
 _SMALLEST_EYES = 16.0
 """Distance of the eyes in pixels below which a face is enlarged more than twice to be aligned: a motion of a

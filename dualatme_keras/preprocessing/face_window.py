@@ -5,13 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, counted_pixels
 from dualatme_keras.preprocessing.flow import optical_flow
 from dualatme_keras.preprocessing.head_motion import HeadMotion
 from dualatme_keras.preprocessing.landmarks import Locate
-from dualatme_keras.preprocessing.pair import check_size, to_grey
-from dualatme_keras.regions import TEMPLATE_LANDMARKS
+from dualatme_keras.preprocessing.pair import to_grey
+from dualatme_keras.video import check_size
 
 _MARGIN = 0.1
 """What is left around the face on each side, as a fraction of `SPOTTING_SIZE`."""

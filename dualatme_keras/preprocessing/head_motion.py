@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualatme_keras.regions import boxes_from_landmarks, check_boxes
+from dualatme_keras.geometry.regions import boxes_from_landmarks, check_boxes
 
 _ROUNDS = 10
 """Rounds of reweighting; the estimate moves by less than 0.001 pixels after five."""

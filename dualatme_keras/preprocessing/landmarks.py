@@ -10,9 +10,9 @@ import numpy as np
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_csv_text
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS, check_landmarks
 from dualatme_keras.preprocessing.detection import FACE_CHOICES, Detection, Detector, locate_detected
 from dualatme_keras.preprocessing.face import Face, check_face
-from dualatme_keras.regions import TEMPLATE_LANDMARKS, check_landmarks
 
 SOURCES = ("mtcnn", "mediapipe", "file", "template")
 

@@ -9,12 +9,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, motion_between, spot_apex
 from dualatme_keras.preprocessing.landmarks import Locate
-
-SMALLEST_SIDE = 32
-"""Least side of a frame in pixels: below it there is no face to see."""
-
-MOST_PIXELS = 2**25
-"""Most pixels of a frame, a little more than 8K video has; what is larger is refused before it is decoded."""
+from dualatme_keras.video import check_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,14 +17,14 @@ class FramePair:
     """Onset and apex of a clip.
 
     Attributes:
-        onset, apex: indices of the two frames.
+        onset, apex: numbers of the two frames.
         apex_found: `given` or `spotted`.
         onset_frame, apex_frame: RGB `(height, width, 3)`, uint8.
         landmarks: `(5, 2)` of the onset frame, in its pixels.
         course: motion since the onset in each of `course_frames`, in per cent of the distance between the
             eyes (see `motion_size`), where the apex was spotted, otherwise empty.
         doubts: what speaks against the face, in words (see `face.Face`); empty where nothing does.
-        course_frames: indices of those frames.
+        course_frames: numbers of those frames.
     """
 
     onset: int
@@ -110,15 +105,6 @@ def _spotting_faces(frames, landmarks, margin):
     transform = eye_transform(landmarks, SPOTTING_SIZE, margin)
     places = (transform_points(landmarks, transform) + 0.5) / SPOTTING_SIZE
     return (to_grey(align_face(frame, transform, SPOTTING_SIZE)) for frame in frames), places
-
-
-def check_size(height: int, width: int, what: str) -> None:
-    """Raises `DualATMEError` unless a frame is of a size that a face can be looked for in; names `what`."""
-    if min(height, width) < SMALLEST_SIDE or height * width > MOST_PIXELS:
-        raise DualATMEError(
-            f"Expected frames of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels and at most "
-            f"{MOST_PIXELS / 1e6:.0f} million. Received: {what} of {width} x {height}."
-        )
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:

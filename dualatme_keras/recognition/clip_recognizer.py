@@ -17,8 +17,8 @@ from dualatme_keras.preprocessing import (
     spot_intervals,
 )
 from dualatme_keras.preprocessing.landmarks import Locate
-from dualatme_keras.recognition.clip_frames import Clip, ClipFrames, open_clip
 from dualatme_keras.recognition.result import LostExpression, Recognition, SpottedVideo
+from dualatme_keras.video import Clip, Frames, open_frames
 
 LONGEST_SECONDS = 10.0
 """Longest clip in which one apex is spotted: ten times what a micro-expression takes."""
@@ -109,7 +109,7 @@ class ClipRecognizer(abc.ABC):
             DualATMEError: no frames, no face, no motion at all, frames of unequal size, numbers that are
                 none of theirs, or more than 10 seconds (2,000 frames) to spot the apex in.
         """
-        frames = open_clip(clip, name, frames_per_second)
+        frames = open_frames(clip, name, frames_per_second)
         numbers = frames.between(onset, offset)
         if len(numbers) == 2 and apex is None:
             apex = numbers[1]
@@ -150,7 +150,7 @@ class ClipRecognizer(abc.ABC):
         Raises:
             DualATMEError: as `recognize`, or the frame rate is not known.
         """
-        frames = open_clip(video, name, frames_per_second)
+        frames = open_frames(video, name, frames_per_second)
         rate = frames.frames_per_second
         if not rate:
             raise DualATMEError(
@@ -187,7 +187,7 @@ class ClipRecognizer(abc.ABC):
         )
 
 
-def _check_length(frames: ClipFrames, count: int):
+def _check_length(frames: Frames, count: int):
     """Raises `DualATMEError` where there are too many frames for the clip of one expression."""
     rate = frames.frames_per_second
     if rate is None:

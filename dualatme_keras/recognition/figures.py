@@ -7,8 +7,8 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey, transform_points
-from dualatme_keras.protocol import CLASS_NAMES
 from dualatme_keras.recognition.result import Recognition
 
 INK, MUTED, GRID = "#1b2430", "#66717f", "#e3e8ee"

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import Ensemble, read_run
+from dualatme_keras.geometry.regions import resize_image
+from dualatme_keras.models import Ensemble
 from dualatme_keras.preprocessing import FramePair, PrepareSettings, prepare_pair
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
 from dualatme_keras.recognition.result import Recognition
-from dualatme_keras.regions import resize_image
+from dualatme_keras.runs import read_run
 
 
 class Recognizer(ClipRecognizer):

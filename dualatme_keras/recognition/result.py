@@ -5,8 +5,8 @@ import dataclasses
 
 import numpy as np
 
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import LITTLE_MOTION, FramePair, PreparedClip, SpottingCourse
-from dualatme_keras.protocol import CLASS_NAMES
 
 COLUMNS = (
     "clip",
@@ -35,7 +35,7 @@ class Recognition:
 
     Attributes:
         name: of the clip.
-        label: the most probable class, one of `protocol.CLASS_NAMES`.
+        label: the most probable class, one of `megc2019.CLASS_NAMES`.
         probabilities: of each class, by name; mean of the networks.
         similarity: cosine between the features of the two branches, in [-1, 1], mean of the networks; None
             for a network of a single branch.

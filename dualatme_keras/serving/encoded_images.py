@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from dualatme_keras.preprocessing import MOST_PIXELS
+from dualatme_keras.video import MOST_PIXELS
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _PNG_HEADER = 33

@@ -10,9 +10,9 @@ from pathlib import Path
 import tensorflow as tf
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.models import DualATME, load_model
 from dualatme_keras.preprocessing import PrepareSettings
-from dualatme_keras.protocol import CLASS_NAMES
 from dualatme_keras.serving.signatures import new_signatures
 from dualatme_keras.serving.warm_up import WARM_UP_FILE, write_warm_up
 

@@ -2,11 +2,12 @@
 
 import tensorflow as tf
 
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.layers import FaceAlignment, landmarks_on_face
-from dualatme_keras.preprocessing import FACE_LIMITS, SMALLEST_SIDE, PrepareSettings, face_measures
-from dualatme_keras.regions import TEMPLATE_LANDMARKS
+from dualatme_keras.preprocessing import FACE_LIMITS, PrepareSettings, face_measures
 from dualatme_keras.serving.encoded_images import check_counts, check_encoded
 from dualatme_keras.serving.frame_files import decode_frame
+from dualatme_keras.video import SMALLEST_SIDE
 
 NO_LANDMARKS = -1.0
 """Landmarks that are all this number stand for those of the template: frames that are aligned faces."""

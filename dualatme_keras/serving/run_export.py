@@ -7,8 +7,9 @@ from pathlib import Path
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
-from dualatme_keras.models import load_model, read_run
+from dualatme_keras.models import load_model
 from dualatme_keras.preprocessing import PrepareSettings
+from dualatme_keras.runs import read_run
 from dualatme_keras.serving.export import export_saved_model, free_version
 from dualatme_keras.serving.formats import CONVERTERS
 from dualatme_keras.serving.server_files import batching_parameters, models_config

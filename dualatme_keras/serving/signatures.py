@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from dualatme_keras.data import decode_image
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.models import DualATME, answering_model, pair_model
 from dualatme_keras.preprocessing import PrepareSettings
-from dualatme_keras.protocol import CLASS_NAMES
 from dualatme_keras.serving.encoded_images import check_counts, check_encoded
 from dualatme_keras.serving.frames_graph import NO_LANDMARKS, FramesGraph
 

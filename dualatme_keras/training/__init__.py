@@ -5,8 +5,8 @@ Importing this package does not import Keras; the names of `_LAZY` do when they 
 
 import importlib
 
+from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 from dualatme_keras.training.config import OPTIMIZERS, PRECISIONS, PROTOCOLS, STRATEGIES, TrainConfig
-from dualatme_keras.training.continuation import CONTINUE_DESPITE
 
 _LAZY = ("RunResult", "run_loso", "run_seeds")
 

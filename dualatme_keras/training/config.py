@@ -6,7 +6,7 @@ import numbers
 
 from dualatme_keras.choices import FORMS, LOSSES, PRESETS
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.training.continuation import CONTINUE_DESPITE
+from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PROTOCOLS = ("cde", "sde", "hde")

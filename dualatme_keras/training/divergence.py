@@ -5,7 +5,7 @@ import numpy as np
 
 from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.protocol import CLASS_NAMES
+from dualatme_keras.megc2019 import CLASS_NAMES
 
 DIVERGED = 10.0
 """The loss of a fold's last epoch that counts as diverged, in multiples of the loss of equal logits."""

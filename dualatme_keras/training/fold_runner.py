@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 import joblib
 import keras
 
-from dualatme_keras.data import Clip, Fold, ImageTable, Predictions
+from dualatme_keras.data import Clip, Fold, ImageTable
+from dualatme_keras.runs import Predictions, RunWriter
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import prepare_devices, threads_of_each
 from dualatme_keras.training.fold_trainer import FoldTrainer
-from dualatme_keras.training.run_directory import RunDirectory
 
 
 class FoldRunner:
@@ -43,18 +43,18 @@ class FoldRunner:
         """Digest of each database's images, see `ImageTable.digests`."""
         return self._table.digests()
 
-    def run(self, fold: Fold, seed: int, run: RunDirectory, callbacks=()) -> float:
+    def run(self, fold: Fold, seed: int, run: RunWriter, callbacks=()) -> float:
         """Trains and tests a fold and writes it into the run's folder; returns the seconds it took."""
         start = time.perf_counter()
         callbacks = [*callbacks]
         if self._config.tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(run.tensorboard(fold.name)))
+            callbacks.append(keras.callbacks.TensorBoard(str(run.tensorboard(fold.name))))
         history = self._trainer.train(fold, self._table, seed, callbacks)
         predictions = Predictions.of_clips(fold.test, self._trainer.predict(fold, self._table))
         run.write_fold(fold.name, history, predictions, self._trainer.save)
         return time.perf_counter() - start
 
-    def run_final(self, seed: int, run: RunDirectory) -> None:
+    def run_final(self, seed: int, run: RunWriter) -> None:
         """Trains on all clips, with nothing left to test on, and writes the network."""
         history = self._trainer.train(Fold("final", train=self._clips, test=()), self._table, seed)
         run.write_final(history, self._trainer.save)
@@ -65,7 +65,7 @@ def run_in_processes(
     clips: Sequence[Clip],
     images: dict[str, str],
     folds: Sequence[Fold],
-    run: RunDirectory,
+    run: RunWriter,
 ) -> Iterator[tuple[str, float]]:
     """Runs folds side by side in `config.workers` processes, which share the processors evenly.
 

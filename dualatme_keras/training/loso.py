@@ -5,17 +5,11 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from dualatme_keras.data import (
-    Predictions,
-    audit,
-    concatenate,
-    make_folds,
-    read_ground_truth,
-    read_protocol,
-)
+from dualatme_keras.data import audit, make_folds, read_ground_truth, read_protocol
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.metrics import pooled_scores
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
+from dualatme_keras.runs import Predictions, RunWriter, concatenate
 from dualatme_keras.training.config import MAY_DIFFER, TrainConfig
 from dualatme_keras.training.devices import (
     check_tensorboard,
@@ -25,7 +19,6 @@ from dualatme_keras.training.devices import (
 )
 from dualatme_keras.training.fold_runner import FoldRunner, run_in_processes
 from dualatme_keras.training.progress import Progress
-from dualatme_keras.training.run_directory import RunDirectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +91,7 @@ def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str 
         if len(seeds) > 1:
             print(f"seed {seed}: {workdir}", flush=True)
         record = {**dataclasses.asdict(own), **described}
-        run = RunDirectory(workdir, record, MAY_DIFFER, config.continue_despite)
+        run = RunWriter(workdir, record, MAY_DIFFER, config.continue_despite)
         run_folds = run.write_folds(all_folds)
         _run_folds(own, clips, folds, run, runner)
         results.append(_finish(own, clips, run_folds, run, runner))
@@ -132,8 +125,7 @@ def _finish(config, clips, run_folds, run, runner):
         predictions.labels, predictions.predictions, predictions.subjects, predictions.databases
     )
     metrics = run_folds.add_counts(metrics, predictions)
-    run.write_predictions(predictions)
-    run.write_metrics(metrics)
+    run.write_scores(predictions, metrics)
     if config.final_model and not run.final_model.exists():
         print(f"final model: training on all {len(clips)} clips", flush=True)
         runner.run_final(config.seed, run)

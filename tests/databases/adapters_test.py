@@ -11,12 +11,12 @@ from dualatme_keras.data import GroundTruth, read_ground_truth
 from dualatme_keras.databases.casme2 import LEFT_OUT, read_casme2
 from dualatme_keras.databases.comparison import choose_listed, compare_with_list, format_comparison
 from dualatme_keras.databases.folder import read_folder
-from dualatme_keras.databases.frames import clip_numbers, open_frames
+from dualatme_keras.databases.places import clip_numbers, open_clip
 from dualatme_keras.databases.samm import read_samm
 from dualatme_keras.databases.smic import read_smic
-from dualatme_keras.databases.tables import write_workbook
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.protocol import CLASS_NAMES
+from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.workbooks import write_workbook
 
 CASME2 = ["Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None]
 CASME2 += ["Action Units", "Estimated Emotion"]
@@ -112,7 +112,7 @@ def test_smic_folders_and_annotations(tmp_path):
     first = by_name["s01_ne_01"]
     assert (first.onset, first.apex, first.offset, first.label) == (31, None, 34, 0)
     assert by_name["s01_po_01"].onset is None
-    frames = open_frames(first, tmp_path)
+    frames = open_clip(first, tmp_path)
     assert clip_numbers(first, frames.numbers) == [31, 32, 33, 34]
     assert clip_numbers(by_name["s01_po_01"], frames.numbers) == [30, 31, 32, 33, 34, 35]
     assert {record.name for record in read_smic(book)} == {"s01_ne_01", "s02_sur_03"}
@@ -127,7 +127,7 @@ def test_frames_by_number_whatever_the_padding(tmp_path):
         )
     rows = [SAMM, ["006", "006_1_2", 1, 9, 10, 11, 3, "", "AU4", "Anger", 3, None]]
     (record,) = read_samm(write_book(tmp_path / "SAMM.xlsx", S=rows))
-    frames = open_frames(record, tmp_path)  # one folder further down
+    frames = open_clip(record, tmp_path)  # one folder further down
     assert frames.numbers == (9, 10, 11)
     assert abs(int(frames.read(10)[0, 0, 0]) - 100) < 3
 
@@ -270,22 +270,22 @@ def test_missing_frames_are_named(tmp_path):
 def test_faulty_places(tmp_path):
     (record,) = read_casme2(write_book(tmp_path / "c.xlsx", S=[CASME2, casme2_row("01", "EP1", "fear")]))
     with pytest.raises(DualATMEError, match="Expected the frames of sub01_EP1.*Received: no such"):
-        open_frames(record, tmp_path)
+        open_clip(record, tmp_path)
     for base in ("RAW", "Cropped"):
         (tmp_path / base / "sub01" / "EP1").mkdir(parents=True)
     with pytest.raises(DualATMEError, match="Cropped.* and .*RAW"):
-        open_frames(record, tmp_path)
+        open_clip(record, tmp_path)
     with pytest.raises(DualATMEError, match="Expected numbered frames"):
-        open_frames(record, tmp_path / "RAW")
+        open_clip(record, tmp_path / "RAW")
     for name in ("img46.jpg", "reg_img46.jpg"):
         Image.new("RGB", (8, 8)).save(tmp_path / "RAW" / "sub01" / "EP1" / name)
     with pytest.raises(DualATMEError, match="one file per frame.*img46.jpg and reg_img46.jpg"):
-        open_frames(record, tmp_path / "RAW")
+        open_clip(record, tmp_path / "RAW")
     (tmp_path / "sub01").mkdir()
     (tmp_path / "sub01" / "clip.mp4").write_bytes(b"no video")
     (own,) = read_folder(tmp_path, own_rows(tmp_path, ("sub01/clip.mp4", "sub01", "0", "", "", "")))
     with pytest.raises(DualATMEError, match="Expected a video with frames.*clip.mp4"):
-        open_frames(own, tmp_path)
+        open_clip(own, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import openpyxl
 import pytest
 
 from dualatme_keras.databases import read_casme2, read_folder, read_samm, read_smic
-from dualatme_keras.databases.tables import write_workbook
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.workbooks import write_workbook
 
 HEADER = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units"]
 HEADER += ["Estimated Emotion"]

@@ -13,10 +13,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
 
 import dualatme_keras
-from dualatme_keras.databases import ClipRecord, read_casme2, read_folder, read_samm, read_smic
-from dualatme_keras.databases.tables import write_workbook
+from dualatme_keras.data import ClipRecord
+from dualatme_keras.databases import read_casme2, read_folder, read_samm, read_smic
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation import PrepareConfig, prepare_database
+from dualatme_keras.workbooks import write_workbook
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "prepare.py"
 

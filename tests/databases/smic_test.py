@@ -13,8 +13,8 @@ import script_calls
 
 import dualatme_keras
 from dualatme_keras.databases.smic import read_smic
-from dualatme_keras.databases.tables import write_workbook
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.workbooks import write_workbook
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "prepare.py"
 

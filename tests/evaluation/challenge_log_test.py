@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dualatme_keras.data.predictions import Predictions
 from dualatme_keras.evaluation import clip_name, format_challenge_log
+from dualatme_keras.runs import Predictions
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ import pytest
 from PIL import Image
 
 from dualatme_keras.data.clips import Clip
-from dualatme_keras.data.predictions import Predictions, write_predictions
-from dualatme_keras.data.run_folds import write_run_folds
 from dualatme_keras.data.splits import Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import evaluate_run, format_table
 from dualatme_keras.metrics import pooled_scores
+from dualatme_keras.runs import Predictions, write_predictions, write_run_folds
 
 EVIL = '<script>alert("x")</script>&'
 

@@ -6,9 +6,10 @@ import statistics
 import numpy as np
 import pytest
 
-from dualatme_keras.data import Clip, Fold, Predictions, write_predictions, write_run_folds
+from dualatme_keras.data import Clip, Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.evaluation import find_seeds, format_seeds, score_predictions, score_seeds, seed_workdir
+from dualatme_keras.evaluation import find_seeds, format_seeds, score_predictions, score_seeds
+from dualatme_keras.runs import Predictions, write_predictions, write_run_folds
 
 CLIPS = 24
 
@@ -30,9 +31,9 @@ def predictions(seed, clips=CLIPS):
 @pytest.fixture
 def workdir(tmp_path):
     for seed in (2, 10, 9):
-        seed_workdir(tmp_path, seed).mkdir()
-        write_predictions(seed_workdir(tmp_path, seed) / "predictions.csv", predictions(seed))
-    seed_workdir(tmp_path, 11).mkdir()  # not finished
+        (tmp_path / f"seed_{seed}").mkdir()
+        write_predictions((tmp_path / f"seed_{seed}") / "predictions.csv", predictions(seed))
+    (tmp_path / "seed_11").mkdir()  # not finished
     return tmp_path
 
 
@@ -46,7 +47,7 @@ def test_mean_and_deviation(workdir):
     assert found["mean"] == pytest.approx(sum(singles) / 3)
     assert found["deviation"] == pytest.approx(statistics.stdev(singles))
     assert json.loads((workdir / "seeds.json").read_text()) == result
-    assert not (seed_workdir(workdir, 2) / "report.html").exists()
+    assert not ((workdir / "seed_2") / "report.html").exists()
 
 
 def test_table(workdir):
@@ -57,8 +58,8 @@ def test_table(workdir):
 
 
 def test_one_seed_has_no_deviation(tmp_path):
-    seed_workdir(tmp_path, 1).mkdir()
-    write_predictions(seed_workdir(tmp_path, 1) / "predictions.csv", predictions(1))
+    (tmp_path / "seed_1").mkdir()
+    write_predictions((tmp_path / "seed_1") / "predictions.csv", predictions(1))
     result = score_seeds(tmp_path)
     assert result["scores"]["full"]["uar"]["deviation"] is None
     assert "+-" not in format_seeds(result)
@@ -66,7 +67,7 @@ def test_one_seed_has_no_deviation(tmp_path):
 
 def test_seeds_of_a_part_of_the_protocol(tmp_path):
     for seed in (1, 2):
-        folder = seed_workdir(tmp_path, seed)
+        folder = tmp_path / f"seed_{seed}"
         folder.mkdir()
         write_predictions(folder / "predictions.csv", predictions(seed))
         names = ("sub01", "sub02", "sub03", "sub04", "sub05")
@@ -78,14 +79,14 @@ def test_seeds_of_a_part_of_the_protocol(tmp_path):
     result = score_seeds(tmp_path)
     assert result["missing_folds"] == "4 of 5 folds"
     assert format_seeds(result).splitlines()[-1].startswith("4 of 5 folds: scores of a part")
-    (seed_workdir(tmp_path, 2) / "folds.csv").unlink()
-    write_predictions(seed_workdir(tmp_path, 1) / "predictions.csv", predictions(1, clips=CLIPS - 1))
+    ((tmp_path / "seed_2") / "folds.csv").unlink()
+    write_predictions((tmp_path / "seed_1") / "predictions.csv", predictions(1, clips=CLIPS - 1))
     with pytest.raises(DualATMEError, match="seed_1.*Received: 5 of 6 clips of fold sub04"):
         score_seeds(tmp_path)
 
 
 def test_other_clips_are_refused(workdir):
-    write_predictions(seed_workdir(workdir, 9) / "predictions.csv", predictions(9, clips=CLIPS - 1))
+    write_predictions((workdir / "seed_9") / "predictions.csv", predictions(9, clips=CLIPS - 1))
     with pytest.raises(DualATMEError, match="23 clips from seed 9, 24 from seed 2"):
         score_seeds(workdir)
 

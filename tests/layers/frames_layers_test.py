@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dualatme_keras import layers
-from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import boxes_from_landmarks, resize_image
 from dualatme_keras.preprocessing import (
     align_face,
     encode_flow,
@@ -13,22 +13,22 @@ from dualatme_keras.preprocessing import (
     head_motion,
     transform_points,
 )
-from dualatme_keras.regions import boxes_from_landmarks, resize_image
+from dualatme_keras.synthetic.databases import synthetic_clips
 
 
 @pytest.fixture(scope="module")
-def footage():
-    return next(footage for _record, footage in synthetic_clips("samm", 3, 1, 1, 300))
+def recording():
+    return next(recording for _record, recording in synthetic_clips("samm", 3, 1, 1, 300))
 
 
 @pytest.fixture(scope="module", params=[0.0, 0.2, -0.35], ids=["level", "turned", "other"])
-def frame(footage, request):
+def frame(recording, request):
     """A frame and landmarks turned about its middle by an angle in radians."""
-    onset, middle = footage.timing.onset, 149.5
+    onset, middle = recording.timing.onset, 149.5
     turn = np.array(
         [[np.cos(request.param), np.sin(request.param)], [-np.sin(request.param), np.cos(request.param)]]
     )
-    return footage.frame(onset), (footage.landmarks(onset) - middle) @ turn + middle
+    return recording.frame(onset), (recording.landmarks(onset) - middle) @ turn + middle
 
 
 @pytest.mark.parametrize(("size", "margin"), [(112, 0.1), (48, 0.0), (320, 0.3)])
@@ -48,13 +48,13 @@ def test_aligned_as_by_opencv(frame, size, margin):
 
 
 @pytest.fixture(scope="module")
-def flow(footage):
+def flow(recording):
     """True motion on the aligned face, and the landmarks there."""
-    timing = footage.timing
-    transform = eye_transform(footage.landmarks(timing.onset), 112, 0.1)
-    field = footage.true_flow(timing.onset, timing.apex).astype("float32")
+    timing = recording.timing
+    transform = eye_transform(recording.landmarks(timing.onset), 112, 0.1)
+    field = recording.true_flow(timing.onset, timing.apex).astype("float32")
     aligned = np.stack([align_face(field[..., axis], transform, 112) for axis in range(2)], axis=-1)
-    return aligned, (transform_points(footage.landmarks(timing.onset), transform) + 0.5) / 112
+    return aligned, (transform_points(recording.landmarks(timing.onset), transform) + 0.5) / 112
 
 
 @pytest.mark.parametrize("encoding", ["minmax", "joint", "fixed"])

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import pair_model
 from dualatme_keras.preprocessing import FramePair, PrepareSettings, prepare_pair, transform_points
+from dualatme_keras.synthetic.databases import synthetic_clips
 
 SETTINGS = PrepareSettings(face_size=64)
 
@@ -21,12 +21,12 @@ def pairs():
             onset=0,
             apex=1,
             apex_found="given",
-            onset_frame=footage.frame(footage.timing.onset),
-            apex_frame=footage.frame(footage.timing.apex),
-            landmarks=footage.landmarks(footage.timing.onset),
+            onset_frame=recording.frame(recording.timing.onset),
+            apex_frame=recording.frame(recording.timing.apex),
+            landmarks=recording.landmarks(recording.timing.onset),
             course=np.array([]),
         )
-        for _record, footage in clips
+        for _record, recording in clips
     ]
 
 

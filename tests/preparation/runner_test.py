@@ -18,11 +18,11 @@ import script_calls
 
 import dualatme_keras
 from dualatme_keras.data import audit, read_protocol
-from dualatme_keras.databases import write_synthetic
-from dualatme_keras.databases.synthetic import ANNOTATIONS, FRAMES
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.megc2019 import DATABASES
 from dualatme_keras.preparation import PrepareConfig, prepare_database
-from dualatme_keras.protocol import DATABASES
+from dualatme_keras.synthetic import write_synthetic
+from dualatme_keras.synthetic.databases import ANNOTATIONS, FRAMES
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "prepare.py"
 

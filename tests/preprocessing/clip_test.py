@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from dualatme_keras.databases.head import head_motion_flow
-from dualatme_keras.databases.muscles import action_unit_flow
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import (
+    TEMPLATE_BOXES,
+    TEMPLATE_LANDMARKS,
+    boxes_from_landmarks,
+    cut_puzzle,
+)
 from dualatme_keras.preprocessing import LANDMARK_COLUMNS as COLUMNS
 from dualatme_keras.preprocessing import (
     PrepareSettings,
@@ -19,7 +23,8 @@ from dualatme_keras.preprocessing import (
     read_landmarks,
     transform_points,
 )
-from dualatme_keras.regions import TEMPLATE_BOXES, TEMPLATE_LANDMARKS, boxes_from_landmarks, cut_puzzle
+from dualatme_keras.synthetic.head_motion import head_motion_flow
+from dualatme_keras.synthetic.muscles import action_unit_flow
 
 
 def smooth_noise(size, seed=0):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import resize_image
 from dualatme_keras.preprocessing import PrepareSettings, encode_flow, optical_strain
 from dualatme_keras.preprocessing.clip import encode_image
-from dualatme_keras.regions import resize_image
 
 
 def affine_flow(u_x=0.0, u_y=0.0, v_x=0.0, v_y=0.0, height=5, width=7):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.preprocessing import check_face, landmark_source
 from dualatme_keras.preprocessing.detection import Detection, Detector, locate_detected
-from dualatme_keras.regions import TEMPLATE_LANDMARKS
 
 FRAME = np.zeros((200, 300, 3), "uint8")
 

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from dualatme_keras.databases.muscles import action_unit_flow, pixel_grid
-from dualatme_keras.databases.warping import backward_map
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.preprocessing import (
     Face,
     PrepareSettings,
@@ -15,7 +14,8 @@ from dualatme_keras.preprocessing import (
     prepare_clip,
     transform_points,
 )
-from dualatme_keras.regions import TEMPLATE_LANDMARKS
+from dualatme_keras.synthetic.muscles import action_unit_flow, pixel_grid
+from dualatme_keras.synthetic.warping import backward_map
 
 MARKED = np.array([(203.1, 100.9), (247.3, 103.5), (225.0, 126.9), (204.0, 140.6), (243.5, 141.5)])
 """Eyes, nose and corners of the mouth, set by hand."""

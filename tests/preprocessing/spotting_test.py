@@ -9,38 +9,38 @@ import numpy as np
 import pytest
 from skimage import data
 
-from dualatme_keras.databases.faces import new_look
-from dualatme_keras.databases.frames import VideoFile
-from dualatme_keras.databases.long_footage import LongFootage
-from dualatme_keras.databases.muscles import REFERENCE_SIZE, action_unit_flow, pixel_grid
-from dualatme_keras.databases.performers import new_performer
-from dualatme_keras.databases.warping import backward_map
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.preprocessing import align_face, eye_transform
 from dualatme_keras.preprocessing.face import Face
 from dualatme_keras.preprocessing.face_window import FaceWindow
 from dualatme_keras.preprocessing.spotting import spot_intervals
-from dualatme_keras.regions import TEMPLATE_LANDMARKS
+from dualatme_keras.synthetic.faces import new_look
+from dualatme_keras.synthetic.long_recording import LongRecording
+from dualatme_keras.synthetic.muscles import REFERENCE_SIZE, action_unit_flow, pixel_grid
+from dualatme_keras.synthetic.people import new_person
+from dualatme_keras.synthetic.warping import backward_map
+from dualatme_keras.video import open_frames
 
 
 def long_video(seed, labels, seconds, frames_per_second=30.0, size=180):
     rng = np.random.default_rng([30, seed])
-    performer = new_performer("casme2", rng)
-    look = new_look(performer.landmarks, rng)
-    return LongFootage(performer, look, rng, labels, seconds, frames_per_second, size)
+    person = new_person("casme2", rng)
+    look = new_look(person.landmarks, rng)
+    return LongRecording(person, look, rng, labels, seconds, frames_per_second, size)
 
 
 class Camera:
     """Reads a video's frames, numbered from `first`, and finds its face; frames in `away` show none."""
 
-    def __init__(self, footage, first=0, away=range(0)):
-        self.footage, self.first, self.away = footage, first, away
+    def __init__(self, recording, first=0, away=range(0)):
+        self.recording, self.first, self.away = recording, first, away
         self.read_numbers, self.located, self.alive, self.most_alive = [], [], weakref.WeakSet(), 0
-        self.numbers = range(first, first + footage.length)
+        self.numbers = range(first, first + recording.length)
 
     def read(self, number):
         self.read_numbers.append(number)
-        frame = self.footage.frame(number - self.first).view(Frame)
+        frame = self.recording.frame(number - self.first).view(Frame)
         if number in self.away:
             frame[:] = 0
         self.alive.add(frame)
@@ -51,7 +51,7 @@ class Camera:
         self.located.append(self.read_numbers[-1])
         if frame.max() == 0:
             raise DualATMEError(f"Expected a face in {name}. Received: a black frame.")
-        return Face(self.footage.landmarks(self.read_numbers[-1] - self.first))
+        return Face(self.recording.landmarks(self.read_numbers[-1] - self.first))
 
     def spot(self, rate=30.0, **arguments):
         return spot_intervals(self.numbers, self.read, self.locate, rate, "talk", **arguments)
@@ -65,7 +65,7 @@ class Frame(np.ndarray):
 
 def assert_found(intervals, camera):
     """Each expression has one interval, with its apex inside and at least half of it in common."""
-    first, truth = camera.first, camera.footage.expressions
+    first, truth = camera.first, camera.recording.expressions
     assert len(intervals) == len(truth)
     for interval, shown in zip(intervals, truth, strict=True):
         onset, offset = first + shown.onset, first + shown.offset
@@ -85,7 +85,7 @@ def spotted():
 
 def test_expressions_are_found_among_blinks(spotted):
     camera, intervals, course, calls = spotted
-    assert len(camera.footage.blinks) >= 2
+    assert len(camera.recording.blinks) >= 2
     assert_found(intervals, camera)
     assert all(interval.strength >= course.threshold for interval in intervals)
     assert calls == [(done, 300) for done in range(1, 301)]
@@ -96,7 +96,7 @@ def test_the_course_is_high_at_expressions_only(spotted):
     np.testing.assert_array_equal(course.frames, np.arange(300))
     assert course.values.shape == (300,)
     near = np.zeros(300, bool)
-    for shown in camera.footage.expressions:
+    for shown in camera.recording.expressions:
         assert np.nanmax(course.values[shown.onset : shown.offset]) >= course.threshold
         near[shown.onset - 5 : shown.offset + 6] = True
     assert np.nanmax(course.values[~near]) < course.threshold
@@ -116,7 +116,7 @@ def test_frames_are_read_once_in_order_and_let_go(spotted):
 
 def test_blinks_and_head_motion_are_no_expression():
     camera = Camera(long_video(1, (), 8.0))
-    assert len(camera.footage.blinks) >= 2
+    assert len(camera.recording.blinks) >= 2
     intervals, course = camera.spot()
     assert intervals == []
     assert np.nanmax(course.values) < course.threshold
@@ -145,8 +145,8 @@ def test_noise_is_no_motion_that_comes_and_goes():
 
 def spot_mouth(shifts):
     """Spots where the mouth of a face goes down by so many pixels in each frame, and all else is still."""
-    footage = long_video(0, (), 3.0)
-    face, places = footage.frame(0), footage.landmarks(0)
+    recording = long_video(0, (), 3.0)
+    face, places = recording.frame(0), recording.landmarks(0)
     y, x = np.mgrid[:180, :180].astype("float32")
     middle = places[3:].mean(axis=0)
     weight = np.exp(-0.5 * ((x - middle[0]) ** 2 + (y - middle[1]) ** 2) / 10.0**2)
@@ -230,7 +230,7 @@ def test_two_pixels_are_found_on_a_photograph_in_a_compressed_video(noise, tmp_p
     for frame in photographed_frames(moves, 150, noise):
         writer.write(frame[..., ::-1])
     writer.release()
-    video = VideoFile(tmp_path / "talk.mp4")
+    video = open_frames(tmp_path / "talk.mp4")
     intervals, _ = spot_intervals(video.numbers, video.read, lambda *_: Face(PLACES), video.frames_per_second)
     assert len(intervals) == 2
     for interval, apex in zip(intervals, (45, 105), strict=True):
@@ -239,8 +239,8 @@ def test_two_pixels_are_found_on_a_photograph_in_a_compressed_video(noise, tmp_p
 
 
 def test_a_face_that_is_found_elsewhere_has_not_moved():
-    footage, found = long_video(0, (), 3.0), iter((0.0, 3.0))
-    frame, places = footage.frame(0), footage.landmarks(0)
+    recording, found = long_video(0, (), 3.0), iter((0.0, 3.0))
+    frame, places = recording.frame(0), recording.landmarks(0)
     window = FaceWindow(lambda *_: Face(places + next(found)), "talk", 30, reach=15, kept=34)
     for step in range(40):
         window.add(step, frame, step)
@@ -248,11 +248,11 @@ def test_a_face_that_is_found_elsewhere_has_not_moved():
 
 
 def test_parts_without_a_face_are_passed_over():
-    footage = long_video(4, (0, 1), 7.0)
-    (first, second), rate = footage.expressions, 30
+    recording = long_video(4, (0, 1), 7.0)
+    (first, second), rate = recording.expressions, 30
     # The face is away for two looks, so that from the second before to the second after is lost.
     start = second.apex // rate * rate
-    camera = Camera(footage, away=range(start, start + rate + 1))
+    camera = Camera(recording, away=range(start, start + rate + 1))
     intervals, course = camera.spot()
     assert course.lost == ((start - rate, min(start + 2 * rate, 210) - 1),)
     low, high = course.lost[0]
@@ -307,17 +307,17 @@ def test_only_the_last_faces_are_kept():
 
 
 def test_long_videos_show_what_they_say():
-    footage, again = (long_video(5, (0, 1, 2, 2), 30.0, size=64) for _ in range(2))
-    assert footage.expressions == again.expressions
-    assert [shown.label for shown in footage.expressions] == [0, 1, 2, 2]
-    at = [0, *(frame for shown in footage.expressions for frame in (shown.onset, shown.apex, shown.offset))]
-    assert np.all(np.diff([*at, footage.length]) > 0)
-    assert min(np.diff([0, *(shown.onset for shown in footage.expressions)])) > 45
-    assert np.all((np.diff(footage.blinks) >= 59) & (np.diff(footage.blinks) <= 151))
-    np.testing.assert_array_equal(footage.frame(500), again.frame(500))
-    shown = footage.expressions[0]
+    recording, again = (long_video(5, (0, 1, 2, 2), 30.0, size=64) for _ in range(2))
+    assert recording.expressions == again.expressions
+    assert [shown.label for shown in recording.expressions] == [0, 1, 2, 2]
+    at = [0, *(frame for shown in recording.expressions for frame in (shown.onset, shown.apex, shown.offset))]
+    assert np.all(np.diff([*at, recording.length]) > 0)
+    assert min(np.diff([0, *(shown.onset for shown in recording.expressions)])) > 45
+    assert np.all((np.diff(recording.blinks) >= 59) & (np.diff(recording.blinks) <= 151))
+    np.testing.assert_array_equal(recording.frame(500), again.frame(500))
+    shown = recording.expressions[0]
     neutral, apex = (
-        np.abs(footage.expression_motion(frame)).max() for frame in (shown.onset - 1, shown.apex)
+        np.abs(recording.expression_motion(frame)).max() for frame in (shown.onset - 1, shown.apex)
     )
     assert neutral == 0
     assert apex > 0.2

@@ -10,18 +10,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 from small_runs import write_run
 
 import dualatme_keras
-from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.preprocessing import align_face, eye_transform
+from dualatme_keras.synthetic.databases import synthetic_clips
 
 
 @pytest.fixture(scope="session")
 def frames():
     """Aligned faces of a made-up clip, from its onset on, `(n, 96, 96, 3)`."""
-    footage = next(footage for _record, footage in synthetic_clips("casme2", 4, 1, 1))
-    timing = footage.timing
-    transform = eye_transform(footage.landmarks(timing.onset), 96, 0.0)
+    recording = next(recording for _record, recording in synthetic_clips("casme2", 4, 1, 1))
+    timing = recording.timing
+    transform = eye_transform(recording.landmarks(timing.onset), 96, 0.0)
     return np.stack(
-        [align_face(footage.frame(n), transform, 96) for n in range(timing.onset, timing.offset + 1)]
+        [align_face(recording.frame(n), transform, 96) for n in range(timing.onset, timing.offset + 1)]
     )
 
 

@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.preprocessing import LITTLE_MOTION
 from dualatme_keras.preprocessing.apex import motion_size
 from dualatme_keras.recognition import RemoteRecognizer
 from dualatme_keras.recognition.figures import clip_figure
-from dualatme_keras.regions import TEMPLATE_LANDMARKS
 
 
 class Server:

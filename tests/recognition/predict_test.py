@@ -17,16 +17,16 @@ from small_runs import write_run
 from spread_network import unrelated_inputs
 
 import dualatme_keras
-from dualatme_keras.databases.faces import new_look
-from dualatme_keras.databases.long_footage import LongFootage
-from dualatme_keras.databases.muscles import action_unit_flow, pixel_grid
-from dualatme_keras.databases.performers import new_performer
-from dualatme_keras.databases.synthetic import synthetic_clips
-from dualatme_keras.databases.warping import backward_map
 from dualatme_keras.models import load_model
 from dualatme_keras.preprocessing import PrepareSettings, eye_transform
 from dualatme_keras.recognition.figures import flow_colours
 from dualatme_keras.serving import export_saved_model
+from dualatme_keras.synthetic.databases import synthetic_clips
+from dualatme_keras.synthetic.faces import new_look
+from dualatme_keras.synthetic.long_recording import LongRecording
+from dualatme_keras.synthetic.muscles import action_unit_flow, pixel_grid
+from dualatme_keras.synthetic.people import new_person
+from dualatme_keras.synthetic.warping import backward_map
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "predict.py"
 SETTINGS = PrepareSettings(flow="dis")
@@ -66,8 +66,8 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
-    footage = next(footage for _record, footage in synthetic_clips("smic", 8, 1, 1, 240))
-    made_up = [footage.frame(number) for number in range(footage.timing.onset, footage.timing.length)]
+    recording = next(recording for _record, recording in synthetic_clips("smic", 8, 1, 1, 240))
+    made_up = [recording.frame(number) for number in range(recording.timing.onset, recording.timing.length)]
     write_video(folder / "made_up.mp4", made_up)
     write_video(folder / "photograph.mp4", photograph_frames())
     (folder / "broken.mp4").write_bytes(b"no video")
@@ -75,7 +75,7 @@ def videos(tmp_path_factory):
     (folder / "noise").mkdir()
     for number, frame in enumerate(noise):
         Image.fromarray(frame).save(folder / "noise" / f"{number}.png")
-    return folder, footage.timing
+    return folder, recording.timing
 
 
 @pytest.fixture(scope="module")
@@ -132,11 +132,11 @@ def test_a_picture_for_each_answer(called):
 
 def test_long_video(run, tmp_path):
     rng = np.random.default_rng(3)
-    performer = new_performer("casme2", rng)
-    footage = LongFootage(performer, new_look(performer.landmarks, rng), rng, (2,), 6.0, 30)
+    person = new_person("casme2", rng)
+    recording = LongRecording(person, new_look(person.landmarks, rng), rng, (2,), 6.0, 30)
     (tmp_path / "long").mkdir()
-    for number in range(footage.length):
-        Image.fromarray(footage.frame(number)).save(tmp_path / "long" / f"{number}.png")
+    for number in range(recording.length):
+        Image.fromarray(recording.frame(number)).save(tmp_path / "long" / f"{number}.png")
     arguments = (tmp_path / "long", f"--run={run}", "--spot", f"--output={tmp_path / 'out.csv'}")
     with pytest.raises(SystemExit) as ended:
         script_calls.call(COMMAND, *arguments)
@@ -147,7 +147,7 @@ def test_long_video(run, tmp_path):
     assert ended.value.code == 0
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    (shown,) = footage.expressions
+    (shown,) = recording.expressions
     (row,) = [row for row in rows if shown.onset <= int(row["apex"]) <= shown.offset]
     assert int(row["onset"]) < int(row["apex"]) < int(row["offset"])
     for name in ("onset", "apex", "offset"):

@@ -16,6 +16,8 @@ from small_runs import SETTINGS, write_run
 import dualatme_keras
 from dualatme_keras.data import Clip, ImageTable
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import (
     LANDMARK_COLUMNS,
     PrepareSettings,
@@ -23,8 +25,6 @@ from dualatme_keras.preprocessing import (
     prepare_clip,
     read_settings,
 )
-from dualatme_keras.protocol import CLASS_NAMES
-from dualatme_keras.regions import TEMPLATE_LANDMARKS
 
 TEMPLATE = landmark_source("template")
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import PrepareSettings, align_face, eye_transform
 from dualatme_keras.recognition import Recognizer, RemoteRecognizer
+from dualatme_keras.synthetic.databases import synthetic_clips
 
 
 class Export:
@@ -21,11 +21,11 @@ class Export:
 
 def test_an_export_spots_the_apex_of_its_run(run):
     """In faces cut with its margin, found as it finds them: this clip has another apex with margin 0.1."""
-    footage = next(footage for _record, footage in synthetic_clips("smic", 6, 1, 1, 160))
-    timing = footage.timing
-    transform = eye_transform(footage.landmarks(timing.onset), 160, 0.0)
+    recording = next(recording for _record, recording in synthetic_clips("smic", 6, 1, 1, 160))
+    timing = recording.timing
+    transform = eye_transform(recording.landmarks(timing.onset), 160, 0.0)
     numbers = range(timing.onset, timing.offset + 1)
-    frames = np.stack([align_face(footage.frame(number), transform, 160) for number in numbers])
+    frames = np.stack([align_face(recording.frame(number), transform, 160) for number in numbers])
     settings = PrepareSettings(landmarks="template", face_size=64, flow="dis", margin=0.3)
     mine = Recognizer(run[0] / "final" / "model.keras", settings).recognize(frames)
     assert RemoteRecognizer(Export(None), "template").recognize(frames).apex != mine.apex

@@ -19,7 +19,6 @@ from predict_server import PredictServer
 from tiny_export import METRICS, SETTINGS
 
 from dualatme_keras.data import decode_image
-from dualatme_keras.databases.synthetic import synthetic_clips
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import cosine_similarity
 from dualatme_keras.models import DualATME, pair_model
@@ -35,6 +34,7 @@ from dualatme_keras.preprocessing import (
 from dualatme_keras.recognition import RemoteRecognizer
 from dualatme_keras.serving import Client, LocalExport, RequestRefused, export_saved_model
 from dualatme_keras.serving.frames_graph import FramesGraph
+from dualatme_keras.synthetic.databases import synthetic_clips
 
 # Argument 1: the SavedModel, 2: arrays to send, 3: where to write the answers.
 CLIENT = """
@@ -83,8 +83,8 @@ def pairs():
     """Seven pairs of frames of two sizes; the last one is an aligned face."""
     pairs = []
     for index, size in enumerate((120, 150) * 3):
-        footage = next(clip[1] for clip in synthetic_clips("smic", 20 + index, 1, 1, size))
-        pairs.append(frame_pair(footage))
+        recording = next(clip[1] for clip in synthetic_clips("smic", 20 + index, 1, 1, size))
+        pairs.append(frame_pair(recording))
     face = align_face(pairs[0].onset_frame, eye_transform(pairs[0].landmarks, 64), 64)
     moved = align_face(pairs[0].apex_frame, eye_transform(pairs[0].landmarks, 64), 64)
     template = landmark_source("template")(face, "").landmarks
@@ -92,16 +92,16 @@ def pairs():
     return pairs
 
 
-def frame_pair(footage):
-    timing = footage.timing
-    frames = {name: footage.frame(getattr(timing, name)) for name in ("onset", "apex")}
+def frame_pair(recording):
+    timing = recording.timing
+    frames = {name: recording.frame(getattr(timing, name)) for name in ("onset", "apex")}
     return FramePair(
         onset=timing.onset,
         apex=timing.apex,
         apex_found="given",
         onset_frame=frames["onset"],
         apex_frame=frames["apex"],
-        landmarks=footage.landmarks(timing.onset),
+        landmarks=recording.landmarks(timing.onset),
         course=np.array([]),
     )
 

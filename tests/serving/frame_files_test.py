@@ -14,8 +14,8 @@ from skimage import data
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from frame_files import ORIENTATIONS, turned_file
 
-from dualatme_keras.databases.frames import read_image
 from dualatme_keras.serving.frame_files import decode_frame
+from dualatme_keras.video import read_image
 
 RAMP = np.arange(2**16, dtype="uint16").reshape(256, 256)
 FACE = np.ascontiguousarray(data.astronaut()[60:180, 150:300])

@@ -16,10 +16,10 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from demo_data import SUBJECTS, write_colours
 
-from dualatme_keras.data import read_predictions
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import DualATME, read_run
+from dualatme_keras.models import DualATME
 from dualatme_keras.preprocessing import PrepareSettings
+from dualatme_keras.runs import read_predictions, read_run
 from dualatme_keras.training import TrainConfig, run_loso, run_seeds
 from dualatme_keras.training.fold_trainer import fold_seed
 

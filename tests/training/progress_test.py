@@ -4,7 +4,8 @@ import io
 
 import numpy as np
 
-from dualatme_keras.data import Clip, Predictions
+from dualatme_keras.data import Clip
+from dualatme_keras.runs import Predictions
 from dualatme_keras.training.progress import Progress
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
-from dualatme_keras.protocol import CLASS_NAMES, DATABASES
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES
 
 COLUMNS = ("path", "subject", "database", "label", "prediction", *(f"p_{name}" for name in CLASS_NAMES))
 """The header of predictions.csv."""
@@ -28,8 +28,8 @@ class Predictions:
     Attributes:
         paths: path of each clip's image as in the list files, `(n,)` strings.
         subjects: subject of each clip, which is also its fold, `(n,)` strings.
-        databases: names of `protocol.DATABASES`, `(n,)` strings.
-        labels: true classes, indices into `protocol.CLASS_NAMES`, `(n,)` int64.
+        databases: names of `megc2019.DATABASES`, `(n,)` strings.
+        labels: true classes, indices into `megc2019.CLASS_NAMES`, `(n,)` int64.
         predictions: predicted classes, `(n,)` int64.
         probabilities: probability of each class in [0, 1], `(n, classes)` float32.
     """

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from dualatme_keras.databases.head import head_motion_flow
-from dualatme_keras.databases.muscles import (
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.synthetic.head_motion import head_motion_flow
+from dualatme_keras.synthetic.muscles import (
     ACTION_UNITS,
     LANDMARKS,
     REFERENCE_SIZE,
     action_unit_flow,
     pixel_grid,
 )
-from dualatme_keras.errors import DualATMEError
 
 
 def motion_at(flow, landmark, side):

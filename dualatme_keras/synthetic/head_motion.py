@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualatme_keras.databases.muscles import REFERENCE_SIZE, Grid, pixel_grid
+from dualatme_keras.synthetic.muscles import REFERENCE_SIZE, Grid, pixel_grid
 
 
 def head_motion_flow(

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from dualatme_keras.data import Finding
+from dualatme_keras.data.findings import Finding
 from dualatme_keras.errors import DualATMEError
 
 _LONGEST_NAME = 200
@@ -21,10 +21,10 @@ class ClipRecord:
     cannot lead out of these; links that the user has put there are followed.
 
     Attributes:
-        database: one of `protocol.DATABASES`.
+        database: one of `megc2019.DATABASES`.
         subject: `sub01` (CASME II), `006` (SAMM), `s01` (SMIC).
         clip: its name in the organisers' list: `EP02_01f`, `006_1_2`, `s01_ne_01`.
-        label: index into `protocol.CLASS_NAMES`, or None where the emotion takes no part.
+        label: index into `megc2019.CLASS_NAMES`, or None where the emotion takes no part.
         emotion: as annotated, in small letters.
         onset, apex, offset: numbers of frames as in their file names (of a video: from 0); None where not
             annotated: onset and offset are then the first and last frame, the apex is spotted.

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.training.continuation import find_differences
-from dualatme_keras.training.run_directory import RunDirectory
+from dualatme_keras.runs.continuation import find_differences
+from dualatme_keras.runs.directory import RunDirectory
 
 RECORD = {
     "epochs": 60,

@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dualatme_keras.databases.faces import new_look
-from dualatme_keras.databases.footage import Footage
-from dualatme_keras.databases.performers import new_performance, new_performer
-from dualatme_keras.databases.records import ClipRecord
-from dualatme_keras.databases.tables import write_workbook
+from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
+from dualatme_keras.megc2019 import DATABASES
 from dualatme_keras.preprocessing import LANDMARK_COLUMNS
-from dualatme_keras.protocol import DATABASES
+from dualatme_keras.synthetic.faces import new_look
+from dualatme_keras.synthetic.people import new_expression, new_person
+from dualatme_keras.synthetic.recording import ClipRecording
+from dualatme_keras.workbooks import write_workbook
 
 FRAMES = {"casme2": "casme2/Cropped", "samm": "samm/SAMM", "smic": "smic/SMIC_all_raw"}
 """Folder of the frames of each database, `--root` of its preparation."""
@@ -92,7 +92,7 @@ def write_synthetic(
     records, landmarks, truth = [], [], []
     for database in DATABASES:
         clips = synthetic_clips(database, seed, subjects_per_database, clips_per_subject, frame_size)
-        own = [record for record, footage in _write_clips(directory, clips, landmarks, truth)]
+        own = [record for record, recording in _write_clips(directory, clips, landmarks, truth)]
         _ANNOTATE[database](directory / ANNOTATIONS[database], own)
         records += own
     _write_csv(directory / "landmarks.csv", ("name", *LANDMARK_COLUMNS), landmarks)
@@ -102,20 +102,20 @@ def write_synthetic(
 
 def synthetic_clips(
     database: str, seed: int, subjects: int, clips: int, frame_size: int = 180
-) -> Iterator[tuple[ClipRecord, Footage]]:
+) -> Iterator[tuple[ClipRecord, ClipRecording]]:
     """Invents the clips of a database, in order; frame numbers of a record start where its files do."""
     for number in range(1, subjects + 1):
         source = [seed, DATABASES.index(database), number]
         rng = np.random.default_rng(source)
-        performer = new_performer(database, rng)
-        look = new_look(performer.landmarks, rng)
+        person = new_person(database, rng)
+        look = new_look(person.landmarks, rng)
         for index, label in enumerate(_new_labels(_CLASS_COUNTS[database], clips, rng)):
             # Counted from 1: a trailing 0 would repeat the random numbers of the subject.
             rng = np.random.default_rng([*source, index + 1])
-            performance = new_performance(label, performer, rng)
+            expression = new_expression(label, person, rng)
             blinks = int(rng.random() < _BLINKING)
-            footage = Footage(performer, performance, look, rng, frame_size, blinks)
-            first, timing = int(rng.integers(*_FIRST_FRAMES[database])), footage.timing
+            recording = ClipRecording(person, expression, look, rng, frame_size, blinks)
+            first, timing = int(rng.integers(*_FIRST_FRAMES[database])), recording.timing
             subject, clip = _names(database, number, index, label)
             record = ClipRecord(
                 database=database,
@@ -126,28 +126,28 @@ def synthetic_clips(
                 onset=first + timing.onset,
                 apex=None if database == "smic" else first + timing.apex,
                 offset=first + timing.offset,
-                action_units="+".join(map(str, performance.action_units)),
+                action_units="+".join(map(str, expression.action_units)),
             )
-            yield record, footage
+            yield record, recording
 
 
 def _write_clips(directory, clips, landmarks, truth):
     """Writes the frames and the true flow of each clip, adds a row of landmarks and one of the truth."""
     (directory / "flow").mkdir(parents=True, exist_ok=True)
-    for record, footage in clips:
-        timing = footage.timing
+    for record, recording in clips:
+        timing = recording.timing
         first = record.onset - timing.onset
-        _write_frames(directory, record, footage, first)
-        flow = footage.true_flow(timing.onset, timing.apex).astype("float16")
+        _write_frames(directory, record, recording, first)
+        flow = recording.true_flow(timing.onset, timing.apex).astype("float16")
         np.savez_compressed(directory / "flow" / f"{record.name}.npz", flow=flow)
-        landmarks.append([record.name, *footage.landmarks(timing.onset).round(3).ravel()])
+        landmarks.append([record.name, *recording.landmarks(timing.onset).round(3).ravel()])
         numbers = (first + frame for frame in (timing.onset, timing.apex, timing.offset))
         truth.append([record.name, *numbers, len(timing.blinks)])
-        yield record, footage
+        yield record, recording
 
 
-def _write_frames(directory, record, footage, first):
-    base, frames = directory / FRAMES[record.database], range(footage.timing.length)
+def _write_frames(directory, record, recording, first):
+    base, frames = directory / FRAMES[record.database], range(recording.timing.length)
     if record.database == "casme2":
         folder, name = base / record.subject / record.clip, "reg_img{}.jpg"
     elif record.database == "samm":
@@ -156,10 +156,10 @@ def _write_frames(directory, record, footage, first):
         folder = base / "HS" / record.subject / "micro" / record.emotion / record.clip
         name = "image{:06d}.jpg"
         # SMIC's folders run from onset to offset.
-        frames = range(footage.timing.onset, footage.timing.offset + 1)
+        frames = range(recording.timing.onset, recording.timing.offset + 1)
     folder.mkdir(parents=True)
     for frame in frames:
-        Image.fromarray(footage.frame(frame)).save(folder / name.format(first + frame), quality=97)
+        Image.fromarray(recording.frame(frame)).save(folder / name.format(first + frame), quality=97)
 
 
 def _new_labels(class_counts, clip_count, rng) -> list[int]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dualatme_keras.databases.footage import rise_and_fall
-from dualatme_keras.databases.long_footage import LongFootage
-from dualatme_keras.databases.muscles import LANDMARKS, REFERENCE_SIZE, action_unit_flow
-from dualatme_keras.databases.performers import Performer
-from dualatme_keras.databases.warping import backward_map
 from dualatme_keras.preprocessing import PrepareSettings, align_face, eye_transform, landmark_source
+from dualatme_keras.synthetic.long_recording import LongRecording
+from dualatme_keras.synthetic.muscles import LANDMARKS, REFERENCE_SIZE, action_unit_flow
+from dualatme_keras.synthetic.people import Person
+from dualatme_keras.synthetic.recording import rise_and_fall
+from dualatme_keras.synthetic.warping import backward_map
 
 UNITS = {"brows": ((1, 2), (4,)), "mouth corners": ((12,), (15,)), "lids": ((5,), (7,))}
 """Action units that move a place, upwards or together first."""
@@ -55,7 +55,7 @@ class Shown:
     pixels: float
 
 
-class PhotographFootage(LongFootage):
+class PhotographRecording(LongRecording):
     """A long video of the person in a photograph.
 
     Args:
@@ -64,14 +64,14 @@ class PhotographFootage(LongFootage):
         moves: whether there are expressions, each of `UNITS` and `PIXELS` once.
         alive: whether head, lids and light move.
         noise: standard deviation of the sensor noise in grey levels.
-        seconds, frames_per_second, size: see `LongFootage`.
+        seconds, frames_per_second, size: see `LongRecording`.
     """
 
     def __init__(self, photograph, rng, moves, alive, noise, seconds, frames_per_second, size):
         shown = list(itertools.product(UNITS, PIXELS)) if moves else []
-        performer = Performer(LANDMARKS, 1.0, 0.0, 1.0)
+        person = Person(LANDMARKS, 1.0, 0.0, 1.0)
         # Only times and fields are asked of the painted face.
-        super().__init__(performer, None, rng, [0] * len(shown), seconds, frames_per_second, size // _COARSE)
+        super().__init__(person, None, rng, [0] * len(shown), seconds, frames_per_second, size // _COARSE)
         rng.shuffle(shown)
         self.expressions = tuple(
             Shown(each.onset, each.apex, each.offset, place, pixels)
@@ -132,15 +132,15 @@ class PhotographFootage(LongFootage):
         return np.clip(np.rint(image * np.float32(self.light(number)) + noise), 0, 255).astype("uint8")
 
 
-def write_video(footage, path, codec):
-    """Encodes footage: `mp4v` by OpenCV, `x264-23` by ffmpeg with that constant rate factor."""
+def write_video(recording, path, codec):
+    """Encodes recording: `mp4v` by OpenCV, `x264-23` by ffmpeg with that constant rate factor."""
     import cv2
 
-    rate, size = footage.frames_per_second, footage.frame(0).shape[0]
+    rate, size = recording.frames_per_second, recording.frame(0).shape[0]
     if codec == "mp4v":
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, (size, size))
-        for number in range(footage.length):
-            writer.write(footage.frame(number)[..., ::-1])
+        for number in range(recording.length):
+            writer.write(recording.frame(number)[..., ::-1])
         writer.release()
         return
     command = [
@@ -167,8 +167,8 @@ def write_video(footage, path, codec):
         str(path),
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        for number in range(footage.length):
-            process.stdin.write(footage.frame(number).tobytes())
+        for number in range(recording.length):
+            process.stdin.write(recording.frame(number).tobytes())
         process.stdin.close()
         if process.wait():
             raise RuntimeError(f"ffmpeg ended with {process.returncode}")

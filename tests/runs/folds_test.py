@@ -5,16 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dualatme_keras.data import (
-    Clip,
-    Fold,
-    Predictions,
-    concatenate,
-    fold_folder,
-    read_run_folds,
-    write_run_folds,
-)
+from dualatme_keras.data import Clip, Fold, fold_folder
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.runs import Predictions, concatenate, read_run_folds, write_run_folds
 
 
 def fold(name, database, clips):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dualatme_keras.databases import open_frames, read_casme2, read_samm, read_smic, write_synthetic
-from dualatme_keras.databases.synthetic import ANNOTATIONS, FRAMES, synthetic_clips
+from dualatme_keras.databases import open_clip, read_casme2, read_samm, read_smic
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.megc2019 import DATABASES, parse_subject
 from dualatme_keras.preprocessing import read_landmarks
-from dualatme_keras.protocol import DATABASES, parse_subject
+from dualatme_keras.synthetic import write_synthetic
+from dualatme_keras.synthetic.databases import ANNOTATIONS, FRAMES, synthetic_clips
 
 
 def digests(directory):
@@ -51,7 +52,7 @@ def test_annotations_give_the_clips_back(databases):
         other = known[record.name]
         for name in ("database", "subject", "clip", "label", "emotion", "onset", "apex", "offset"):
             assert getattr(other, name) == getattr(record, name)
-        frames = open_frames(other, directory / FRAMES[record.database])
+        frames = open_clip(other, directory / FRAMES[record.database])
         assert {record.onset, record.offset} <= set(frames.numbers)
         assert frames.read(record.onset).shape == (180, 180, 3)
 
@@ -64,7 +65,7 @@ def test_frames_move_as_the_truth_says(databases):
         onset, apex = truth[record.name]["onset"], truth[record.name]["apex"]
         known = {r.name: r for r in read_smic(root=directory / FRAMES["smic"])}
         place = known[record.name] if record.database == "smic" else record_with_place(directory, record)
-        frames = open_frames(place, directory / FRAMES[record.database])
+        frames = open_clip(place, directory / FRAMES[record.database])
         first, second = (frames.read(number).astype("float32").mean(axis=-1) for number in (onset, apex))
         flow = np.load(directory / "flow" / f"{record.name}.npz")["flow"].astype("float32")
         y, x = np.mgrid[:180, :180].astype("float32")
@@ -124,12 +125,11 @@ def test_classes_are_mixed_as_in_megc2019():
     for database in DATABASES:
         labels = collections.defaultdict(list)
         clips = sum(counts[database])
-        for record, footage in synthetic_clips(database, seed=0, subjects=1, clips=clips, frame_size=64):
+        for record, recording in synthetic_clips(database, seed=0, subjects=1, clips=clips, frame_size=64):
             labels[record.subject].append(record.label)
             assert set(record.action_units.split("+")) & leading[record.label]
-            assert (
-                0 < footage.timing.onset < footage.timing.apex < footage.timing.offset < footage.timing.length
-            )
+            timing = recording.timing
+            assert 0 < timing.onset < timing.apex < timing.offset < timing.length
         for of_subject in labels.values():
             assert np.bincount(of_subject, minlength=3).tolist() == list(counts[database])
             assert of_subject != sorted(of_subject)
@@ -158,12 +158,12 @@ def test_what_is_there_is_kept(databases):
 
 
 def test_a_blink_closes_the_lids_and_is_over_soon():
-    for _, footage in synthetic_clips("casme2", seed=0, subjects=1, clips=16, frame_size=96):
-        if not footage.timing.blinks:
+    for _, recording in synthetic_clips("casme2", seed=0, subjects=1, clips=16, frame_size=96):
+        if not recording.timing.blinks:
             continue
-        (blink,) = footage.timing.blinks
-        motion = [footage.true_flow(footage.timing.onset, frame) for frame in (blink - 8, blink)]
-        eyes = footage.landmarks(footage.timing.onset)[:2].astype(int)
+        (blink,) = recording.timing.blinks
+        motion = [recording.true_flow(recording.timing.onset, frame) for frame in (blink - 8, blink)]
+        eyes = recording.landmarks(recording.timing.onset)[:2].astype(int)
         lids = [np.mean([flow[y - 1, x, 1] for x, y in eyes]) for flow in motion]
         assert lids[1] - lids[0] > 0.7
         return

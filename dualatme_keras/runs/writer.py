@@ -1,4 +1,4 @@
-"""The folder of a run: what it was, what came out, which folds are finished."""
+"""What training writes into a run's folder."""
 
 import csv
 import io
@@ -6,28 +6,18 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
-from dualatme_keras.data import (
-    Fold,
-    Predictions,
-    RunFolds,
-    fold_folder,
-    read_predictions,
-    read_run_folds,
-    write_predictions,
-    write_run_folds,
-)
+from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
-from dualatme_keras.training.continuation import find_differences
+from dualatme_keras.files import read_json, replace_file, write_json
+from dualatme_keras.runs.continuation import find_differences
+from dualatme_keras.runs.directory import RunDirectory
+from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
+from dualatme_keras.runs.predictions import Predictions, read_predictions, write_predictions
 
 
-class RunDirectory:
-    """Files of a run.
-
-    A fold is written into a hidden folder that is renamed when complete: a folder `folds/NAME` marks a
-    finished fold, and a run that was stopped at any point can be continued.
+class RunWriter(RunDirectory):
+    """Begins a run, or goes on with it.
 
     Args:
         path: the folder, created where absent.
@@ -40,13 +30,12 @@ class RunDirectory:
     """
 
     def __init__(self, path, record: dict, may_differ=(), despite=()):
-        self.path = Path(path)
+        super().__init__(path)
         # As JSON gives it back, so that tuples and lists compare equal.
         record = json.loads(json.dumps(record))
-        config = self.path / "config.json"
         self._passed_over = []
-        if config.exists():
-            begun = _read_json(config)
+        if self.config.exists():
+            begun = read_json(self.config)
             self._check([*find_differences(begun, record, may_differ)], despite)
             # What is compared stays what the run was begun with.
             record |= {name: value for name, value in begun.items() if name not in may_differ}
@@ -56,7 +45,7 @@ class RunDirectory:
                 f"Received: {self.path}, which holds other files."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write_json("config.json", record)
+        write_json(self.config, record)
 
     def _check(self, differences, despite):
         self._passed_over = [words for name, words in differences if name in despite]
@@ -85,33 +74,25 @@ class RunDirectory:
             folds: what this call is going to train. The last call that names a fold has trained it.
         """
         call = {**environment, "folds": list(folds)}
-        file = self.path / "environment.json"
-        if file.exists():
-            begun = _read_json(file)
+        if self.environment.exists():
+            begun = read_json(self.environment)
             call["despite"] = self._passed_over
             call = {**begun, "continuations": [*begun.get("continuations", ()), call]}
-        self._write_json(file.name, call)
+        write_json(self.environment, call)
 
     def write_folds(self, folds: Sequence[Fold]) -> RunFolds:
         """Writes folds.csv: all folds of the protocol, whichever of them are run now."""
         write_run_folds(self.path, folds)
         return read_run_folds(self.path)
 
-    def write_metrics(self, metrics: dict) -> None:
-        """Writes metrics.json."""
-        self._write_json("metrics.json", metrics)
-
-    def write_predictions(self, predictions: Predictions) -> None:
-        """Writes predictions.csv, pooled over folds."""
-        write_predictions(self.path / "predictions.csv", predictions)
-
-    def finished(self, fold: str) -> bool:
-        """Whether a fold is complete."""
-        return fold_folder(self.path, fold).is_dir()
+    def write_scores(self, predictions: Predictions, metrics: dict) -> None:
+        """Writes predictions.csv, pooled over folds, and metrics.json."""
+        write_predictions(self.predictions, predictions)
+        write_json(self.metrics, metrics)
 
     def read_fold(self, fold: str) -> Predictions:
         """Predictions of a finished fold."""
-        return read_predictions(fold_folder(self.path, fold) / "predictions.csv")
+        return read_predictions(self.fold(fold) / "predictions.csv")
 
     def write_fold(self, fold: str, history: dict, predictions: Predictions, save_model) -> None:
         """Writes a finished fold, all or nothing.
@@ -124,37 +105,23 @@ class RunDirectory:
         """
 
         def write(folder):
-            self._write_training(folder, history, save_model)
+            _write_training(folder, history, save_model)
             write_predictions(folder / "predictions.csv", predictions)
 
-        _write_folder(fold_folder(self.path, fold), write)
+        _write_folder(self.fold(fold), write)
 
-    def write_final(self, history: dict, save_model) -> Path:
-        """Writes the network that was trained on all clips; returns the path of its `.keras` file."""
-        _write_folder(self.path / "final", lambda folder: self._write_training(folder, history, save_model))
-        return self.final_model
+    def write_final(self, history: dict, save_model) -> None:
+        """Writes the network that was trained on all clips, all or nothing."""
+        _write_folder(self.final_model.parent, lambda folder: _write_training(folder, history, save_model))
 
-    @property
-    def final_model(self) -> Path:
-        """Path of the network trained on all clips, whether it is there or not."""
-        return self.path / "final" / "model.keras"
 
-    def tensorboard(self, fold: str) -> str:
-        """Folder of a fold's event files."""
-        return os.fspath(self.path / "tensorboard" / fold)
-
-    def _write_training(self, folder, history, save_model):
-        rows = io.StringIO(newline="")
-        writer = csv.writer(rows, lineterminator="\n")
-        writer.writerow(("epoch", *history))
-        writer.writerows(
-            (epoch, *values) for epoch, values in enumerate(zip(*history.values(), strict=True), 1)
-        )
-        replace_file(folder / "history.csv", rows.getvalue().encode())
-        save_model(folder / "model.keras")
-
-    def _write_json(self, name, value):
-        replace_file(self.path / name, (json.dumps(value, indent=2) + "\n").encode())
+def _write_training(folder, history, save_model):
+    rows = io.StringIO(newline="")
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(("epoch", *history))
+    writer.writerows((epoch, *values) for epoch, values in enumerate(zip(*history.values(), strict=True), 1))
+    replace_file(folder / "history.csv", rows.getvalue().encode())
+    save_model(folder / "model.keras")
 
 
 def _write_folder(path, write):
@@ -166,13 +133,3 @@ def _write_folder(path, write):
     if path.exists():
         shutil.rmtree(path)
     os.replace(partial, path)
-
-
-def _read_json(path):
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DualATMEError(f"Expected the record of a run in {path}. Received: {error}.") from error
-    if not isinstance(content, dict):
-        raise DualATMEError(f"Expected the record of a run in {path}. Received: {content!r}.")
-    return content

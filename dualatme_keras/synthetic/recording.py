@@ -1,4 +1,4 @@
-"""A made-up clip frame by frame: an invented person's micro-expression before a camera, and the truth."""
+"""Recordings of invented people, frame by frame, and the truth about them."""
 
 import abc
 import dataclasses
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dualatme_keras.databases.faces import FaceLook, render_frame
-from dualatme_keras.databases.head import head_motion_flow
-from dualatme_keras.databases.muscles import REFERENCE_SIZE, action_unit_flow, pixel_grid
-from dualatme_keras.databases.performers import Performance, Performer
-from dualatme_keras.databases.warping import backward_map
+from dualatme_keras.synthetic.faces import FaceLook, render_frame
+from dualatme_keras.synthetic.head_motion import head_motion_flow
+from dualatme_keras.synthetic.muscles import REFERENCE_SIZE, action_unit_flow, pixel_grid
+from dualatme_keras.synthetic.people import Expression, Person
+from dualatme_keras.synthetic.warping import backward_map
 
 _FACE_SHARE = 0.62
 """Side of the face relative to that of the frame."""
@@ -25,7 +25,7 @@ _BLINK = 4.0
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """When what happens, in frames from the start of the footage.
+    """When what happens, in frames from the start of the recording.
 
     Attributes:
         onset, apex, offset: of the expression.
@@ -41,12 +41,12 @@ class Timing:
 
 
 class Recording(abc.ABC):
-    """A person before a camera: what any footage of them shares. Which moves when is the footage's to say.
+    """A person before a camera. This class renders the frames; a subclass says what moves when.
 
-    Footage gives `expression_motion`, `head_phases`, `light` and `blinks`.
+    A subclass has `expression_motion`, `head_phases` and `light`, and sets `blinks`.
 
     Args:
-        performer: who.
+        person: who.
         head: arguments of `head_motion_flow` for each of the motions that make up the head's.
         look: what the person looks like.
         rng: of the place of the face, head motion, light and noise.
@@ -60,16 +60,14 @@ class Recording(abc.ABC):
     blinks: Sequence[int] = ()
     blink_frames: float = _BLINK_FRAMES
 
-    def __init__(
-        self, performer: Performer, head: Sequence, look: FaceLook, rng: np.random.Generator, size: int
-    ):
-        self._performer, self._look, self._size = performer, look, size
+    def __init__(self, person: Person, head: Sequence, look: FaceLook, rng: np.random.Generator, size: int):
+        self._person, self._look, self._size = person, look, size
         self._seed = int(rng.integers(2**31))
         self._shift = rng.normal(scale=0.02, size=2)
         self._phases = rng.random(len(head))
         self._light = rng.normal(scale=0.02, size=2)
         self._grid = pixel_grid(self._size, tuple(self._shift), _FACE_SHARE)
-        self._blink = action_unit_flow(45, _BLINK, _BLINK, performer.landmarks, self._grid)
+        self._blink = action_unit_flow(45, _BLINK, _BLINK, person.landmarks, self._grid)
         self._head = [head_motion_flow(**motion, grid=self._grid) for motion in head]
 
     @property
@@ -89,16 +87,16 @@ class Recording(abc.ABC):
     def light(self, frame: int) -> float:
         """Brightness, about 1."""
 
-    def expression_field(self, performance: Performance) -> np.ndarray:
+    def expression_field(self, expression: Expression) -> np.ndarray:
         """`expression_motion` where all of an expression shows."""
         return sum(
-            action_unit_flow(unit, left, right, self._performer.landmarks, self._grid)
-            for unit, (left, right) in zip(performance.action_units, performance.sides, strict=True)
+            action_unit_flow(unit, left, right, self._person.landmarks, self._grid)
+            for unit, (left, right) in zip(expression.action_units, expression.sides, strict=True)
         )
 
     def landmarks(self, frame: int) -> np.ndarray:
         """The true five landmarks of a frame, `(5, 2)` in pixels (see `regions.TEMPLATE_LANDMARKS`)."""
-        own = self._performer.landmarks
+        own = self._person.landmarks
         (eye_x, eye_y), (mouth_x, mouth_y) = own["eye"], own["mouth_corner"]
         nose_y = own["nose_wing"][1]
         points = [(-eye_x, eye_y), (eye_x, eye_y), (0.0, nose_y), (-mouth_x, mouth_y), (mouth_x, mouth_y)]
@@ -138,11 +136,11 @@ class Recording(abc.ABC):
         return np.clip(np.rint(image * self.light(number) + noise), 0, 255).astype("uint8")
 
 
-class Footage(Recording):
+class ClipRecording(Recording):
     """A person's clip, rendered frame by frame.
 
     Args:
-        performer, performance: who does what.
+        person, expression: who does what.
         look: what the person looks like.
         rng: of timing, head motion, light and noise.
         size: side of the square frames in pixels.
@@ -151,17 +149,17 @@ class Footage(Recording):
 
     def __init__(
         self,
-        performer: Performer,
-        performance: Performance,
+        person: Person,
+        expression: Expression,
         look: FaceLook,
         rng: np.random.Generator,
         size: int = 180,
         blinks: int = 0,
     ):
-        super().__init__(performer, performance.head, look, rng, size)
+        super().__init__(person, expression.head, look, rng, size)
         self.timing = _new_timing(rng, blinks)
         self.blinks = self.timing.blinks
-        self._expression = self.expression_field(performance)
+        self._expression = self.expression_field(expression)
 
     def strength(self, frame: int) -> float:
         """How much of the expression shows, 0 to 1."""

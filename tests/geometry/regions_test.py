@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.regions import (
+from dualatme_keras.geometry.regions import (
     TEMPLATE_BOXES,
     TEMPLATE_LANDMARKS,
     boxes_from_landmarks,

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dualatme_keras.databases.faces import FaceLook
-from dualatme_keras.databases.footage import Recording, rise_and_fall
-from dualatme_keras.databases.performers import Performer, new_performance
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.synthetic.faces import FaceLook
+from dualatme_keras.synthetic.people import Person, new_expression
+from dualatme_keras.synthetic.recording import Recording, rise_and_fall
 
 _RISE = (0.2, 0.5)
 """Range in seconds from onset to apex, and from apex to offset: all in all 0.4 to 1.0 seconds."""
@@ -40,8 +40,8 @@ class ShownExpression:
     """When which expression shows.
 
     Attributes:
-        onset, apex, offset: in frames from the start of the footage.
-        label: its class, an index into `protocol.CLASS_NAMES`.
+        onset, apex, offset: in frames from the start of the recording.
+        label: its class, an index into `megc2019.CLASS_NAMES`.
     """
 
     onset: int
@@ -50,17 +50,17 @@ class ShownExpression:
     label: int
 
 
-class LongFootage(Recording):
+class LongRecording(Recording):
     """A person's long video, rendered frame by frame.
 
     The head sways and the posture drifts all the time, the light changes, sensors are noisy, and every few
     seconds there is a blink, within an expression or not.
 
     Args:
-        performer: who.
+        person: who.
         look: what the person looks like.
         rng: of expressions, blinks, head motion, light and noise.
-        labels: classes of the expressions, in their order, indices into `protocol.CLASS_NAMES`.
+        labels: classes of the expressions, in their order, indices into `megc2019.CLASS_NAMES`.
         seconds: length of the video.
         frames_per_second: of the video.
         size: side of the square frames in pixels.
@@ -77,7 +77,7 @@ class LongFootage(Recording):
 
     def __init__(
         self,
-        performer: Performer,
+        person: Person,
         look: FaceLook,
         rng: np.random.Generator,
         labels: Sequence[int] = (0, 1, 2),
@@ -85,14 +85,14 @@ class LongFootage(Recording):
         frames_per_second: float = 30.0,
         size: int = 180,
     ):
-        # A performance brings its head motion along; of this one nothing else is shown.
-        sways = new_performance(0, performer, rng).head
-        super().__init__(performer, [*sways, *map(_as_posture, sways)], look, rng, size)
+        # An expression brings the motion of the head with it; nothing else of this one is shown.
+        sways = new_expression(0, person, rng).head
+        super().__init__(person, [*sways, *map(_as_posture, sways)], look, rng, size)
         self.length, self.frames_per_second = round(seconds * frames_per_second), frames_per_second
         self.blink_frames = _BLINK * frames_per_second
         self.blinks = _new_blinks(rng, seconds, frames_per_second)
         self.expressions = _new_expressions(rng, labels, seconds, frames_per_second)
-        self._fields = [self.expression_field(new_performance(label, performer, rng)) for label in labels]
+        self._fields = [self.expression_field(new_expression(label, person, rng)) for label in labels]
         ranges = [_SWAYS] * len(sways) + [_POSTURE] * len(sways)
         self._periods = [frames_per_second * rng.uniform(*allowed) for allowed in ranges]
         self._flicker = frames_per_second * rng.uniform(*_FLICKER)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dualatme_keras.databases.faces import new_look
-from dualatme_keras.databases.long_footage import LongFootage
-from dualatme_keras.databases.muscles import ACTION_UNITS, LANDMARKS, action_unit_flow
-from dualatme_keras.databases.performers import new_performer
-from dualatme_keras.databases.synthetic import synthetic_clips
-from dualatme_keras.protocol import DATABASES
+from dualatme_keras.megc2019 import DATABASES
+from dualatme_keras.synthetic.databases import synthetic_clips
+from dualatme_keras.synthetic.faces import new_look
+from dualatme_keras.synthetic.long_recording import LongRecording
+from dualatme_keras.synthetic.muscles import ACTION_UNITS, LANDMARKS, action_unit_flow
+from dualatme_keras.synthetic.people import new_person
 
 PAINTED = Path(__file__).parent / "painted"
 BLOCK = 4
@@ -33,15 +33,15 @@ def picture(name):
     """A person as painted, or the apex frames of three, beside each other."""
     if name == "look.png":
         rng = np.random.default_rng(7)
-        return block_means(new_look(new_performer("smic", rng).landmarks, rng).texture)
+        return block_means(new_look(new_person("smic", rng).landmarks, rng).texture)
     clips = [next(synthetic_clips(database, 7, 1, 1, frame_size=160))[1] for database in DATABASES]
     return np.concatenate([block_means(clip.frame(clip.timing.apex)) for clip in clips], axis=1)
 
 
 def long_video():
     rng = np.random.default_rng(7)
-    performer = new_performer("samm", rng)
-    return LongFootage(performer, new_look(performer.landmarks, rng), rng, seconds=20.0, size=64)
+    person = new_person("samm", rng)
+    return LongRecording(person, new_look(person.landmarks, rng), rng, seconds=20.0, size=64)
 
 
 def table(name):
@@ -49,10 +49,10 @@ def table(name):
     if name == "people.csv":
         yield ("clip", "units", "onset", "apex", "offset", "length", "blinks", "landmarks at the apex")
         for database in DATABASES:
-            for record, footage in synthetic_clips(database, 7, 1, 9, frame_size=64):
-                timing = footage.timing
+            for record, recording in synthetic_clips(database, 7, 1, 9, frame_size=64):
+                timing = recording.timing
                 moments = (timing.onset, timing.apex, timing.offset, timing.length)
-                places = footage.landmarks(timing.apex).ravel()
+                places = recording.landmarks(timing.apex).ravel()
                 yield (record.name, record.action_units, *moments, sum(timing.blinks), *places)
     elif name == "action_units.csv":
         yield ("unit", "landmark", "right", "down", "mean right of the right half", "mean down")
@@ -64,14 +64,14 @@ def table(name):
                 yield (unit, pull.landmark, *flow[down, len(flow) // 2 + outward], *(1000 * means))
     else:
         yield ("what", "frame", "frame", "frame")
-        footage = long_video()
-        for shown in footage.expressions:
+        recording = long_video()
+        for shown in recording.expressions:
             yield ("expression", shown.onset, shown.apex, shown.offset)
-        for blink in footage.blinks:
+        for blink in recording.blinks:
             yield ("blink", blink, "", "")
-        for frame in range(0, footage.length, 50):
-            motion = np.hypot(*np.moveaxis(footage.displacement(frame), -1, 0))
-            yield ("motion", frame, motion.mean(), footage.light(frame))
+        for frame in range(0, recording.length, 50):
+            motion = np.hypot(*np.moveaxis(recording.displacement(frame), -1, 0))
+            yield ("motion", frame, motion.mean(), recording.light(frame))
 
 
 def cell(value):

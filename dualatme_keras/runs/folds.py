@@ -7,13 +7,13 @@ import csv
 import dataclasses
 import io
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from dualatme_keras.data.clips import Clip
-from dualatme_keras.data.predictions import Predictions
 from dualatme_keras.data.splits import Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
+from dualatme_keras.runs.directory import RunDirectory
+from dualatme_keras.runs.predictions import Predictions
 
 COLUMNS = ("fold", "path", "subject", "database", "label")
 """The header of folds.csv: a row for each clip that a fold is tested on."""
@@ -24,17 +24,17 @@ class RunFolds:
     """The folds of a run.
 
     Attributes:
-        workdir: the run's folder.
+        run: the run.
         clips: the clips that each fold is tested on, by the fold's name, in the order of the protocol.
     """
 
-    workdir: Path
+    run: RunDirectory
     clips: Mapping[str, tuple[Clip, ...]]
 
     @property
     def finished(self) -> tuple[str, ...]:
         """Names of the finished folds."""
-        return tuple(name for name in self.clips if fold_folder(self.workdir, name).is_dir())
+        return tuple(filter(self.run.finished, self.clips))
 
     def __str__(self):
         return f"{len(self.finished)} of {len(self.clips)} folds"
@@ -76,14 +76,9 @@ class RunFolds:
         if wrong:
             shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
             raise DualATMEError(
-                f"Expected {self.workdir / 'predictions.csv'} to have the clips of the finished folds, as in "
+                f"Expected {self.run.predictions} to have the clips of the finished folds, as in "
                 f"folds.csv beside it. Received: {shown}. The train.py command of the run writes it anew."
             )
-
-
-def fold_folder(workdir, name: str) -> Path:
-    """Folder of a fold; it is there only when the fold is finished."""
-    return Path(workdir) / "folds" / name
 
 
 def write_run_folds(workdir, folds: Iterable[Fold]) -> None:
@@ -95,7 +90,7 @@ def write_run_folds(workdir, folds: Iterable[Fold]) -> None:
         writer.writerows(
             (fold.name, clip.path, clip.subject, clip.database, clip.label) for clip in fold.test
         )
-    replace_file(Path(workdir) / "folds.csv", text.getvalue().encode())
+    replace_file(RunDirectory(workdir).folds_table, text.getvalue().encode())
 
 
 def read_run_folds(workdir) -> RunFolds | None:
@@ -104,7 +99,8 @@ def read_run_folds(workdir) -> RunFolds | None:
     Raises:
         DualATMEError: the file is malformed; names file and line.
     """
-    file = Path(workdir) / "folds.csv"
+    run = RunDirectory(workdir)
+    file = run.folds_table
     if not file.exists():
         return None
     clips = {}
@@ -125,7 +121,7 @@ def read_run_folds(workdir) -> RunFolds | None:
             clips.setdefault(name, []).append(Clip(path, subject, database, int(label)))
     if not clips:
         raise DualATMEError(f"{file}:2: Expected at least one clip. Received: none.")
-    return RunFolds(Path(workdir), {name: tuple(fold) for name, fold in clips.items()})
+    return RunFolds(run, {name: tuple(fold) for name, fold in clips.items()})
 
 
 def _clips_of(predictions):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dualatme_keras.databases.muscles import LANDMARKS
+from dualatme_keras.synthetic.muscles import LANDMARKS
 
 _EMOTIONS = (
     # negative: anger, disgust, contempt, sadness, fear
@@ -26,7 +26,7 @@ _EMOTIONS = (
     # surprise
     {(1, 2): 7, (1, 2, 5): 3, (1, 2, 26): 1},
 )
-"""Per class, in the order of `protocol.CLASS_NAMES`: action units of an emotion and how often it is shown."""
+"""Per class, in the order of `megc2019.CLASS_NAMES`: action units of an emotion and how often it is shown."""
 
 _ONE_SIDED = 0.3
 """Share of clips in which the emotion shows on one side of the face only, or nearly so."""
@@ -42,7 +42,7 @@ INTENSITY = {"casme2": 1.0, "samm": 0.9, "smic": 1.0}
 
 
 @dataclass(frozen=True)
-class Performer:
+class Person:
     """A person in front of the camera.
 
     Attributes:
@@ -59,7 +59,7 @@ class Performer:
 
 
 @dataclass(frozen=True)
-class Performance:
+class Expression:
     """What a person does in one clip.
 
     Attributes:
@@ -73,7 +73,7 @@ class Performance:
     head: tuple[Mapping, ...]
 
 
-def new_performer(database: str, rng: np.random.Generator) -> Performer:
+def new_person(database: str, rng: np.random.Generator) -> Person:
     """Invents a person in the manner of a database."""
     widen, lengthen = rng.normal(1.0, 0.06, size=2)
     landmarks = {}
@@ -84,7 +84,7 @@ def new_performer(database: str, rng: np.random.Generator) -> Performer:
             outward and outward * widen + own[0],
             0.31 + (down - 0.31) * lengthen + own[1],
         )
-    return Performer(
+    return Person(
         landmarks=landmarks,
         intensity=INTENSITY[database] * rng.lognormal(sigma=0.15),
         lean=rng.normal(scale=0.25),
@@ -92,29 +92,29 @@ def new_performer(database: str, rng: np.random.Generator) -> Performer:
     )
 
 
-def new_performance(label: int, performer: Performer, rng: np.random.Generator) -> Performance:
-    """Invents a clip in which `performer` shows an emotion of class `label`."""
+def new_expression(label: int, person: Person, rng: np.random.Generator) -> Expression:
+    """Invents a clip in which `person` shows an emotion of class `label`."""
     emotions = list(_EMOTIONS[label])
     weights = np.array(list(_EMOTIONS[label].values()), dtype=float)
     units = emotions[rng.choice(len(emotions), p=weights / weights.sum())]
-    balance = _new_balance(performer, rng)
-    strength = performer.intensity * rng.lognormal(sigma=0.25)
+    balance = _new_balance(person, rng)
+    strength = person.intensity * rng.lognormal(sigma=0.25)
     leading = rng.integers(len(units))
     sides = []
     for index in range(len(units)):
         # Companions are often incomplete: that is what makes a micro-expression hard to read.
         share = 1.0 if index == leading else rng.uniform(0.2, 1.0)
         sides.append(tuple(float(strength * share * side) for side in balance))
-    return Performance(
+    return Expression(
         action_units=units,
         sides=tuple(sides),
-        head=tuple(_new_head_motion(performer.restlessness, rng) for _ in range(_HEAD_MOTIONS)),
+        head=tuple(_new_head_motion(person.restlessness, rng) for _ in range(_HEAD_MOTIONS)),
     )
 
 
-def _new_balance(performer: Performer, rng: np.random.Generator) -> tuple[float, float]:
+def _new_balance(person: Person, rng: np.random.Generator) -> tuple[float, float]:
     """Relative intensity of the image-left and image-right side, the stronger one 1."""
-    lean = performer.lean + rng.normal(scale=0.2)
+    lean = person.lean + rng.normal(scale=0.2)
     if rng.random() < _ONE_SIDED:
         lean += rng.choice((-1, 1)) * rng.uniform(1.0, 3.0)
     return float(np.exp(min(0.0, -lean))), float(np.exp(min(0.0, lean)))

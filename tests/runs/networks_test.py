@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from dualatme_keras.data import Clip, Fold, write_run_folds
+from dualatme_keras.data import Clip, Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import read_run
 from dualatme_keras.preprocessing import PrepareSettings
+from dualatme_keras.runs import read_run, write_run_folds
 
 SETTINGS = PrepareSettings(flow="dis", image_size=20)
 

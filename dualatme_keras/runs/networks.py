@@ -1,13 +1,14 @@
 """What a run of train.py left for those who ask its networks: weights, settings of its images, scores."""
 
 import dataclasses
-import json
 import os
 from pathlib import Path
 
-from dualatme_keras.data import read_run_folds
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import read_json
 from dualatme_keras.preprocessing import PrepareSettings, differing_settings
+from dualatme_keras.runs.directory import RunDirectory
+from dualatme_keras.runs.folds import read_run_folds
 
 NETWORKS = ("auto", "final", "folds")
 
@@ -73,10 +74,10 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
         raise DualATMEError(f"Expected networks out of {', '.join(NETWORKS)}. Received: {networks!r}.")
     if path.is_file() and path.suffix in _WEIGHTS:
         return TrainedRun(path, (path,), None, None)
-    seeds = sorted(path.glob("seed_*/config.json"))
+    seeds = [run for run in RunDirectory(path).seeds().values() if run.config.exists()]
     if not seeds:
-        return _read_one(path, networks, unfinished)
-    runs = [_read_one(file.parent, networks, unfinished) for file in seeds]
+        return _read_one(RunDirectory(path), networks, unfinished)
+    runs = [_read_one(run, networks, unfinished) for run in seeds]
     for run in runs[1:]:
         if run.settings != runs[0].settings:
             raise DualATMEError(
@@ -87,24 +88,24 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
     return dataclasses.replace(runs[0], path=path, networks=files, metrics=None)
 
 
-def _read_one(path, networks, unfinished):
-    config = _read_json(path / "config.json")
-    if config is None:
+def _read_one(run, networks, unfinished):
+    if not run.config.is_file():
         raise DualATMEError(
             "Expected the folder of a run of train.py, or a .keras or .pth file. "
-            f"Received: {path}, which {'has no config.json' if path.is_dir() else 'is not there'}."
+            f"Received: {run.path}, which {'has no config.json' if run.path.is_dir() else 'is not there'}."
         )
-    final, folds = path / "final" / "model.keras", sorted(path.glob("folds/*/model.keras"))
-    files = {"final": [final] if final.is_file() else [], "folds": folds}
+    config = read_json(run.config)
+    files = {"final": [run.final_model] if run.final_model.is_file() else [], "folds": run.fold_models()}
     found = files["final"] or files["folds"] if networks == "auto" else files[networks]
     if not found:
         wanted = "its final network (train.py --final_model)" if networks == "final" else "a finished fold"
-        raise DualATMEError(f"Expected {wanted} in {path}. Received: a run without.")
+        raise DualATMEError(f"Expected {wanted} in {run.path}. Received: a run without.")
     if found is files["folds"] and not unfinished:
-        _refuse_unfinished(path)
+        _refuse_unfinished(run.path)
     stored = config.get("preparation")
-    settings = stored and PrepareSettings.from_dict(stored, str(path / "config.json"))
-    return TrainedRun(path, tuple(found), settings, _read_json(path / "metrics.json"))
+    settings = stored and PrepareSettings.from_dict(stored, str(run.config))
+    metrics = read_json(run.metrics) if run.metrics.is_file() else None
+    return TrainedRun(run.path, tuple(found), settings, metrics)
 
 
 def _refuse_unfinished(path):
@@ -115,12 +116,3 @@ def _refuse_unfinished(path):
             f"Expected a finished run in {path}. Received: {folds}. Its train.py command goes on with it; "
             "--unfinished (unfinished=True) takes the folds that are there."
         )
-
-
-def _read_json(path):
-    if not path.is_file():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DualATMEError(f"Expected JSON in {path}. Received: {error}.") from error

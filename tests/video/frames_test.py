@@ -13,8 +13,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from frame_files import ORIENTATIONS, turned_file
 
-from dualatme_keras.databases.frames import VideoFile, read_image
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.video import open_frames, read_image
 
 RAMP = np.arange(2**16, dtype="uint16").reshape(256, 256)
 PICTURE = np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype="uint8")
@@ -116,7 +116,7 @@ def turned_video(path, frame, degrees):
 def test_videos_are_turned_as_they_say(quarters, tmp_path):
     smooth = cv2.resize(PICTURE[:5, :7], (64, 48))
     turned_video(tmp_path / "turned.mp4", smooth, 90 * quarters)
-    video = VideoFile(tmp_path / "turned.mp4")
+    video = open_frames(tmp_path / "turned.mp4")
     expected = np.rot90(smooth, -quarters).astype(int)
     for number in (0, 2, 1):
         read = video.read(number)
@@ -127,4 +127,4 @@ def test_videos_are_turned_as_they_say(quarters, tmp_path):
 def test_videos_turned_by_other_angles_are_refused(tmp_path):
     turned_video(tmp_path / "turned.mp4", np.zeros((48, 64, 3), "uint8"), 45)
     with pytest.raises(DualATMEError, match="turned by quarters.*turned.mp4, by 45 degrees more"):
-        VideoFile(tmp_path / "turned.mp4")
+        open_frames(tmp_path / "turned.mp4")

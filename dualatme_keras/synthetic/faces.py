@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualatme_keras.databases.muscles import REFERENCE_SIZE, Grid
-from dualatme_keras.databases.warping import backward_map
+from dualatme_keras.synthetic.muscles import REFERENCE_SIZE, Grid
+from dualatme_keras.synthetic.warping import backward_map
 
 _SHARPNESS = 4
 """Pixels of the texture per pixel of a face of `REFERENCE_SIZE`, so that sampling it hardly blurs."""

@@ -5,15 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dualatme_keras.data.predictions import (
-    COLUMNS,
-    Predictions,
-    concatenate,
-    read_predictions,
-    replace_file,
-    write_predictions,
-)
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.runs import Predictions, concatenate, read_predictions, write_predictions
+from dualatme_keras.runs.predictions import COLUMNS, replace_file
 
 HEADER = ",".join(COLUMNS)
 ROW = "a_flow.png,sub01,casme2,0,1,0.25,0.5,0.25"

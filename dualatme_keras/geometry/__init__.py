@@ -1,0 +1,1 @@
+"""Tier 0: places, sizes and formulas that NumPy and tensors share."""

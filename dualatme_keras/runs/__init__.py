@@ -1,0 +1,26 @@
+"""Tier 2: the folder of a run: where its files are, reading and writing them. NumPy only."""
+
+from dualatme_keras.runs.continuation import CONTINUE_DESPITE
+from dualatme_keras.runs.directory import RunDirectory
+from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
+from dualatme_keras.runs.histories import read_histories
+from dualatme_keras.runs.networks import NETWORKS, TrainedRun, read_run
+from dualatme_keras.runs.predictions import Predictions, concatenate, read_predictions, write_predictions
+from dualatme_keras.runs.writer import RunWriter
+
+__all__ = [
+    "CONTINUE_DESPITE",
+    "NETWORKS",
+    "Predictions",
+    "RunDirectory",
+    "RunFolds",
+    "RunWriter",
+    "TrainedRun",
+    "concatenate",
+    "read_histories",
+    "read_predictions",
+    "read_run",
+    "read_run_folds",
+    "write_predictions",
+    "write_run_folds",
+]

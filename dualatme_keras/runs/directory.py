@@ -1,0 +1,66 @@
+"""Where the files of a run are."""
+
+import re
+from pathlib import Path
+
+
+class RunDirectory:
+    """The folder of a run, whether it is there or not.
+
+    A fold is finished when its folder is there: it is written under a hidden name and renamed.
+
+    Args:
+        path: the folder.
+
+    Attributes:
+        config: what the run is: settings, digests of lists and images, what it was computed with.
+        environment: versions and devices of each call that worked on it.
+        folds_table: all folds of the evaluation protocol and their clips, see `RunFolds`.
+        predictions: an answer for each clip of the finished folds, see `Predictions`.
+        metrics: scores of the predictions.
+        challenge_log, report, figures: what `dualatme-evaluate` writes for people.
+        final_model: the network trained on all clips.
+        seeds_table: scores over several seeds, in the folder of all of them.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.config = self.path / "config.json"
+        self.environment = self.path / "environment.json"
+        self.folds_table = self.path / "folds.csv"
+        self.predictions = self.path / "predictions.csv"
+        self.metrics = self.path / "metrics.json"
+        self.challenge_log = self.path / "challenge_log.txt"
+        self.report = self.path / "report.html"
+        self.figures = self.path / "figures"
+        self.final_model = self.path / "final" / "model.keras"
+        self.seeds_table = self.path / "seeds.json"
+
+    def fold(self, name: str) -> Path:
+        """Folder of a fold: `model.keras`, `history.csv` and `predictions.csv`."""
+        return self.path / "folds" / name
+
+    def finished(self, name: str) -> bool:
+        """Whether a fold is complete."""
+        return self.fold(name).is_dir()
+
+    def fold_models(self) -> list[Path]:
+        """Networks of the finished folds, by name."""
+        return sorted(self.path.glob("folds/*/model.keras"))
+
+    def fold_histories(self) -> list[Path]:
+        """Training histories of the finished folds, by name."""
+        return sorted(self.path.glob("folds/*/history.csv"))
+
+    def tensorboard(self, fold: str) -> Path:
+        """Folder of a fold's event files."""
+        return self.path / "tensorboard" / fold
+
+    def seed(self, seed: int) -> "RunDirectory":
+        """The run of one of several seeds."""
+        return RunDirectory(self.path / f"seed_{seed}")
+
+    def seeds(self) -> dict[int, "RunDirectory"]:
+        """The runs of several seeds below this folder, in order; empty where it is a single run."""
+        names = (re.fullmatch(r"seed_(\d+)", path.name) for path in self.path.glob("seed_*"))
+        return {seed: self.seed(seed) for seed in sorted(int(name[1]) for name in names if name)}

@@ -1,0 +1,17 @@
+"""Tier 0: frames of a clip, whatever they come from: an image, a folder, a video, an array. NumPy only."""
+
+from dualatme_keras.video.frames import VIDEO_SUFFIXES, Clip, Frame, Frames, open_frames
+from dualatme_keras.video.images import IMAGE_SUFFIXES, MOST_PIXELS, SMALLEST_SIDE, check_size, read_image
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MOST_PIXELS",
+    "SMALLEST_SIDE",
+    "VIDEO_SUFFIXES",
+    "Clip",
+    "Frame",
+    "Frames",
+    "check_size",
+    "open_frames",
+    "read_image",
+]
