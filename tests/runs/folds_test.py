@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dualatme_keras.data import Clip, Fold, fold_folder
+from dualatme_keras.data import Clip, Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.runs import Predictions, concatenate, read_run_folds, write_run_folds
+from dualatme_keras.runs import Predictions, RunDirectory, concatenate, read_run_folds, write_run_folds
 
 
 def fold(name, database, clips):
@@ -28,7 +28,7 @@ def run(tmp_path):
     """Three folds, two of them finished."""
     write_run_folds(tmp_path, FOLDS)
     for name in ("sub01", "s01"):
-        fold_folder(tmp_path, name).mkdir(parents=True)
+        RunDirectory(tmp_path).fold(name).mkdir(parents=True)
     return read_run_folds(tmp_path)
 
 

@@ -94,7 +94,7 @@ def test_settings_are_the_runs(tmp_path):
     ("content", "message"),
     [
         (None, "no config.json"),
-        ("{", "Expected JSON in"),
+        ("{", "config.json:1: Expected JSON"),
         ('{"preparation": {"flow": "other"}}', "config.json.*--flow"),
         ('{"preparation": {"unheard": 1}}', "config.json.*unheard"),
     ],

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from dualatme_keras.data import Clip
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.runs import Predictions, concatenate, read_predictions, write_predictions
 from dualatme_keras.runs.predictions import COLUMNS, replace_file
@@ -32,12 +33,16 @@ def assert_same(first, second):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
 
 
-def test_the_answer_for_a_clip_is_its_likeliest_class(clips):
+def test_the_answer_for_a_clip_is_its_likeliest_class():
+    clips = [
+        Clip(f"{subject}.png", subject, "smic", label)
+        for subject, label in zip("abcd", (0, 1, 2, 0), strict=True)
+    ]
     probabilities = [[0.1, 0.2, 0.7], [0.3, 0.6, 0.1], [0.5, 0.4, 0.1], [0.4, 0.3, 0.3]]
-    answers = Predictions.of_clips(clips[:4], probabilities)
+    answers = Predictions.of_clips(clips, probabilities)
     assert answers.predictions.tolist() == [2, 1, 0, 0]
     assert answers.labels.tolist() == [0, 1, 2, 0]
-    assert answers.subjects.tolist() == [clip.subject for clip in clips[:4]]
+    assert answers.subjects.tolist() == [clip.subject for clip in clips]
 
 
 def test_predictions_compare_as_objects_because_arrays_have_no_single_answer():

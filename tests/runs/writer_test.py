@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.runs import RunWriter
 from dualatme_keras.runs.continuation import find_differences
-from dualatme_keras.runs.directory import RunDirectory
 
 RECORD = {
     "epochs": 60,
@@ -55,10 +55,10 @@ def test_settings_that_are_gone_and_new_ones():
 def test_run_of_an_older_version(tmp_path):
     """It did not record images and computation; accepted once, they are recorded from then on."""
     older = {name: RECORD[name] for name in ("epochs", "databases", "lists_sha256", "preparation")}
-    RunDirectory(tmp_path, older)
+    RunWriter(tmp_path, older)
     with pytest.raises(DualATMEError, match="not record computed_with, images_sha256. .*despite=unrecorded,"):
-        RunDirectory(tmp_path, RECORD)
-    run = RunDirectory(tmp_path, RECORD, despite=("unrecorded",))
+        RunWriter(tmp_path, RECORD)
+    run = RunWriter(tmp_path, RECORD, despite=("unrecorded",))
     (tmp_path / "environment.json").write_text('{"python": "3.10"}')
     run.write_environment({"python": "3.11"}, ["sub01"])
     assert json.loads((tmp_path / "environment.json").read_text()) == {
@@ -71,19 +71,19 @@ def test_run_of_an_older_version(tmp_path):
             }
         ],
     }
-    RunDirectory(tmp_path, RECORD)
+    RunWriter(tmp_path, RECORD)
     with pytest.raises(
         DualATMEError, match="the images of smic changed. Choose another --workdir, or delete"
     ):
-        RunDirectory(
+        RunWriter(
             tmp_path, {**RECORD, "images_sha256": {"casme2": "2", "smic": "4"}}, despite=("unrecorded",)
         )
 
 
 def test_what_cannot_be_passed_over_offers_no_way_to(tmp_path):
-    RunDirectory(tmp_path, RECORD)
+    RunWriter(tmp_path, RECORD)
     other = {**RECORD, "epochs": 30, "computed_with": {**RECORD["computed_with"], "threads": 1}}
     with pytest.raises(
         DualATMEError, match=r"Received: threads 2 -> 1 \(.*\), epochs 60 -> 30. Choose .* or delete"
     ):
-        RunDirectory(tmp_path, other)
+        RunWriter(tmp_path, other)
