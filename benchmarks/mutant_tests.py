@@ -95,14 +95,16 @@ class _Recorder:
         self._folder = place / "coverage"
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
+        # By place, since tests call commands under other names than that of the package.
+        source = str(place / "checkout" / PACKAGE)
         settings = place / "coveragerc"
         # Processes that a test starts name it by the variable that pytest keeps for it.
         settings.write_text(
-            f"[run]\ndata_file={self._folder / 'lines'}\nparallel=true\nsource_pkgs={PACKAGE}\nsigterm=true\n"
+            f"[run]\ndata_file={self._folder / 'lines'}\nparallel=true\nsource={source}\nsigterm=true\n"
             "context=${PYTEST_CURRENT_TEST}\n"
         )
         os.environ["COVERAGE_PROCESS_START"] = str(settings)
-        self._coverage = coverage.Coverage(self._folder / "lines", source_pkgs=[PACKAGE], config_file=False)
+        self._coverage = coverage.Coverage(self._folder / "lines", source=[source], config_file=False)
         self._coverage.start()
         self._running = [("", 0.0)]
         self.record = {"tests": {}, "fixtures": {}, "lines": {}}

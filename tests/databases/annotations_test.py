@@ -8,7 +8,7 @@ import pytest
 
 from dualatme_keras.databases import read_casme2, read_folder, read_samm, read_smic
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.workbooks import write_workbook
+from dualatme_keras.workbooks import read_tables, write_workbook
 
 HEADER = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units"]
 HEADER += ["Estimated Emotion"]
@@ -71,6 +71,12 @@ def test_other_merged_cells_stand_in_each_of_their_rows(path):
     rows = [row("01", "EP01"), row("01", "EP02", units=None, emotion=None), [None], ["A note"]]
     write(path, HEADER, *rows, merged=["F2:F3", "G2:G3", "B4:B5", "A5:G5"])
     assert [(r.action_units, r.label) for r in read_casme2(path)] == [("4", 1)] * 2
+
+
+def test_tables_tell_of_cells_merged_downwards_only(path):
+    write(path, HEADER, row("01", "EP01"), row("01", "EP02"), merged=["A2:A3", "B1:C1"])
+    (table,) = read_tables(path)
+    assert table.merged == [(0, 2, 3)]
 
 
 def test_a_merged_header_holds_no_clips(path):

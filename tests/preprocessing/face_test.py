@@ -116,6 +116,19 @@ def test_unusual_landmarks_are_doubted(landmarks, doubt):
     np.testing.assert_array_equal(face.landmarks, landmarks)
 
 
+def test_landmarks_may_lie_on_the_border():
+    """The middle of the corner pixel is at (0, 0), so the frame begins half a pixel before it."""
+    points = landmarks_at(100, 100, 100)
+    first = points - points.min(axis=0) - 0.5
+    last = points - points.max(axis=0) + np.array(SIZE[::-1]) - 0.5
+    for inside in (first, last):
+        check_face(inside, SIZE)
+    for corner, step in ((first, -0.01), (last, 0.01)):
+        for direction in ((step, 0.0), (0.0, step)):
+            with pytest.raises(DualATMEError, match="inside the frame of 300 x 200"):
+                check_face(corner + np.array(direction), SIZE)
+
+
 @pytest.mark.parametrize("degrees", [-20, 0, 20])
 def test_landmarks_of_a_face_are_beyond_doubt(degrees):
     points = landmarks_at(100, 100, 100, degrees)
