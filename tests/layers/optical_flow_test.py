@@ -64,6 +64,28 @@ def test_agrees_with_opencv_and_is_no_worse(pairs, flows):
     assert np.all(distance(flows, truth) < 0.7 * np.linalg.norm(truth, axis=-1).mean(axis=(1, 2)))
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"warps": 1, "inner_iterations": 1, "outer_iterations": 1, "scales": 5},
+        {"warps": 1, "inner_iterations": 3, "outer_iterations": 2, "scales": 2},
+        {"warps": 2, "inner_iterations": 5, "outer_iterations": 3, "scales": 1},
+    ],
+)
+def test_few_steps_are_opencvs(pairs, steps):
+    """Before it converges, where later steps would mend what earlier ones did wrong; not square."""
+    first, second = (frames[0, :, :48] for frames in pairs[:2])
+    opencv = cv2.optflow.DualTVL1OpticalFlow_create(
+        nscales=steps["scales"],
+        warps=steps["warps"],
+        innnerIterations=steps["inner_iterations"],
+        outerIterations=steps["outer_iterations"],
+    ).calc(np.ascontiguousarray(first), np.ascontiguousarray(second), None)
+    found = np.asarray(TVL1Flow(**steps)([tensors(first[np.newaxis]), tensors(second[np.newaxis])]))[0]
+    assert np.linalg.norm(opencv, axis=-1).max() > 0.2
+    assert np.abs(found - opencv).max() < 0.005
+
+
 def test_answers_do_not_depend_on_the_company(estimate, flows):
     """Bit by bit in batches of one size; another size rounds differently, which early stopping amplifies."""
     np.testing.assert_array_equal(estimate([2, 0])[0], estimate([2, 3])[0])

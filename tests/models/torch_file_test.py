@@ -105,7 +105,7 @@ class Built:
     pass
 
 
-@pytest.mark.parametrize("case", ["class", "evaluation", "new object with arguments", "getattr"])
+@pytest.mark.parametrize("case", ["class", "evaluation", "new object with arguments", "getattr", "state"])
 def test_other_requests_are_refused_by_name(case, torch_stand_in, tmp_path):
     path = tmp_path / "bad.pth"
     names = torch_stand_in
@@ -117,6 +117,8 @@ def test_other_requests_are_refused_by_name(case, torch_stand_in, tmp_path):
             "new torch.nn",
         ),
         "getattr": (pickled(names, Malicious(getattr, "a", "upper")), "getattr"),
+        # Onto an empty dict and an empty list: the state of the list.
+        "state": (b"\x80\x02}]}b.", "a change of the state of a list"),
     }
     content, name = requests[case]
     write_zip(path, content)

@@ -23,6 +23,7 @@ from dualatme_keras.preprocessing import (
     read_landmarks,
     transform_points,
 )
+from dualatme_keras.preprocessing.apex import counted_pixels
 from dualatme_keras.synthetic.head_motion import head_motion_flow
 from dualatme_keras.synthetic.muscles import action_unit_flow
 
@@ -224,3 +225,21 @@ def test_landmarks_of_a_file(tmp_path):
         locate(frame[:50, :50], "a")
     with pytest.raises(DualATMEError, match="--landmarks_file.*nothing.csv, which is no file"):
         landmark_source("file", tmp_path / "nothing.csv")
+
+
+def test_pixels_that_tell_an_expression_leave_the_lids_out():
+    """Ellipses of half and a third of the distance between the eyes, in the boxes of brows and mouth."""
+    size = 200
+    counted = counted_pixels(TEMPLATE_LANDMARKS, (size, size))
+    eye_x, eye_y = TEMPLATE_LANDMARKS[0]
+    half_width, half_height = 0.5 * 0.4, 0.35 * 0.4
+    for along, across, inside in (
+        (0.0, 0.0, False),
+        (0.95 * half_width, 0.0, False),
+        (0.0, -0.95 * half_height, False),
+        (0.0, -1.05 * half_height, True),  # the brow
+        (-1.05 * half_width, 0.0, True),
+    ):
+        assert counted[int((eye_y + across) * size), int((eye_x + along) * size)] == inside
+    assert counted[int(0.76 * size), size // 2]  # the mouth
+    assert not counted[int(0.55 * size), size // 2]  # the nose

@@ -11,7 +11,8 @@ from skimage import data
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
-from dualatme_keras.preprocessing import align_face, eye_transform
+from dualatme_keras.preprocessing import SPOTTING_EYES, align_face, eye_transform, transform_points
+from dualatme_keras.preprocessing.apex import SPOTTING_SIZE
 from dualatme_keras.preprocessing.face import Face
 from dualatme_keras.preprocessing.face_window import FaceWindow
 from dualatme_keras.preprocessing.spotting import spot_intervals
@@ -89,6 +90,20 @@ def test_expressions_are_found_among_blinks(spotted):
     assert_found(intervals, camera)
     assert all(interval.strength >= course.threshold for interval in intervals)
     assert calls == [(done, 300) for done in range(1, 301)]
+
+
+def test_edges_are_within_two_frames_of_the_truth(spotted):
+    """Here; the worst of a longer measurement is in docs/recognizing.md."""
+    camera, intervals, _, _ = spotted
+    for interval, shown in zip(intervals, camera.recording.expressions, strict=True):
+        for name in ("onset", "apex", "offset"):
+            assert abs(getattr(interval, name) - getattr(shown, name)) <= 2
+
+
+def test_the_eyes_of_a_video_are_as_far_apart_as_its_unit_says():
+    points = TEMPLATE_LANDMARKS * (120, 90) + (7, 20)
+    left, right = transform_points(points, eye_transform(points, SPOTTING_SIZE, 0.1))[:2]
+    assert pytest.approx(np.linalg.norm(right - left)) == SPOTTING_EYES
 
 
 def test_the_course_is_high_at_expressions_only(spotted):

@@ -14,6 +14,7 @@ from skimage import data
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from frame_files import ORIENTATIONS, turned_file
 
+from dualatme_keras.serving.encoded_images import check_encoded
 from dualatme_keras.serving.frame_files import decode_frame
 from dualatme_keras.video import read_image
 
@@ -86,3 +87,28 @@ def test_bytes_that_only_look_like_an_orientation(decoded):
     exif[0x010E] = "Orientation 6, tiff:Orientation"
     decoded(written(Image.fromarray(FACE), "JPEG", exif=exif))
     decoded(written(Image.fromarray(FACE), "JPEG"))
+
+
+@pytest.fixture(scope="module")
+def checked():
+    signature = [tf.TensorSpec((), tf.string)]
+    return tf.function(
+        lambda encoded: check_encoded(encoded, 32, "onset_bytes", tf.constant(3)), input_signature=signature
+    )
+
+
+@pytest.mark.parametrize("kind", [".png", ".jpg"])
+def test_files_are_known_by_their_header(checked, kind):
+    content = cv2.imencode(kind, FACE)[1].tobytes()
+    assert checked(content).numpy() == content
+    small = cv2.imencode(kind, FACE[:31])[1].tobytes()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least 32 x 32"):
+        checked(small)
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a" + bytes(40), b"\x89PNG\r\n", b"\xff\xd7" + bytes(40)])
+def test_other_files_are_refused_with_their_item(checked, content):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"PNG or JPEG file in onset_bytes.*in item\] \[3\]"
+    ):
+        checked(content)

@@ -1,0 +1,66 @@
+"""Settings of a run: the published ones by default, and none out of its range."""
+
+import pytest
+
+from dualatme_keras.choices import PRESETS, preset_config
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.training import TrainConfig
+
+
+def test_defaults_are_the_published_settings():
+    published = {
+        "preset": "paper",
+        "loss": "focal",
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "batch_size": 128,
+        "epochs": 60,
+        "protocol": "cde",
+        "seed": 1,
+        "precision": "float32",
+        "workers": 1,
+        "threads": 0,
+        "steps_per_execution": 1,
+        "distribute": "none",
+    }
+    config = TrainConfig()
+    assert {name: getattr(config, name) for name in published} == published
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest"),
+    [
+        ("batch_size", 1),
+        ("epochs", 1),
+        ("steps_per_execution", 1),
+        ("workers", 1),
+        ("seed", 0),
+        ("threads", 0),
+    ],
+)
+def test_lowest_numbers(name, lowest):
+    assert getattr(TrainConfig(**{name: lowest}), name) == lowest
+    for wrong in (lowest - 1, lowest + 0.5):
+        with pytest.raises(DualATMEError, match=f"--{name} to be an integer from {lowest}"):
+            TrainConfig(**{name: wrong})
+
+
+@pytest.mark.parametrize("rate", [0.0, -1e-3, float("inf"), float("nan")])
+def test_learning_rates_that_are_none(rate):
+    with pytest.raises(DualATMEError, match="--learning_rate to be a positive"):
+        TrainConfig(learning_rate=rate)
+
+
+def test_ablations_differ_from_the_paper_in_what_they_are_called_after():
+    """One branch alone has nothing to be similar to."""
+    alone = {"similarity_weight": 0.0}
+    assert {name: preset_config(name) for name in PRESETS if name not in ("tiny", "convolution")} == {
+        "paper": {},
+        "released": {"attention": "shared"},
+        "no_attention": {"attention": "none"},
+        "attention_puzzled": {"attention": "puzzled"},
+        "attention_both": {"attention": "both"},
+        "entire_only": {"branches": "entire", "attention": "entire", **alone},
+        "puzzled_only": {"branches": "puzzled", "attention": "none", **alone},
+        "no_similarity": alone,
+    }
