@@ -10,7 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from gradients import gradient
 
-from dualatme_keras import layers, regions
+from dualatme_keras import layers
+from dualatme_keras.geometry import regions
 
 IMAGES = (2, 8, 8, 16)
 FEATURES = ((3, 5), (3, 5))
