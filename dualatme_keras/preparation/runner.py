@@ -175,9 +175,9 @@ def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) 
     Raises:
         DualATMEError: the clip has no frames, no face or other faults; names them.
     """
-    frames = open_clip(record, root)
-    numbers = clip_numbers(record, frames.numbers)
-    return prepare_clip(numbers, frames.read, locate, settings, record.apex, record.name)
+    with open_clip(record, root) as frames:
+        numbers = clip_numbers(record, frames.numbers)
+        return prepare_clip(numbers, frames.read, locate, settings, record.apex, record.name)
 
 
 def _results(config, folder, root, locate, clips):

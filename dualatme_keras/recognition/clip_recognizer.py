@@ -109,7 +109,11 @@ class ClipRecognizer(abc.ABC):
             DualATMEError: no frames, no face, no motion at all, frames of unequal size, numbers that are
                 none of theirs, or more than 10 seconds (2,000 frames) to spot the apex in.
         """
-        frames = open_frames(clip, name, frames_per_second)
+        with open_frames(clip, name, frames_per_second) as frames:
+            pair = self._find_pair(frames, onset, apex, offset)
+        return self._answer(pair, frames, offset)
+
+    def _find_pair(self, frames, onset, apex, offset):
         numbers = frames.between(onset, offset)
         if len(numbers) == 2 and apex is None:
             apex = numbers[1]
@@ -125,7 +129,7 @@ class ClipRecognizer(abc.ABC):
             raise DualATMEError(
                 f"Expected motion. Received: frames {pair.onset} and {pair.apex}, which are the same."
             )
-        return self._answer(pair, frames, offset)
+        return pair
 
     def spot(
         self,
@@ -150,7 +154,10 @@ class ClipRecognizer(abc.ABC):
         Raises:
             DualATMEError: as `recognize`, or the frame rate is not known.
         """
-        frames = open_frames(video, name, frames_per_second)
+        with open_frames(video, name, frames_per_second) as frames:
+            return self._spot(frames, progress, answered)
+
+    def _spot(self, frames, progress, answered):
         rate = frames.frames_per_second
         if not rate:
             raise DualATMEError(

@@ -1,6 +1,7 @@
 """What frames as files become: 8 bits, upright, or an error that says why not."""
 
 import io
+import os
 import struct
 import sys
 from pathlib import Path
@@ -128,3 +129,40 @@ def test_videos_turned_by_other_angles_are_refused(tmp_path):
     turned_video(tmp_path / "turned.mp4", np.zeros((48, 64, 3), "uint8"), 45)
     with pytest.raises(DualATMEError, match="turned by quarters.*turned.mp4, by 45 degrees more"):
         open_frames(tmp_path / "turned.mp4")
+
+
+def write_video(path, count=12):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25.0, (64, 48))
+    for number in range(count):
+        writer.write(np.full((48, 64, 3), 20 * number, "uint8"))
+    writer.release()
+
+
+@pytest.mark.parametrize("kept", [2**27, 64 * 48 * 3 * 5, 0], ids=["kept", "too many to keep", "none kept"])
+def test_frames_of_a_video_in_any_order(tmp_path, monkeypatch, kept):
+    write_video(tmp_path / "talk.avi")
+    monkeypatch.setattr("dualatme_keras.video.frames._KEPT_BYTES", kept)
+    with open_frames(tmp_path / "talk.avi") as frames:
+        assert (frames.name, frames.numbers, frames.frames_per_second) == ("talk", tuple(range(12)), 25.0)
+        for number in (0, 1, 7, 3, 3, 11, 0):
+            assert frames.read(number).shape == (48, 64, 3)
+            assert abs(frames.read(number).mean() - 20 * number) < 2
+        assert frames.seconds(5) == 0.2
+        assert len(frames) == 12
+
+
+@pytest.mark.parametrize("kept", [2**27, 0], ids=["kept", "none kept"])
+def test_a_video_lets_its_file_go(tmp_path, monkeypatch, kept):
+    write_video(tmp_path / "talk.avi")
+    monkeypatch.setattr("dualatme_keras.video.frames._KEPT_BYTES", kept)
+    with open_frames(tmp_path / "talk.avi") as frames:
+        assert str(tmp_path / "talk.avi") in open_files()
+        frames.read(0)
+    assert str(tmp_path / "talk.avi") not in open_files()
+
+
+def open_files():
+    links = Path("/proc/self/fd")
+    if not links.is_dir():
+        pytest.skip("only Linux tells which files are open")
+    return [os.readlink(link) for link in links.iterdir() if link.is_symlink()]
