@@ -387,6 +387,11 @@ def test_settings(setting):
         Client("http://localhost:8501", **setting)
 
 
+def test_lowest_settings():
+    with Client("http://localhost:1", timeout=1e-3, retries=0, backoff=0, batch_size=1) as client:
+        assert (client.retries, client.backoff, client.batch_size) == (0, 0, 1)
+
+
 @pytest.mark.parametrize(("url", "scheme"), [("rest_url", "grpc"), ("grpc_url", "http")])
 def test_port_of_the_other_kind(url, scheme, server, one):
     address = f"{scheme}://{getattr(server, url).split('//')[1]}"
