@@ -70,6 +70,7 @@ def test_agrees_with_opencv_and_is_no_worse(pairs, flows):
         {"warps": 1, "inner_iterations": 1, "outer_iterations": 1, "scales": 5},
         {"warps": 1, "inner_iterations": 3, "outer_iterations": 2, "scales": 2},
         {"warps": 2, "inner_iterations": 5, "outer_iterations": 3, "scales": 1},
+        {"warps": 1, "inner_iterations": 30, "outer_iterations": 10, "scales": 1, "epsilon": 0.03},
     ],
 )
 def test_few_steps_are_opencvs(pairs, steps):
@@ -80,6 +81,7 @@ def test_few_steps_are_opencvs(pairs, steps):
         warps=steps["warps"],
         innnerIterations=steps["inner_iterations"],
         outerIterations=steps["outer_iterations"],
+        epsilon=steps.get("epsilon", 0.01),
     ).calc(np.ascontiguousarray(first), np.ascontiguousarray(second), None)
     found = np.asarray(TVL1Flow(**steps)([tensors(first[np.newaxis]), tensors(second[np.newaxis])]))[0]
     assert np.linalg.norm(opencv, axis=-1).max() > 0.2
