@@ -28,6 +28,6 @@ def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Pre
     report.raise_if_failed()
     if report.warnings:
         print(report)
-    table = ImageTable(protocol.clips, model.get_config()["image_size"], inputs, data_root)
+    table = ImageTable(protocol.clips, model.image_size, inputs, data_root)
     probabilities = model.predict_probabilities(table.dataset(protocol.clips, batch_size))
     return Predictions.of_clips(protocol.clips, probabilities)

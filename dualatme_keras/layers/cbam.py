@@ -115,9 +115,11 @@ class CBAM(keras.layers.Layer):
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
+        return_attention_scores: also return the spatial attention. Defaults to `False`.
 
     Returns:
-        Tensor of the shape of `inputs`.
+        Tensor of the shape of `inputs`; with `return_attention_scores` a pair of it and of the spatial
+        attention, `(batch, height, width)` in (0, 1).
 
     References:
         Woo et al., CBAM, ECCV 2018; Zhou et al., Entropy 25(3):460, section 3.2 (AARS).
@@ -138,12 +140,18 @@ class CBAM(keras.layers.Layer):
         self.channel_attention.build(input_shape)
         self.spatial_attention.build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs, return_attention_scores=False):
         x = inputs * self.channel_attention(inputs)
-        return x * self.spatial_attention(x)
+        scores = self.spatial_attention(x)  # (batch, height, width, 1)
+        return (x * scores, scores[..., 0]) if return_attention_scores else x * scores
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def compute_output_spec(self, inputs, return_attention_scores=False):
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        scores = keras.KerasTensor(inputs.shape[:-1], dtype=self.compute_dtype)
+        return (output, scores) if return_attention_scores else output
 
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction, "kernel_size": self.kernel_size}

@@ -31,23 +31,12 @@ def answering_model(model: DualATME, attention: bool = False) -> keras.Model:
         "probabilities": keras.ops.softmax(logits, axis=-1),
         "class_id": keras.ops.cast(keras.ops.argmax(logits, axis=-1), "int64"),
     }
-    if model.get_config()["branches"] == "both":
-        entire, puzzled = (model.get_layer(f"{branch}_features").output for branch in ("entire", "puzzled"))
-        outputs["similarity"] = keras.ops.cast(cosine_similarity(entire, puzzled), "float32")
-    if attention and model.get_config()["attention"] in _CBAM:
-        outputs["attention"] = keras.ops.cast(_spatial_attention(model), "float32")
+    if len(model.feature_outputs) == 2:
+        similarity = cosine_similarity(*model.feature_outputs.values())
+        outputs["similarity"] = keras.ops.cast(similarity, "float32")
+    if attention and "entire" in model.attention_outputs:
+        outputs["attention"] = keras.ops.cast(model.attention_outputs["entire"], "float32")
     return keras.Model(model.input, outputs)
-
-
-_CBAM = {"entire": "entire_cbam", "both": "entire_cbam", "shared": "shared_cbam"}
-"""Layer that looks at the entire face, by the network's `attention`."""
-
-
-def _spatial_attention(model):
-    cbam, stages = model.get_layer(_CBAM[model.get_config()["attention"]]), ("inception_2", "pool_2")
-    names = [f"entire_{stage}" for stage in stages]
-    (features,) = [layer.output for layer in model.layers if layer.name in names]
-    return cbam.spatial_attention(features * cbam.channel_attention(features))[..., 0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,9 +85,14 @@ class Ensemble:
         return len(self._members)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the probabilities."""
+        return self._model.class_names
+
+    @property
     def image_size(self) -> int:
         """Side of the images that the networks take, in pixels."""
-        return self._model.get_config()["image_size"]
+        return self._model.image_size
 
     def answer(self, images: dict[str, np.ndarray]) -> Answers:
         """Asks every network.
@@ -142,4 +136,6 @@ def _variables(model):
 
 
 def _architecture(model):
-    return {key: value for key, value in model.get_config().items() if key not in ("name", "form")}
+    """Configuration without what may differ between members; `preparation` is compared by who prepares."""
+    passed_over = ("name", "form", "preparation")
+    return {key: value for key, value in model.get_config().items() if key not in passed_over}

@@ -1,8 +1,11 @@
 """The Dual-ATME network as a functional Keras model."""
 
+import dataclasses
+
 import keras
 
 from dualatme_keras.choices import FORMS, preset_config
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import (
     CBAM,
     BatchNormalization,
@@ -13,6 +16,8 @@ from dualatme_keras.layers import (
     torch_uniform,
 )
 from dualatme_keras.layers.convolution import MaxPooling2D
+from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.preprocessing import PrepareSettings
 
 ATTENTIONS = ("entire", "shared", "both", "puzzled", "none")
 BACKBONES = ("inception", "convolution")
@@ -22,14 +27,15 @@ PUZZLES = ("image", "layer")
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
 class DualATME(keras.Model):
-    """Dual-branch attention network: classifies optical flow as negative, positive or surprise.
+    """Dual-branch attention network: classifies optical flow, by default as negative, positive or surprise.
 
     The entire face goes through one branch with learned attention (AARS), the puzzle of hand-picked regions
-    through another (HARS); a cosine loss ties their features, whose concatenation is classified.
+    through another (HARS); a cosine loss ties their features, whose concatenation is classified. Every
+    argument is an attribute of the same name, and stored in `.keras` files.
 
     Args:
         image_size: side of the square input images in pixels, a multiple of 4. Defaults to 28.
-        num_classes: number of classes. Defaults to 3.
+        num_classes: number of classes. Defaults to the number of `class_names`, 3 without them.
         backbone: what a branch is made of, each stage followed by a 2x2 max-pool: `"inception"` (two
             Inception blocks) or `"convolution"` (two 3x3 convolutions with batch norm and ReLU).
         filters: two numbers, channels of each Inception path, or of each convolution. Defaults to
@@ -46,6 +52,10 @@ class DualATME(keras.Model):
         form: how Inception blocks are computed, see `InceptionBlock`: `"plain"`, `"fast"`, or `"auto"`,
             which is `"fast"` where there are only CPUs and `"plain"` elsewhere (not measured on a GPU).
             Variables and files are the same, results equal up to rounding. Defaults to `"auto"`.
+        class_names: names of the classes, in the order of the logits. Default to those of MEGC2019 for three
+            classes, to `"class_0"`, `"class_1"`, ... for any other number.
+        preparation: how the clips become images, a `preprocessing.PrepareSettings` or its fields as a dict;
+            `Recognizer` prepares clips by it. Defaults to `None`, not known.
         name, dtype: as for `keras.Model`; `dtype` is a policy such as `"mixed_float16"`, under which
             `compile` scales the loss (`keras.optimizers.LossScaleOptimizer`).
 
@@ -55,6 +65,11 @@ class DualATME(keras.Model):
 
     Returns:
         Logits `(batch, num_classes)`, float32 (float64 under that policy).
+
+    Attributes:
+        feature_outputs: symbolic features by branch, `(batch, features)`, as the classifier gets them.
+        attention_outputs: symbolic spatial attention by branch that has a CBAM, `(batch, height, width)` in
+            (0, 1). `keras.Model(model.input, model.attention_outputs)` computes it.
 
     Example:
 
@@ -70,7 +85,7 @@ class DualATME(keras.Model):
     def __init__(
         self,
         image_size=28,
-        num_classes=3,
+        num_classes=None,
         backbone="inception",
         filters=(6, 12),
         bottleneck=6,
@@ -83,13 +98,18 @@ class DualATME(keras.Model):
         hidden_units=1024,
         dropout=0.5,
         form="auto",
+        class_names=None,
+        preparation=None,
         name="dual_atme",
         dtype=None,
     ):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        class_names = _class_names(num_classes, class_names)
+        if isinstance(preparation, dict):
+            preparation = PrepareSettings.from_dict(preparation, "`preparation` of a network")
         config = {
             "image_size": image_size,
-            "num_classes": num_classes,
+            "num_classes": len(class_names),
             "backbone": backbone,
             "filters": tuple(filters),
             "bottleneck": bottleneck,
@@ -102,35 +122,55 @@ class DualATME(keras.Model):
             "hidden_units": hidden_units,
             "dropout": dropout,
             "form": form,
+            "class_names": class_names,
+            "preparation": preparation,
         }
         _check_config(config)
         used = ("entire", "puzzled") if branches == "both" else (branches,)
         inputs, images = _build_inputs(config, used, policy)
-        attentions = _build_attentions(config, policy)
-        features = [
-            _build_branch(images[branch], branch, attentions.get(branch), config, policy) for branch in used
-        ]
-        outputs = _build_classifier(features, config, policy)
+        cbams = _build_cbams(config, policy)
+        features, attention_outputs = {}, {}
+        for branch in used:
+            x = _build_stages(images[branch], branch, config, policy)
+            if branch in cbams:
+                x, attention_outputs[branch] = cbams[branch](x, return_attention_scores=True)
+            features[branch] = keras.layers.Flatten(dtype=policy, name=f"{branch}_features")(x)
+        outputs = _build_classifier([*features.values()], config, policy)
         super().__init__(inputs=inputs, outputs=outputs, name=name)
         # Keras's functional models take none, and `compile` scales the loss by it.
         self.dtype_policy = policy
-        self._config = {**config, "name": name, "dtype": keras.dtype_policies.serialize(policy)}
+        self._arguments = tuple(config)
+        for argument, value in config.items():
+            setattr(self, argument, value)
+        self.feature_outputs = features
+        self.attention_outputs = attention_outputs
 
     @classmethod
-    def from_preset(cls, preset, **overrides):
+    def from_preset(cls, preset, load_weights=None, **overrides):
         """Builds the network of a named preset (see `models.PRESETS`), with any argument overridden.
+
+        No preset comes with weights: training gives them to a network, and `models.load_model` loads it.
 
         Args:
             preset: name of the preset, e.g. `"paper"` or `"released"`.
+            load_weights: `True` asks for trained weights, `False` for fresh ones, `None` for trained ones
+                where the preset comes with them. Defaults to `None`.
             **overrides: arguments of `DualATME` that replace those of the preset.
 
         Returns:
             A `DualATME` with fresh weights.
 
         Raises:
-            DualATMEError: there is no such preset.
+            DualATMEError: there is no such preset, or it has no weights and `load_weights=True`.
         """
-        return cls(**{**preset_config(preset), **overrides})
+        config = preset_config(preset)
+        if load_weights:
+            raise DualATMEError(
+                f"Expected a preset that comes with weights. Received: {preset!r} with load_weights=True; no "
+                "preset has any. Leave load_weights out for fresh weights, train the network (train.py), or "
+                "load a trained one: models.load_model(FILE)."
+            )
+        return cls(**{**config, **overrides})
 
     def predict_probabilities(self, dataset):
         """Softmax probabilities, a float32 array `(clips, num_classes)`, of data as `predict` takes."""
@@ -138,11 +178,29 @@ class DualATME(keras.Model):
         return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
 
     def get_config(self):
-        return dict(self._config)
+        config = {argument: getattr(self, argument) for argument in self._arguments}
+        if self.preparation is not None:
+            config["preparation"] = dataclasses.asdict(self.preparation)
+        return {**config, "name": self.name, "dtype": keras.dtype_policies.serialize(self.dtype_policy)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+def _class_names(num_classes, class_names):
+    """Returns the names of the classes as a tuple; neither argument has to be given."""
+    if class_names is None:
+        if num_classes in (None, len(CLASS_NAMES)):
+            return CLASS_NAMES
+        return tuple(f"class_{index}" for index in range(num_classes))
+    class_names = tuple(class_names)
+    if len(set(class_names)) < len(class_names) or num_classes not in (None, len(class_names)):
+        raise ValueError(
+            "Expected `class_names` to be different names, as many as `num_classes`. "
+            f"Received: class_names={class_names}, num_classes={num_classes}."
+        )
+    return class_names
 
 
 def _check_config(config):
@@ -197,7 +255,7 @@ def _build_inputs(config, used, policy):
     return {"entire": entire}, {"entire": entire, "puzzled": puzzled}
 
 
-def _build_attentions(config, policy):
+def _build_cbams(config, policy):
     """Returns the CBAM layer of each branch that has one."""
 
     def new_cbam(name):
@@ -213,8 +271,8 @@ def _build_attentions(config, policy):
     return {branch: new_cbam(f"{branch}_cbam") for branch in branches}
 
 
-def _build_branch(image, branch, cbam, config, policy):
-    """Adds one branch: `(batch, size, size, 3)` -> flattened features `(batch, features)`."""
+def _build_stages(image, branch, config, policy):
+    """Adds the stages of a branch: `(batch, size, size, 3)` -> `(batch, size / 4, size / 4, channels)`."""
     x = image
     for stage, filters in enumerate(config["filters"], start=1):
         name = f"{branch}_{config['backbone']}_{stage}"
@@ -224,9 +282,7 @@ def _build_branch(image, branch, cbam, config, policy):
         else:
             x = ConvNormReLU(filters, 3, dtype=policy, name=name)(x)
             x = MaxPooling2D(2, dtype=policy, name=f"{branch}_pool_{stage}")(x)
-    if cbam is not None:
-        x = cbam(x)
-    return keras.layers.Flatten(dtype=policy, name=f"{branch}_features")(x)
+    return x
 
 
 def computed_form(form: str) -> str:

@@ -66,7 +66,7 @@ def torch_variables(model) -> dict:
     """
     found = {}
     cbams = [layer for layer in model.layers if layer.name.endswith("cbam")]
-    if model.get_config()["backbone"] != "inception" or model.get_config()["branches"] != "both":
+    if model.backbone != "inception" or model.branches != "both":
         raise DualATMEError(
             "Expected a network of two Inception branches, the only one with published PyTorch names. "
             f"Received: {model.get_config()}."

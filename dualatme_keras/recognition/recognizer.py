@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dualatme_keras.choices import PRESETS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.regions import resize_image
 from dualatme_keras.models import Ensemble
@@ -17,8 +18,8 @@ from dualatme_keras.runs import read_run
 class Recognizer(ClipRecognizer):
     """Tells the micro-expression of a clip.
 
-    Clips are prepared with the settings of the images that the run was trained on, which it stores; other
-    settings are refused.
+    Clips are prepared with the settings of the images that the networks were trained on, which runs and
+    `.keras` files store; other settings are refused.
 
     Args:
         weights_or_run: folder of a run of train.py, folder of several seeds, or a file of weights (`.keras`,
@@ -62,6 +63,28 @@ class Recognizer(ClipRecognizer):
         locate = face_source(self.settings, str(runs[0].path), landmarks, landmarks_file, face)
         super().__init__(locate, self.settings.margin)
         self._ensemble = Ensemble([file for run in runs for file in run.networks])
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike, **arguments) -> "Recognizer":
+        """A recognizer by the name of a preset, or by a run or file as `Recognizer` takes it.
+
+        No preset comes with weights, so each name of `models.PRESETS` is refused today. Give the path of a
+        folder that has such a name as `./paper`.
+
+        Args:
+            preset: name of a preset, folder of a run, or file of weights.
+            **arguments: further arguments of `Recognizer`.
+
+        Raises:
+            DualATMEError: a preset without weights, or as `Recognizer`.
+        """
+        if isinstance(preset, str) and preset in PRESETS:
+            raise DualATMEError(
+                f"Expected a preset that comes with weights. Received: {preset!r}; no preset has any. Train "
+                f"the network (train.py --preset={preset} --final_model) and give the run's folder, or a "
+                "file of weights."
+            )
+        return cls(preset, **arguments)
 
     def __len__(self):
         """Number of networks."""

@@ -1,7 +1,9 @@
 """What a run of train.py left for those who ask its networks: weights, settings of its images, scores."""
 
 import dataclasses
+import json
 import os
+import zipfile
 from pathlib import Path
 
 from dualatme_keras.errors import DualATMEError
@@ -22,8 +24,8 @@ class TrainedRun:
     Attributes:
         path: the run's folder, or the file of weights.
         networks: files of weights.
-        settings: how the images were prepared that the networks were trained on; None where the run does not
-            say, as with flow images that were prepared elsewhere.
+        settings: how the images were prepared that the networks were trained on, as the run or the `.keras`
+            file says; None where it does not, as with flow images that were prepared elsewhere.
         metrics: scores of the run as in metrics.json; None where there are none.
     """
 
@@ -73,7 +75,7 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
     if networks not in NETWORKS:
         raise DualATMEError(f"Expected networks out of {', '.join(NETWORKS)}. Received: {networks!r}.")
     if path.is_file() and path.suffix in _WEIGHTS:
-        return TrainedRun(path, (path,), None, None)
+        return TrainedRun(path, (path,), _settings_of_file(path), None)
     seeds = [run for run in RunDirectory(path).seeds().values() if run.config.exists()]
     if not seeds:
         return _read_one(RunDirectory(path), networks, unfinished)
@@ -106,6 +108,18 @@ def _read_one(run, networks, unfinished):
     settings = stored and PrepareSettings.from_dict(stored, str(run.config))
     metrics = read_json(run.metrics) if run.metrics.is_file() else None
     return TrainedRun(run.path, tuple(found), settings, metrics)
+
+
+def _settings_of_file(path):
+    """The network's argument `preparation` in a `.keras` file, a zip archive whose config.json has it."""
+    if path.suffix != ".keras":
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            stored = json.loads(archive.read("config.json"))["config"].get("preparation")
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise DualATMEError(f"Expected a .keras file. Received: {path} ({error}).") from error
+    return stored and PrepareSettings.from_dict(stored, str(path))
 
 
 def _refuse_unfinished(path):

@@ -10,7 +10,6 @@ from pathlib import Path
 import tensorflow as tf
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.models import DualATME, load_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.serving.signatures import new_signatures
@@ -49,7 +48,8 @@ def export_saved_model(
         model: a `DualATME`, or the path of a `.keras` or `.pth` file.
         directory: folder of all versions of the model.
         version: version number; the next free one by default.
-        settings: how the images were prepared that the network was trained on.
+        settings: how the images were prepared that the network was trained on; the network's own
+            `preparation` by default.
         metrics: scores of the run.
         warm_up: write warm-up requests, one for each signature; takes tensorflow-serving-api.
         model_name: the server's name of the model, which warm-up requests have.
@@ -62,6 +62,7 @@ def export_saved_model(
     """
     if not isinstance(model, DualATME):
         model = load_model(model)
+    settings = settings or model.preparation
     directory = Path(directory)
     version = free_version(directory, version)
     frames = settings if settings is not None and settings.flow == "tvl1" else None
@@ -102,11 +103,15 @@ def free_version(directory: Path, version: int | None) -> int:
     return version
 
 
+_NOT_OF_THE_NETWORK = ("name", "dtype", "form", "preparation")
+"""Parts of the configuration that network.json leaves out; prepare.json has the last."""
+
+
 def _write_assets(folder, model, settings, metrics):
     folder.mkdir(exist_ok=True)
-    (folder / "labels.txt").write_text("\n".join(CLASS_NAMES) + "\n")
+    (folder / "labels.txt").write_text("\n".join(model.class_names) + "\n")
     contents = {
-        "network.json": {k: v for k, v in model.get_config().items() if k not in ("name", "dtype", "form")},
+        "network.json": {k: v for k, v in model.get_config().items() if k not in _NOT_OF_THE_NETWORK},
         "prepare.json": settings and dataclasses.asdict(settings),
         "metrics.json": metrics,
     }

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from dualatme_keras.data import decode_image
-from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.models import DualATME, answering_model, pair_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.serving.encoded_images import check_counts, check_encoded
@@ -31,25 +30,26 @@ def new_signatures(
     answering = answering_model(model)
     holder = tf.Module()
     holder.weights = [weight.value for weight in answering.weights]
-    names, size = [tensor.name for tensor in model.inputs], model.get_config()["image_size"]
+    answer = _labelled(answering, model.class_names)
+    names, size = [tensor.name for tensor in model.inputs], model.image_size
     signatures = {
-        "serving_default": _serve(answering, names, size),
-        "serve_images": _serve_images(answering, names, size),
+        "serving_default": _serve(answer, names, size),
+        "serve_images": _serve_images(answer, names, size),
     }
     if settings is not None:
-        signatures["serve_frames"] = _serve_frames(answering, names, size, settings)
+        signatures["serve_frames"] = _serve_frames(answer, names, size, settings)
     return holder, signatures
 
 
-def _serve(answering, names, size):
+def _serve(answer, names, size):
     def serve(*images):
-        return _with_label(answering(dict(zip(names, images, strict=True))))
+        return answer(dict(zip(names, images, strict=True)))
 
     specs = [tf.TensorSpec((None, size, size, 3), tf.float32, name=name) for name in names]
     return tf.function(serve, input_signature=specs)
 
 
-def _serve_images(answering, names, size):
+def _serve_images(answer, names, size):
     def decode(files, name):
         def decode_item(item):
             return decode_image(check_encoded(files[item], _LEAST_IMAGE, name, item), size)
@@ -61,12 +61,12 @@ def _serve_images(answering, names, size):
         files = {f"{name}_bytes": files for name, files in zip(names, encoded, strict=True)}
         check_counts(**files)
         images = {name: decode(files[f"{name}_bytes"], f"{name}_bytes") for name in names}
-        return _with_label(answering(images))
+        return answer(images)
 
     return tf.function(serve_images, input_signature=[_string_spec(f"{name}_bytes") for name in names])
 
 
-def _serve_frames(answering, names, size, settings):
+def _serve_frames(answer, names, size, settings):
     graph, flow_images = FramesGraph(settings), pair_model(settings)
     none = tf.constant(NO_LANDMARKS, shape=(0, 5, 2))
 
@@ -74,7 +74,7 @@ def _serve_frames(answering, names, size, settings):
         images = flow_images(graph.faces(onset_bytes, apex_bytes, landmarks))
         # As images on disk are resized where a network takes smaller ones.
         inputs = {name: tf.image.resize(images[name], (size, size), antialias=True) for name in names}
-        return _with_label(answering(inputs))
+        return answer(inputs)
 
     landmarks = tf.TensorSpec((None, 5, 2), tf.float32, name="landmarks")
     specs = [_string_spec("onset_bytes"), _string_spec("apex_bytes"), landmarks]
@@ -85,9 +85,12 @@ def _string_spec(name):
     return tf.TensorSpec((None,), tf.string, name=name)
 
 
-def _with_label(answers):
-    labels = tf.constant(CLASS_NAMES[: answers["probabilities"].shape[-1]])
-    return {**answers, "label": tf.gather(labels, answers["class_id"])}
+def _labelled(answering, class_names):
+    def answer(images):
+        answers = answering(images)
+        return {**answers, "label": tf.gather(tf.constant(class_names), answers["class_id"])}
+
+    return answer
 
 
 def example_inputs(model: DualATME, signature: str, batch: int = 1) -> dict[str, np.ndarray]:
@@ -96,7 +99,7 @@ def example_inputs(model: DualATME, signature: str, batch: int = 1) -> dict[str,
     Returns:
         Arrays by name of the input; files are bytes in arrays of dtype object.
     """
-    rng, size = np.random.default_rng(0), model.get_config()["image_size"]
+    rng, size = np.random.default_rng(0), model.image_size
     names = [tensor.name for tensor in model.inputs]
     if signature == "serving_default":
         return {name: rng.uniform(-1, 1, (batch, size, size, 3)).astype("float32") for name in names}

@@ -9,6 +9,7 @@ import joblib
 import keras
 
 from dualatme_keras.data import Clip, Fold, ImageTable
+from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import Predictions, RunWriter
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import prepare_devices, threads_of_each
@@ -24,15 +25,17 @@ class FoldRunner:
     Args:
         config: the run's settings; its seed and folder do not matter here.
         clips: the clips of all folds.
+        preparation: how their images were prepared; None where not known.
     """
 
-    def __init__(self, config: TrainConfig, clips: Sequence[Clip]):
+    def __init__(self, config: TrainConfig, clips: Sequence[Clip], preparation: PrepareSettings | None):
         self._config = config
         self._clips = clips
+        self._preparation = preparation
 
     @functools.cached_property
     def _trainer(self) -> FoldTrainer:
-        return FoldTrainer(self._config)
+        return FoldTrainer(self._config, self._preparation)
 
     @functools.cached_property
     def _table(self) -> ImageTable:
@@ -63,6 +66,7 @@ class FoldRunner:
 def run_in_processes(
     config: TrainConfig,
     clips: Sequence[Clip],
+    preparation: PrepareSettings | None,
     images: dict[str, str],
     folds: Sequence[Fold],
     run: RunWriter,
@@ -74,6 +78,7 @@ def run_in_processes(
     Args:
         config: the run's settings.
         clips: the clips of all folds.
+        preparation: how their images were prepared; None where not known.
         images: digests of their images, see `ImageTable.digests`; others are decoded anew.
         folds: what to run.
         run: the run's folder.
@@ -87,17 +92,18 @@ def run_in_processes(
     threads = threads_of_each(config)
     config = dataclasses.replace(config, threads=threads)
     parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=threads)
-    return parallel(joblib.delayed(_run_in_worker)(config, tuple(clips), images, fold, run) for fold in folds)
+    data = (tuple(clips), preparation, images)
+    return parallel(joblib.delayed(_run_in_worker)(config, data, fold, run) for fold in folds)
 
 
 _worker_runner: tuple[tuple, FoldRunner] | None = None
-"""What this worker process runs folds with, and the settings, clips and images that it was made for."""
+"""What this worker process runs folds with, and the settings and data that it was made for."""
 
 
-def _run_in_worker(config, clips, images, fold, run):
+def _run_in_worker(config, data, fold, run):
     global _worker_runner
-    key = (config.for_any_seed(), clips, images)
+    key = (config.for_any_seed(), data)
     if _worker_runner is None or _worker_runner[0] != key:
         prepare_devices(config)
-        _worker_runner = (key, FoldRunner(config, clips))
+        _worker_runner = (key, FoldRunner(config, *data[:2]))
     return fold.name, _worker_runner[1].run(fold, config.seed, run)

@@ -10,6 +10,7 @@ from dualatme_keras.data import Fold, ImageTable
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import get_loss
 from dualatme_keras.models import DualATME
+from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import get_strategy
 from dualatme_keras.training.divergence import StopOnDivergence, diverged
@@ -24,10 +25,12 @@ class FoldTrainer:
 
     Args:
         config: the run's settings.
+        preparation: how the images were prepared, which the saved networks tell; None where not known.
     """
 
-    def __init__(self, config: TrainConfig):
+    def __init__(self, config: TrainConfig, preparation: PrepareSettings | None = None):
         self._config = config
+        self._preparation = preparation
         # Only here, as it throws away what TensorFlow has compiled, which costs seconds. A constant,
         # because it enters the order of clips beside the seed of the fold.
         keras.utils.set_random_seed(0)
@@ -63,7 +66,7 @@ class FoldTrainer:
     @property
     def image_size(self) -> int:
         """Side of the images that the network takes, in pixels."""
-        return self._model.get_config()["image_size"]
+        return self._model.image_size
 
     def train(self, fold: Fold, table: ImageTable, seed: int, callbacks=()) -> dict:
         """Trains on the fold's train clips with the published recipe, from fresh weights.
@@ -113,7 +116,11 @@ class FoldTrainer:
     def _build(self) -> DualATME:
         config = self._config
         return DualATME.from_preset(
-            config.preset, puzzle=config.puzzle, form=config.form, dtype=config.precision
+            config.preset,
+            puzzle=config.puzzle,
+            form=config.form,
+            preparation=self._preparation,
+            dtype=config.precision,
         )
 
     def _reset(self, seed):

@@ -78,11 +78,12 @@ def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str 
     all_folds, folds = _read_folds(config)
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
     prepare_devices(config)
-    runner = FoldRunner(config, clips)
+    preparation = _preparation(config.data_root)
+    runner = FoldRunner(config, clips, preparation)
     described = {
         "lists_sha256": _digest(all_folds),
         "images_sha256": runner.image_digests(),
-        "preparation": _preparation(config.data_root),
+        "preparation": preparation and dataclasses.asdict(preparation),
         "computed_with": describe_computation(config),
     }
     results = []
@@ -93,12 +94,12 @@ def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str 
         record = {**dataclasses.asdict(own), **described}
         run = RunWriter(workdir, record, MAY_DIFFER, config.continue_despite)
         run_folds = run.write_folds(all_folds)
-        _run_folds(own, clips, folds, run, runner)
+        _run_folds(own, clips, preparation, folds, run, runner)
         results.append(_finish(own, clips, run_folds, run, runner))
     return results
 
 
-def _run_folds(config, clips, folds, run, runner):
+def _run_folds(config, clips, preparation, folds, run, runner):
     """Runs the folds that are not finished yet."""
     progress = Progress(len(folds), config.epochs, config.workers)
     for fold in folds:
@@ -108,7 +109,7 @@ def _run_folds(config, clips, folds, run, runner):
     if left or (config.final_model and not run.final_model.exists()):
         run.write_environment(describe_environment(), [fold.name for fold in left])
     if config.workers > 1:
-        done = run_in_processes(config, clips, runner.image_digests(), left, run)
+        done = run_in_processes(config, clips, preparation, runner.image_digests(), left, run)
     else:
         done = (
             (fold.name, runner.run(fold, config.seed, run, [progress.epoch_callback(fold.name)]))
@@ -160,7 +161,7 @@ def _read_folds(config):
 def _preparation(data_root):
     """Settings of the images, which clips to be recognised must be prepared with; None where not known."""
     file = Path(data_root, SETTINGS_FILE) if data_root else None
-    return dataclasses.asdict(read_settings(file)) if file and file.exists() else None
+    return read_settings(file) if file and file.exists() else None
 
 
 def _digest(folds):

@@ -1,5 +1,8 @@
 """The network: presets, options, files."""
 
+import dataclasses
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -8,10 +11,11 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import FocalLoss
 from dualatme_keras.metrics import UAR, UF1
 from dualatme_keras.models import PRESETS, DualATME, load_model
+from dualatme_keras.preprocessing import PrepareSettings
 
 
 def random_images(model, clips=2):
-    size = model.get_config()["image_size"]
+    size = model.image_size
     rng = np.random.default_rng(0)
     return {
         tensor.name: rng.uniform(-1, 1, (clips, size, size, 3)).astype("float32") for tensor in model.inputs
@@ -72,7 +76,7 @@ def test_keras_file_round_trip(overrides, tmp_path):
     assert type(copy) is DualATME
     assert copy.get_config() == model.get_config()
     logits = model(images)
-    assert logits.shape == (2, model.get_config()["num_classes"])
+    assert logits.shape == (2, model.num_classes)
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     np.testing.assert_array_equal(copy(images), logits)
 
@@ -225,14 +229,106 @@ def test_load_model_refuses_what_is_no_network(tmp_path):
         load_model(tmp_path / "other.keras")
 
 
+@pytest.mark.parametrize("outputs", ["feature_outputs", "attention_outputs"])
+@pytest.mark.parametrize("overrides", [{"attention": "shared"}, {"attention": "both", "puzzle": "layer"}])
 @pytest.mark.parametrize("backbone", ["inception", "convolution"])
-def test_part_of_a_network_is_saved_and_loaded(backbone, tmp_path):
-    model = tiny(backbone=backbone)
-    features = [model.get_layer(f"{branch}_features").output for branch in ("entire", "puzzled")]
-    part = keras.Model(model.input, features)
+def test_part_of_a_network_is_saved_and_loaded(backbone, overrides, outputs, tmp_path):
+    model = tiny(backbone=backbone, **overrides)
+    part = keras.Model(model.input, getattr(model, outputs))
     part.save(tmp_path / "part.keras")
     images = random_images(model)
-    for ours, theirs in zip(
-        part(images), keras.models.load_model(tmp_path / "part.keras")(images), strict=True
-    ):
-        np.testing.assert_array_equal(ours, theirs)
+    ours, theirs = part(images), keras.models.load_model(tmp_path / "part.keras")(images)
+    assert sorted(ours) == ["entire", "puzzled"]
+    for branch in ours:
+        np.testing.assert_array_equal(theirs[branch], ours[branch])
+
+
+def test_features_and_attention_are_outputs():
+    """The classifier's input, and what CBAM multiplies the features by."""
+    model = tiny(attention="puzzled")
+    assert list(model.attention_outputs) == ["puzzled"]
+    features, attention = model.feature_outputs, model.attention_outputs["puzzled"]
+    weighted = model.get_layer("puzzled_cbam").output[0]
+    fused = model.get_layer("similarity_fusion").output
+    everything = keras.Model(model.input, [*features.values(), attention, weighted, fused])
+    images = random_images(model)
+    entire, puzzled, before, unchanged, fused = (np.asarray(output) for output in everything(images))
+    assert before.shape == (2, 7, 7)
+    np.testing.assert_array_equal(np.concatenate([entire, puzzled], axis=1), fused)
+    np.testing.assert_array_equal(unchanged.reshape(2, -1), puzzled)
+    # Equal attention everywhere: what is left is the features by their channels' attention.
+    spatial = model.get_layer("puzzled_cbam").spatial_attention
+    spatial.set_weights([np.zeros_like(weight) for weight in spatial.get_weights()])
+    _, _, flat, halved, _ = (np.asarray(output) for output in everything(images))
+    np.testing.assert_array_equal(flat, np.full((2, 7, 7), 0.5, "float32"))
+    np.testing.assert_allclose(unchanged, 2 * halved * before[..., None], rtol=1e-5)
+
+
+def test_single_branch_offers_its_own_features():
+    single = tiny(branches="puzzled", attention="none", similarity_weight=0.0)
+    assert list(single.feature_outputs) == ["puzzled"]
+    assert single.attention_outputs == {}
+
+
+PREPARATION = PrepareSettings(flow="dis", margin=0.05)
+
+
+def test_arguments_are_attributes_and_in_files(tmp_path):
+    """One value other than the default for each argument."""
+    arguments = {
+        "image_size": 32,
+        "num_classes": 2,
+        "backbone": "convolution",
+        "filters": (3, 4),
+        "bottleneck": 3,
+        "attention": "both",
+        "attention_reduction": 2,
+        "attention_kernel_size": 5,
+        "branches": "both",
+        "puzzle": "layer",
+        "similarity_weight": 0.5,
+        "hidden_units": 8,
+        "dropout": 0.25,
+        "form": "plain",
+        "class_names": ("calm", "moved"),
+        "preparation": PREPARATION,
+        "name": "mine",
+        "dtype": "mixed_bfloat16",
+    }
+    assert list(arguments) == list(inspect.signature(DualATME).parameters)
+    model = DualATME(**arguments)
+    model.save(tmp_path / "model.keras")
+    for network in (model, load_model(tmp_path / "model.keras")):
+        found = {name: getattr(network, name) for name in arguments if name != "dtype"}
+        assert found == {name: value for name, value in arguments.items() if name != "dtype"}
+        assert network.dtype_policy.name == "mixed_bfloat16"
+
+
+def test_names_of_classes():
+    assert tiny().class_names == tiny(num_classes=3).class_names == ("negative", "positive", "surprise")
+    assert tiny(num_classes=2).class_names == ("class_0", "class_1")
+    named = tiny(class_names=["a", "b", "c", "d"])
+    assert (named.num_classes, named.output.shape) == (4, (None, 4))
+    for wrong in ({"num_classes": 3, "class_names": "ab"}, {"class_names": ("a", "b", "a")}):
+        with pytest.raises(ValueError, match="Expected `class_names` .*'a', 'b'"):
+            tiny(**wrong)
+
+
+def test_preparation_may_be_given_as_a_dict():
+    assert tiny(preparation=dataclasses.asdict(PREPARATION)).preparation == PREPARATION
+    assert tiny().preparation is None
+    with pytest.raises(DualATMEError, match="`preparation` of a network.*unheard"):
+        tiny(preparation={"unheard": 1})
+
+
+def test_files_of_before_these_arguments_load(tmp_path):
+    """Their configuration has neither names of classes nor preparation."""
+    config = tiny(num_classes=2).get_config()
+    old = DualATME.from_config({k: v for k, v in config.items() if k not in ("class_names", "preparation")})
+    assert (old.class_names, old.preparation) == (("class_0", "class_1"), None)
+
+
+def test_no_preset_comes_with_weights():
+    with pytest.raises(DualATMEError, match="comes with weights.*'tiny' with load_weights=True.*load_model"):
+        DualATME.from_preset("tiny", load_weights=True)
+    assert DualATME.from_preset("tiny", load_weights=False).count_params() == 26_663

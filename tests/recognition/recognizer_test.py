@@ -18,6 +18,7 @@ from dualatme_keras.data import Clip, ImageTable
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.models import DualATME
 from dualatme_keras.preprocessing import (
     LANDMARK_COLUMNS,
     PrepareSettings,
@@ -67,8 +68,8 @@ def test_attention_is_the_networks(run, answer):
 
     model = run[1][0]
     before, after = (
-        keras.Model(model.inputs, model.get_layer(name).output)
-        for name in ("entire_inception_2", "entire_cbam")
+        keras.Model(model.inputs, output)
+        for output in (model.get_layer("entire_inception_2").output, model.get_layer("entire_cbam").output[0])
     )
     images = {
         name: getattr(answer.clip, name)[None] / np.float32(127.5) - 1 for name in ("entire", "puzzled")
@@ -163,6 +164,31 @@ def test_other_settings_are_refused(run, tmp_path):
         dualatme_keras.Recognizer(run[0] / "final" / "model.keras")
     given = dualatme_keras.Recognizer(run[0] / "final" / "model.keras", settings=SETTINGS)
     assert given.settings == SETTINGS
+
+
+def test_a_file_that_knows_its_preparation_needs_nothing_else(run, answer, frames, tmp_path):
+    """As training saves it; a file and settings that differ are refused."""
+    known = DualATME.from_config({**run[1][0].get_config(), "preparation": SETTINGS})
+    known.set_weights(run[1][0].get_weights())
+    file = tmp_path / "model.keras"
+    known.save(file)
+    recognizer = dualatme_keras.Recognizer.from_preset(file)
+    assert recognizer.settings == SETTINGS
+    assert recognizer.recognize(frames).row() == {**answer.row(), "clip": "clip"}
+    with pytest.raises(DualATMEError, match="model.keras was trained with.*face_size 64 -> 112"):
+        dualatme_keras.Recognizer(file, settings=PrepareSettings(flow="dis"))
+    other = DualATME.from_config({**known.get_config(), "preparation": PrepareSettings()})
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(DualATMEError, match="other.keras was trained with"):
+        dualatme_keras.Recognizer([file, tmp_path / "other.keras"])
+
+
+def test_recognizers_by_name(run):
+    assert len(dualatme_keras.Recognizer.from_preset(run[0], networks="folds")) == 2
+    with pytest.raises(DualATMEError, match="comes with weights. Received: 'paper'.*--preset=paper"):
+        dualatme_keras.Recognizer.from_preset("paper")
+    with pytest.raises(DualATMEError, match="folder of a run.*papre, which is not there"):
+        dualatme_keras.Recognizer.from_preset("papre")
 
 
 def test_a_run_on_published_images_has_named_settings(frames, tmp_path):

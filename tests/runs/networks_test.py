@@ -90,6 +90,12 @@ def test_settings_are_the_runs(tmp_path):
         unknown.settings_for(None)
 
 
+def test_what_is_no_keras_file_is_refused(tmp_path):
+    (tmp_path / "junk.keras").write_bytes(b"junk")
+    with pytest.raises(DualATMEError, match="Expected a .keras file. Received: .*junk.keras"):
+        read_run(tmp_path / "junk.keras")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

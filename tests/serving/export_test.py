@@ -338,6 +338,20 @@ def test_what_a_version_tells_of_itself(export, model):
     assert export.stat().st_mode & 0o005 == 0o005  # another user's server reads it
 
 
+def test_names_of_classes_and_preparation_are_the_networks(tmp_path):
+    names = ("calm", "moved", "other", "stirred")
+    network = DualATME.from_preset("tiny", class_names=names, preparation=SETTINGS)
+    version = export_saved_model(network, tmp_path)
+    assert (version / "assets" / "labels.txt").read_text().split() == list(names)
+    assert read_settings(version / "assets" / "prepare.json") == SETTINGS
+    signatures = tf.saved_model.load(str(version)).signatures
+    assert "serve_frames" in signatures
+    inputs = {name: tf.random.uniform((5, 28, 28, 3), -1, 1) for name in ("entire", "puzzled")}
+    answers = signatures["serving_default"](**inputs)
+    labels = [label.decode() for label in answers["label"].numpy()]
+    assert labels == [names[index] for index in answers["probabilities"].numpy().argmax(axis=1)]
+
+
 def test_warm_up_requests_are_answered(export, signatures):
     """Parsed by the official messages, one for each signature, and replayed."""
     file = str(export / "assets.extra" / "tf_serving_warmup_requests")

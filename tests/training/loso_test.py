@@ -104,6 +104,7 @@ def test_final_model_knows_all_clips(finished, data):
 
     model = keras.models.load_model(finished.final_model)
     assert isinstance(model, DualATME)
+    assert model.preparation == SETTINGS
     answers = predict_lists(model, data / "lists", data)
     assert (answers.labels == answers.predictions).mean() > 0.9
 
@@ -279,6 +280,13 @@ def test_workers_that_stay_see_other_images(base, data, tmp_path):
         exchange_images(tmp_path / "copy", database)
     after = rerun(base, tmp_path / "after", **changes)
     assert not np.array_equal(before.predictions.probabilities, after.predictions.probabilities)
+    write_settings(tmp_path / "copy", dataclasses.replace(SETTINGS, pixel_range=1.0))
+    rerun(base, tmp_path / "third", **changes)
+    ranges = {
+        run: read_run(tmp_path / run / "folds" / "s01" / "model.keras").settings.pixel_range
+        for run in ("after", "third")
+    }
+    assert ranges == {"after": 2.0, "third": 1.0}
 
 
 def test_accepted_differences_are_recorded(base, tmp_path):
