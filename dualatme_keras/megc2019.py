@@ -4,8 +4,7 @@ Source: MEGC2019 cross-database challenge; Zhou et al., Entropy 25(3):460, secti
 """
 
 import re
-
-from dualatme_keras.errors import DualATMEError
+from collections.abc import Iterable
 
 CLASS_NAMES = ("negative", "positive", "surprise")
 """Class names; a label is an index into this tuple."""
@@ -13,8 +12,10 @@ CLASS_NAMES = ("negative", "positive", "surprise")
 DATABASES = ("casme2", "samm", "smic")
 """Database names; the third column of a published list is an index into this tuple (or index + 1)."""
 
-DATABASE_TITLES = {"full": "Full", "casme2": "CASME II", "samm": "SAMM", "smic": "SMIC"}
-"""How the parts of the composite are called in tables, in the order of the tables."""
+ALL_DATABASES = "full"
+"""What all databases together are called where scores are told by database."""
+
+_TITLES = {ALL_DATABASES: "Full", "casme2": "CASME II", "samm": "SAMM", "smic": "SMIC"}
 
 _SUBJECT_PATTERNS = (
     ("casme2", re.compile(r"sub(\d+)", re.IGNORECASE)),
@@ -23,23 +24,31 @@ _SUBJECT_PATTERNS = (
 )
 
 
-def parse_subject(subject: str) -> tuple[str, int]:
+def database_title(name: str) -> str:
+    """What a database, or `ALL_DATABASES`, is called in tables; one that is not MEGC2019's by its name."""
+    return _TITLES.get(name, name)
+
+
+def order_databases(names: Iterable[str]) -> list[str]:
+    """Each name once: those of `DATABASES` in their order, then the others in order of appearance."""
+    names = dict.fromkeys(names)
+    return [
+        *(name for name in DATABASES if name in names),
+        *(name for name in names if name not in DATABASES),
+    ]
+
+
+def parse_subject(subject: str) -> tuple[str, int] | None:
     """Splits a subject's name into database and number, so that `6` and `006` compare equal.
 
     Args:
         subject: `sub01` (CASME II), `s01` (SMIC) or digits such as `006` or `6` (SAMM).
 
     Returns:
-        `(database, number)`, e.g. `("samm", 6)`.
-
-    Raises:
-        DualATMEError: the name follows none of the three conventions.
+        `(database, number)`, e.g. `("samm", 6)`; None where the name follows none of the three conventions.
     """
     for database, pattern in _SUBJECT_PATTERNS:
         match = pattern.fullmatch(subject)
         if match:
             return database, int(match.group(1))
-    raise DualATMEError(
-        "Expected a subject named sub<digits> (CASME II), s<digits> (SMIC) or <digits> (SAMM). "
-        f"Received: {subject!r}."
-    )
+    return None

@@ -18,6 +18,7 @@ def _define(kind, name, description, *arguments):
 
 _SETTINGS = [
     flags.DEFINE_enum("dataset", None, DATASETS, "which database", required=True),
+    _define(flags.DEFINE_string, "database", "name of the database that clips of --dataset=folder are of"),
     _define(flags.DEFINE_string, "root", "folder of the frames"),
     _define(flags.DEFINE_string, "annotations", "annotation file, .xlsx or .csv"),
     _define(flags.DEFINE_string, "protocol_csv", "the organisers' list: which clips, which labels"),

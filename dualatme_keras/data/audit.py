@@ -14,10 +14,11 @@ from dualatme_keras.data.findings import AuditReport, Finding
 from dualatme_keras.data.ground_truth import GroundTruth, find_truth, index_truth
 from dualatme_keras.data.image_audit import odd_images
 from dualatme_keras.data.lists import ListEntry
+from dualatme_keras.data.names import person_key
 from dualatme_keras.data.paths import check_data_root, find_image, puzzled_path
-from dualatme_keras.data.splits import Protocol
+from dualatme_keras.data.splits import Protocol, SubjectLists
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, database_title, order_databases, parse_subject
 
 
 def audit(
@@ -30,11 +31,13 @@ def audit(
     """Checks lists for leaks, contradictions, gaps and missing images.
 
     Errors are of kind `leak` (a fold trains on its test subject), `duplicate` (an image twice), `subject` (a
-    file name of another subject than its list's), `label` and `database number` (contradictions between
-    lists), `incomplete fold`, `stranger` (a clip in train lists only), `image` and `puzzled image`
-    (missing on disk).
-    Warnings are of kind `numbering` (a database number against the subject's name), `ground truth`, and those
-    of `image_audit.odd_images` (no flow images).
+    file name of another subject than its list's), `label`, `database number` and `database`
+    (contradictions between lists), `incomplete fold`, `stranger` (a clip in train lists only), `image` and
+    `puzzled image` (missing on disk). What file names say counts in the databases of MEGC2019 only, for
+    subjects named as there.
+    Warnings are of kind `numbering` (a database number against the subject's name), `naming` (a database of
+    MEGC2019 whose subject is not named as there), `ground truth`, and those of `image_audit.odd_images` (no
+    flow images).
 
     Args:
         protocol: the lists.
@@ -57,7 +60,7 @@ def audit(
         *_gaps(protocol),
         *_strangers(protocol),
     ]
-    warnings = [*_odd_numbers(protocol)]
+    warnings = [*(_odd_names(protocol) if protocol.database_base is None else _odd_numbers(protocol))]
     if check_files:
         missing, there = _find_images(protocol, located, data_root, puzzled)
         errors += missing
@@ -69,7 +72,7 @@ def audit(
 
 def _summary(protocol: Protocol) -> str:
     counts = Counter(clip.database for clip in protocol.clips)
-    parts = ", ".join(f"{name} {counts[name]}" for name in DATABASES if counts[name])
+    parts = ", ".join(f"{name} {counts[name]}" for name in order_databases(counts))
     subjects = len(protocol.lists)
     return f"Audit of {protocol.directory}: {len(protocol.clips)} clips ({parts}) of {subjects} subjects"
 
@@ -104,20 +107,27 @@ def _identity(path: str, found: str | None) -> str:
 
 def _leaks(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
     named = {path: subject_in_name(path) for path in images}
+    numbers = range(len(DATABASES) + 1)  # they say less than the name
     for lists in protocol.lists:
         own_images = {images[entry.path]: entry for entry in lists.test}
-        own_name = parse_subject(lists.subject)
+        own_name = _named_subject(lists)
         for entry in lists.train:
             test_entry = own_images.get(images[entry.path])
             if test_entry is not None:
                 message = f"fold {lists.subject} trains on {entry.path}, its test clip at {test_entry.source}"
-            elif named[entry.path] == own_name:
+            elif own_name and named[entry.path] == own_name and entry.database in (lists.database, *numbers):
                 message = (
                     f"fold {lists.subject} trains on {entry.path}, by its name a clip of its test subject"
                 )
             else:
                 continue
             yield Finding("leak", message, entry.source)
+
+
+def _named_subject(lists: SubjectLists) -> tuple[str, int] | None:
+    """The subject of MEGC2019 that lists are of; None where they are of another, whose files say nothing."""
+    key = person_key(lists.database, lists.subject)
+    return key if key == parse_subject(lists.subject) else None
 
 
 def _duplicates(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
@@ -134,16 +144,18 @@ def _duplicates(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Findi
 
 def _foreign_clips(protocol: Protocol) -> Iterator[Finding]:
     for lists in protocol.lists:
-        for entry in lists.test:
+        own_name = _named_subject(lists)
+        for entry in lists.test if own_name else ():
             named = subject_in_name(entry.path)
-            if named is not None and named != parse_subject(lists.subject):
+            if named is not None and named != own_name:
                 owner = f"{named[0]} subject {named[1]}"
                 message = f"{entry.path} is by its name a clip of {owner}, not of {lists.subject}"
                 yield Finding("subject", message, entry.source)
 
 
 def _contradictions(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
-    for kind, attribute in (("label", "label"), ("database number", "database_number")):
+    database = "database" if protocol.database_base is None else "database number"
+    for kind, attribute in (("label", "label"), (database, "database")):
         values = {}
         for entry in _entries(protocol):
             values.setdefault(images[entry.path], {}).setdefault(getattr(entry, attribute), []).append(entry)
@@ -212,16 +224,26 @@ def _find_images(
 def _odd_numbers(protocol: Protocol) -> Iterator[Finding]:
     base = protocol.database_base
     for lists in protocol.lists:
-        expected = DATABASES.index(parse_subject(lists.subject)[0]) + base
-        odd = [entry for entry in lists.test if entry.database_number != expected]
+        expected = DATABASES.index(lists.database) + base
+        odd = [entry for entry in lists.test if entry.database != expected]
         if odd:
-            number = odd[0].database_number
+            number = odd[0].database
             message = (
                 f"{len(odd)} of {len(lists.test)} clips of {lists.subject} have database number {number} "
                 f"({DATABASES[number - base]}), by the subject's name it is {expected} "
                 f"({DATABASES[expected - base]}), which is taken"
             )
             yield Finding("numbering", message, odd[0].source)
+
+
+def _odd_names(protocol: Protocol) -> Iterator[Finding]:
+    for lists in protocol.lists:
+        if lists.database in DATABASES and not _named_subject(lists):
+            message = (
+                f"{lists.subject} is in {lists.database}, but not called as subjects of "
+                f"{database_title(lists.database)} are; the lists' database is taken"
+            )
+            yield Finding("naming", message, lists.test[0].source)
 
 
 def _against_truth(protocol: Protocol, truth: Iterable[GroundTruth]) -> Iterator[Finding]:

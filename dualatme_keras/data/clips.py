@@ -3,7 +3,6 @@
 import dataclasses
 import re
 
-from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import parse_subject
 
 _SAMM_STEM = re.compile(r"\d{1,3}_\d+_\d+")
@@ -15,8 +14,8 @@ class Clip:
 
     Attributes:
         path: the entire-face flow image, as the lists write it (see `find_image`).
-        subject: name of the subject, e.g. `sub01`, `s01`, `006`.
-        database: one of `megc2019.DATABASES`.
+        subject: name of the subject, e.g. `sub01`, `s01`, `006`, `Anna`; no two databases have the same.
+        database: its name: one of `megc2019.DATABASES`, or any other word.
         label: index into `megc2019.CLASS_NAMES`, 0 to 2.
         source: `FILE:LINE` where the clip was read, or empty; two clips compare equal without it.
     """
@@ -35,7 +34,7 @@ def stem(path: str) -> str:
 
 
 def subject_in_name(path: str) -> tuple[str, int] | None:
-    """The subject that a file name clearly carries.
+    """The subject of MEGC2019 that a file name clearly carries.
 
     Args:
         path: e.g. `sub01_EP02_01f_flow.png`, `s01_s01_ne_01_flow.png`, `006_1_2_flow.png`.
@@ -48,12 +47,4 @@ def subject_in_name(path: str) -> tuple[str, int] | None:
     first, separator, _ = name.partition("_")
     if not separator or (first.isdigit() and not _SAMM_STEM.match(name)):
         return None
-    return subject_key(first)
-
-
-def subject_key(name: str) -> tuple[str, int] | None:
-    """`megc2019.parse_subject(name)`, or None where the name is no subject's."""
-    try:
-        return parse_subject(name)
-    except DualATMEError:
-        return None
+    return parse_subject(first)

@@ -10,8 +10,9 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 
-from dualatme_keras.data.clips import Clip, stem, subject_key
+from dualatme_keras.data.clips import Clip, stem
 from dualatme_keras.data.lists import read_lines
+from dualatme_keras.data.names import person_key
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
 
@@ -77,7 +78,7 @@ def _parse_row(text: str, source: str) -> GroundTruth:
         raise DualATMEError(
             f"{source}: {expected}, with a database of {', '.join(DATABASES)}. Received: {text!r}."
         )
-    key = subject_key(subject)
+    key = parse_subject(subject)
     if key is None or key[0] != database:
         raise DualATMEError(f"{source}: {expected}, with a subject's name of {database}. Received: {text!r}.")
     if label not in _LABELS:
@@ -130,9 +131,9 @@ def find_truth(clip: Clip, index: Mapping[tuple, GroundTruth]) -> GroundTruth | 
     `_` (published names go on with the frames: `sub01_EP02_01f_img59-img46_flow`). The longest name that
     fits wins, and only whole parts between `_` count, so that `006_1_25` is not taken for `006_1_2`.
     """
-    subject = parse_subject(clip.subject)
+    subject = person_key(clip.database, clip.subject)
     parts = stem(clip.path).split("_")
-    starts = [parts, parts[1:]] if subject_key(parts[0]) == subject else [parts]
+    starts = [parts, parts[1:]] if parse_subject(parts[0]) == subject else [parts]
     for start in starts:
         name = _comparable(start, subject)
         for length in range(len(name), 0, -1):
@@ -143,12 +144,12 @@ def find_truth(clip: Clip, index: Mapping[tuple, GroundTruth]) -> GroundTruth | 
 
 
 def truth_key(row) -> tuple:
-    """Subject and clip of a row, or of any record with both, the same however either is padded."""
-    subject = parse_subject(row.subject)
+    """Subject and clip of a row, or of any record of a clip, the same however either is padded."""
+    subject = person_key(row.database, row.subject)
     return subject, _comparable(row.clip.split("_"), subject)
 
 
-def _comparable(parts: list[str], subject: tuple[str, int]) -> tuple:
+def _comparable(parts: list[str], subject: tuple[str, int | str]) -> tuple:
     """Parts of a name in small letters, a subject in front as its number: `s1_ne_01` equals `s01_ne_01`."""
     lower = tuple(part.lower() for part in parts)
-    return (subject, *lower[1:]) if lower and subject_key(lower[0]) == subject else lower
+    return (subject, *lower[1:]) if lower and parse_subject(lower[0]) == subject else lower

@@ -1,7 +1,7 @@
 """List files: one clip a line, `PATH LABEL DATABASE`, one train and one test list per subject.
 
 Source of the format: the published code of Zhou et al., Entropy 25(3):460 (`v_cde_flow/SUBJECT_train.txt`,
-`SUBJECT_test.txt`, `subName.txt`).
+`SUBJECT_test.txt`, `subName.txt`). DATABASE is a number there; ours may be the database's name.
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dualatme_keras.data.clips import Clip
+from dualatme_keras.data.names import check_subjects, fault_of_database, fault_of_subject
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
@@ -28,14 +29,15 @@ class ListEntry:
     Attributes:
         path: the entire-face flow image.
         label: 0 to 2.
-        database_number: 0 to 3; what it means depends on the whole protocol (`Protocol.database_base`).
+        database: its name, or a number 0 to 3: what that means depends on the whole protocol
+            (`Protocol.database_base`).
         file: the list file.
         line: line number in it, from 1.
     """
 
     path: str
     label: int
-    database_number: int
+    database: int | str
     file: str
     line: int
 
@@ -75,8 +77,8 @@ def read_list(path: str | os.PathLike) -> list[ListEntry]:
         The entries in the order of the file, at least one.
 
     Raises:
-        DualATMEError: unreadable file, malformed line, label outside 0..2, database number outside 0..3,
-            or no entry; names file and line.
+        DualATMEError: unreadable file, malformed line, label outside 0..2, a database that is neither a
+            number 0 to 3 nor a name, or no entry; names file and line.
     """
     name = os.fspath(path)
     entries = [_parse_line(text, name, number) for number, text in read_lines(path)]
@@ -91,18 +93,19 @@ def _parse_line(text: str, file: str, line: int) -> ListEntry:
     fields = text.rsplit(maxsplit=2)
     if len(fields) != 3:
         raise DualATMEError(f"{file}:{line}: Expected a line `PATH LABEL DATABASE`. Received: {text!r}.")
-    path, label, number = fields
+    path, label, database = fields
     if label not in _LABELS:
         raise DualATMEError(
             f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a label 0 (negative), 1 (positive) "
             f"or 2 (surprise). Received: label {label!r} in {text!r}."
         )
-    if number not in _NUMBERS:
+    number = _NUMBERS.get(database)
+    if number is None and (fault := fault_of_database(database)):
         raise DualATMEError(
-            f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a database number 0 to 3. "
-            f"Received: {number!r} in {text!r}."
+            f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a database's number, 0 to 3, or its "
+            f"name. Received: {database!r}, which {fault}, in {text!r}."
         )
-    return ListEntry(path, _LABELS[label], _NUMBERS[number], file, line)
+    return ListEntry(path, _LABELS[label], database if number is None else number, file, line)
 
 
 def write_lists(
@@ -110,19 +113,21 @@ def write_lists(
 ) -> None:
     """Writes the leave-one-subject-out lists of a table of clips; `read_protocol` gives the clips back.
 
-    Subjects come in the order in which the table first names them. `subName.txt` is removed first and
-    written last, so that an interrupted run leaves lists that `read_protocol` refuses, not a mixture of two
-    protocols.
+    Databases are written as numbers where each clip is of the database of MEGC2019 that its subject's name
+    tells, otherwise by name. Subjects come in the order in which the table first names them. `subName.txt` is
+    removed first and written last, so that an interrupted run leaves lists that `read_protocol` refuses, not
+    a mixture of two protocols.
 
     Args:
         clips: the table; at least two subjects, every path once.
         directory: where `subName.txt` and the lists go; created where absent.
-        database_base: number of the first database in the third column, 0 (published lists) or 1.
+        database_base: number of the first database in the third column, 0 (published lists) or 1; without
+            meaning where databases are written by name.
         overwrite: replace lists that are already there.
 
     Raises:
-        DualATMEError: a clip that the lists cannot express, a path twice, fewer than two subjects, another
-            `database_base`, or existing lists without `overwrite`.
+        DualATMEError: a clip that the lists cannot express, a path twice, a subject's name in two databases,
+            fewer than two subjects, another `database_base`, or existing lists without `overwrite`.
     """
     clips = list(clips)
     if database_base not in (0, 1):
@@ -146,47 +151,45 @@ def write_lists(
 def _checked_subjects(clips: Sequence[Clip]) -> list[str]:
     """Names of the subjects in order of appearance; raises where lists could not give the clips back."""
     seen_paths = set()
-    names = {}
     for clip in clips:
-        key = _checked_key(clip)
+        _check_clip(clip)
         if clip.path in seen_paths:
             raise DualATMEError(f"Expected every clip once. Received: {clip.path!r} twice.")
         seen_paths.add(clip.path)
-        if names.setdefault(key, clip.subject) != clip.subject:
-            raise DualATMEError(
-                "Expected one name per subject. "
-                f"Received: {names[key]!r} and {clip.subject!r} of {clip.path!r}."
-            )
-    if len(names) < 2:
+    subjects = check_subjects((clip.database, clip.subject, clip.source or clip.path) for clip in clips)
+    if len(subjects) < 2:
         raise DualATMEError(
             "Expected clips of at least two subjects, so that leaving one out leaves something to train on. "
-            f"Received: {len(clips)} clips of {list(names.values())}."
+            f"Received: {len(clips)} clips of {subjects}."
         )
-    return list(names.values())
+    return subjects
 
 
-def _checked_key(clip: Clip) -> tuple[str, int]:
+def _check_clip(clip: Clip) -> None:
     if clip.label not in range(len(CLASS_NAMES)):
         raise DualATMEError(f"Expected a label 0, 1 or 2. Received: {clip.label!r} of {clip.path!r}.")
-    key = parse_subject(clip.subject)
-    if clip.database != key[0]:
+    if fault := fault_of_subject(clip.subject):
         raise DualATMEError(
-            f"Expected database {key[0]!r} for a subject named {clip.subject!r}. "
-            f"Received: {clip.database!r} of {clip.path!r}."
+            f"Expected a subject's name, one that a file can have. Received: {clip.subject!r}, "
+            f"which {fault}, of {clip.path!r}."
+        )
+    if fault := fault_of_database(clip.database):
+        raise DualATMEError(
+            f"Expected a database's name, one word that a file can have. Received: {clip.database!r}, which "
+            f"{fault}, of {clip.path!r}."
         )
     if not clip.path or clip.path != clip.path.strip() or len(clip.path.splitlines()) > 1:
         raise DualATMEError(
             f"Expected a path without line breaks or spaces around it. Received: {clip.path!r}."
         )
-    return key
 
 
 def _list_texts(clips: Sequence[Clip], subjects: Sequence[str], database_base: int) -> dict[str, str]:
     """File name -> text of every train and test list."""
-    lines = [
-        (clip.subject, f"{clip.path} {clip.label} {DATABASES.index(clip.database) + database_base}\n")
-        for clip in clips
-    ]
+    third = {clip.database: clip.database for clip in clips}
+    if all((parse_subject(clip.subject) or ("",))[0] == clip.database for clip in clips):
+        third = {name: DATABASES.index(name) + database_base for name in third}
+    lines = [(clip.subject, f"{clip.path} {clip.label} {third[clip.database]}\n") for clip in clips]
     texts = {}
     for subject in subjects:
         train_name, test_name = list_names(subject)

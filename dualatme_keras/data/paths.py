@@ -34,7 +34,7 @@ def find_image(path: str | os.PathLike, data_root: str | os.PathLike | None = No
     raise DualATMEError(
         f"Expected an image below the data root {os.fspath(data_root)!r}. Received: {path!r}, no ending of "
         "which is a file there. Point data_root at the directory that holds the databases' folders "
-        "(casme2, samm, smic), or make the missing image."
+        "(such as casme2), or make the missing image."
     )
 
 
@@ -42,7 +42,7 @@ def check_data_root(data_root: str | os.PathLike) -> None:
     """Raises DualATMEError unless `data_root` is a directory."""
     if not os.path.isdir(data_root):
         raise DualATMEError(
-            "Expected data_root to be the directory that holds the databases' folders (casme2, samm, smic). "
+            "Expected data_root to be the directory that holds the databases' folders (such as casme2). "
             f"Received: {os.fspath(data_root)!r}, which is not a directory."
         )
 

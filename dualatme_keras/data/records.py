@@ -1,16 +1,14 @@
 """One clip as a database describes it."""
 
 import dataclasses
-import re
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from dualatme_keras.data.findings import Finding
+from dualatme_keras.data.names import fault_of_database, fault_of_name, fault_of_subject
 from dualatme_keras.errors import DualATMEError
 
-_LONGEST_NAME = 200
-"""Bytes of a name, so that what is written for a clip fits into the 255 of a file's name."""
+_FAULTS = {"database": fault_of_database, "subject": fault_of_subject, "clip": fault_of_name}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +19,8 @@ class ClipRecord:
     cannot lead out of these; links that the user has put there are followed.
 
     Attributes:
-        database: one of `megc2019.DATABASES`.
-        subject: `sub01` (CASME II), `006` (SAMM), `s01` (SMIC).
+        database: one of `megc2019.DATABASES`, or any other word.
+        subject: `sub01` (CASME II), `006` (SAMM), `s01` (SMIC), `Anna` (any other).
         clip: its name in the organisers' list: `EP02_01f`, `006_1_2`, `s01_ne_01`.
         label: index into `megc2019.CLASS_NAMES`, or None where the emotion takes no part.
         emotion: as annotated, in small letters.
@@ -48,15 +46,15 @@ class ClipRecord:
     warnings: tuple[Finding, ...] = ()
 
     def __post_init__(self):
-        for what in ("database", "subject", "clip"):
+        for what, fault_of in _FAULTS.items():
             name = getattr(self, what)
-            if fault := _fault_of_name(name):
+            if fault := fault_of(name):
                 raise DualATMEError(
                     f"{self.source}: Expected the {what}'s name, one that a file can have. "
                     f"Received: {name!r}, which {fault}."
                 )
         for name in self.place.parts if self.place is not None else ():
-            if fault := _fault_of_name(name):
+            if fault := fault_of_name(name):
                 raise DualATMEError(
                     f"{self.source}: Expected a path below --root. "
                     f"Received: {str(self.place)!r}, of which {name!r} {fault}."
@@ -86,28 +84,13 @@ def check_names(records: list[ClipRecord]) -> list[ClipRecord]:
     """Returns the records; raises `DualATMEError` where two clips have the same name."""
     seen = {}
     for record in records:
-        key = (record.database, record.name.lower())
+        key = record.name.lower()
         if key in seen:
             raise DualATMEError(
                 f"{record.source}: Expected every clip once. Received: {record.name}, also at {seen[key]}."
             )
         seen[key] = record.source
     return records
-
-
-def _fault_of_name(name):
-    """Why this is no name of a file or folder right below another; None where it is one."""
-    if not name.strip(" ."):  # Windows takes `.. ` for `..`
-        return "is empty" if not name else "has only dots and spaces"
-    if set(name) & set("/\\"):
-        return "leads to another folder"
-    if re.match("[A-Za-z]:", name):
-        return "begins with a drive"
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
-        return "has line breaks or control characters"
-    if len(name.encode()) > _LONGEST_NAME:
-        return f"is longer than {_LONGEST_NAME} bytes"
-    return None
 
 
 def warnings_of(records: Iterable[ClipRecord]) -> tuple[Finding, ...]:

@@ -7,13 +7,14 @@ holdout-database evaluation (HDE) leaves one database out.
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dualatme_keras.data.clips import Clip, subject_key
+from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.lists import SUBJECTS_FILE, ListEntry, list_names, read_lines, read_list
+from dualatme_keras.data.names import fault_of_subject, person_key
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import DATABASES, parse_subject
+from dualatme_keras.megc2019 import DATABASES, order_databases, parse_subject
 
 KINDS = ("cde", "sde", "hde")
 
@@ -35,9 +36,10 @@ class Fold:
 
 @dataclasses.dataclass(frozen=True)
 class SubjectLists:
-    """The two lists of one subject, as written."""
+    """The two lists of one subject, as written, and the subject's database."""
 
     subject: str
+    database: str
     train: tuple[ListEntry, ...]
     test: tuple[ListEntry, ...]
 
@@ -49,19 +51,19 @@ class Protocol:
     Attributes:
         directory: where they were read.
         database_base: number of the first database in the third column: 0 in published lists, 1 in the
-            paper's README.
+            paper's README, None where the column has names.
         lists: raw entries per subject, in the order of `subName.txt`.
     """
 
     directory: str
-    database_base: int
+    database_base: int | None
     lists: tuple[SubjectLists, ...]
 
     @functools.cached_property
     def clips(self) -> tuple[Clip, ...]:
-        """Every clip of a test list; that list's subject is its subject, whose name tells its database."""
+        """Every clip of a test list; that list's subject is its subject."""
         return tuple(
-            Clip(entry.path, lists.subject, parse_subject(lists.subject)[0], entry.label, entry.source)
+            Clip(entry.path, lists.subject, lists.database, entry.label, entry.source)
             for lists in self.lists
             for entry in lists.test
         )
@@ -99,9 +101,10 @@ def _train_clip(entry: ListEntry, known: dict[str, Clip]) -> Clip:
 def read_protocol(directory: str | os.PathLike) -> Protocol:
     """Reads `subName.txt` and each subject's `SUBJECT_train.txt` and `SUBJECT_test.txt`.
 
-    The database of a clip follows from its subject's name. Whether the third column counts from 0 or from 1
-    is decided once for all lists (`Protocol.database_base`); where a number disagrees with the subject's
-    name, `audit` reports it.
+    The third column has names of databases or, as published, numbers; one way in all lists. A name is the
+    clip's database, whatever its subject is called. With numbers, the subject's name tells the database.
+    Whether they count from 0 or from 1 is decided once for all lists (`Protocol.database_base`); where a
+    number disagrees with the subject's name, `audit` reports it.
 
     Args:
         directory: where the lists are.
@@ -110,8 +113,8 @@ def read_protocol(directory: str | os.PathLike) -> Protocol:
         The protocol; see `audit` for what may still be wrong with it, `make_folds` for what to train.
 
     Raises:
-        DualATMEError: missing directory or files, a malformed line, an unknown or repeated subject, or
-            numbers of both countings.
+        DualATMEError: missing directory or files, a malformed line, an unknown or repeated subject, numbers
+            of both countings or beside names, or one subject's clips in two databases.
     """
     directory = Path(directory)
     if not (directory / SUBJECTS_FILE).is_file():
@@ -121,10 +124,12 @@ def read_protocol(directory: str | os.PathLike) -> Protocol:
             f"each subject. Received: {os.fspath(directory)!r}, which is {what}."
         )
     subjects = _read_subjects(directory / SUBJECTS_FILE)
-    missing = [
-        name for subject in subjects for name in list_names(subject) if not (directory / name).is_file()
-    ]
-    if missing:
+    names = [name for subject in subjects for name in list_names(subject)]
+    entries = {name: tuple(read_list(directory / name)) for name in names if (directory / name).is_file()}
+    numbered = _are_numbered([entry for some in entries.values() for entry in some])
+    if numbered:
+        _check_each_once(subjects, {name: (parse_subject(name) or (None,))[0] for name in subjects})
+    if missing := [name for name in names if name not in entries]:
         shown = ", ".join(missing[:6]) + (f" and {len(missing) - 6} more" if len(missing) > 6 else "")
         raise DualATMEError(
             f"Expected a train and a test list in {os.fspath(directory)!r} for each of the {len(subjects)} "
@@ -132,32 +137,75 @@ def read_protocol(directory: str | os.PathLike) -> Protocol:
         )
     lists = []
     for subject in subjects:
-        train, test = (tuple(read_list(directory / name)) for name in list_names(subject))
-        lists.append(SubjectLists(subject, train, test))
-    return Protocol(os.fspath(directory), _database_base(lists), tuple(lists))
+        train, test = (entries[name] for name in list_names(subject))
+        database = parse_subject(subject)[0] if numbered else _only_database(test)
+        lists.append(SubjectLists(subject, database, train, test))
+    _check_each_once(subjects, {each.subject: each.database for each in lists})
+    return Protocol(os.fspath(directory), _database_base(lists) if numbered else None, tuple(lists))
 
 
-def _read_subjects(path: Path) -> list[str]:
+def _read_subjects(path: Path) -> dict[str, str]:
+    """The subjects, each with `FILE:LINE`."""
     subjects = {}
     for number, name in read_lines(path):
-        key = subject_key(name)
-        if key is None or key in subjects:
+        where = f"{os.fspath(path)}:{number}"
+        fault = "is there twice" if name in subjects else fault_of_subject(name)
+        if fault:
             raise DualATMEError(
-                f"{os.fspath(path)}:{number}: Expected every subject once, named sub<digits> (CASME II), "
-                f"s<digits> (SMIC) or <digits> (SAMM). Received: {name!r}"
-                + (f" after {subjects[key]!r}." if key else ".")
+                f"{where}: Expected every subject once, by a name that a file can have. "
+                f"Received: {name!r}, which {fault}."
             )
-        subjects[key] = name
+        subjects[name] = where
     if not subjects:
         raise DualATMEError(f"{os.fspath(path)}:1: Expected one subject a line. Received: an empty file.")
-    return list(subjects.values())
+    return subjects
+
+
+def _check_each_once(subjects: Mapping[str, str], databases: Mapping[str, str | None]) -> None:
+    """Raises where a subject's name tells no database, or two names are one person's."""
+    seen = {}
+    for name, where in subjects.items():
+        if databases[name] is None:
+            raise DualATMEError(
+                f"{where}: Expected a subject named sub<digits> (CASME II), s<digits> (SMIC) or <digits> "
+                f"(SAMM), since the lists tell databases by numbers. Received: {name!r}. "
+                "Subjects of other names need lists whose third column is the database's name."
+            )
+        first = seen.setdefault(person_key(databases[name], name), name)
+        if first != name:
+            raise DualATMEError(f"{where}: Expected every subject once. Received: {name!r} after {first!r}.")
+
+
+def _are_numbered(entries: Sequence[ListEntry]) -> bool:
+    """Whether databases are told by numbers, not by names."""
+    number = next((entry for entry in entries if isinstance(entry.database, int)), None)
+    name = next((entry for entry in entries if isinstance(entry.database, str)), None)
+    if number and name:
+        raise DualATMEError(
+            "Expected databases by number or by name in the third column, one way in all lists. "
+            f"Received: {number.database} at {number.source} and {name.database!r} at {name.source}."
+        )
+    return name is None
+
+
+def _only_database(test: Sequence[ListEntry]) -> str:
+    """The database that a test list names."""
+    first = test[0]
+    other = next((entry for entry in test if entry.database != first.database), None)
+    if other:
+        raise DualATMEError(
+            "Expected the clips of a subject in one database, since a list is one subject's. "
+            f"Received: {first.database!r} at {first.source} and {other.database!r} at {other.source}. "
+            "Where these are two people, give them two names and lists."
+        )
+    return first.database
 
 
 def _database_base(lists: Sequence[SubjectLists]) -> int:
     """0 or 1: what the third column of the lists counts from."""
     entries = [entry for item in lists for entry in (*item.test, *item.train)]
-    zero = next((entry for entry in entries if entry.database_number == 0), None)
-    three = next((entry for entry in entries if entry.database_number == len(DATABASES)), None)
+    zero = next((entry for entry in entries if entry.database == 0), None)
+    three = next((entry for entry in entries if entry.database == len(DATABASES)), None)
     if zero and three:
         raise DualATMEError(
             "Expected databases numbered 0 to 2 or 1 to 3, one way in all lists. "
@@ -166,11 +214,7 @@ def _database_base(lists: Sequence[SubjectLists]) -> int:
     if zero or three:
         return 0 if zero else 1
     # 1 and 2 alone fit both countings; the names of the test subjects tell which.
-    numbers = [
-        (entry.database_number, DATABASES.index(parse_subject(item.subject)[0]))
-        for item in lists
-        for entry in item.test
-    ]
+    numbers = [(entry.database, DATABASES.index(item.database)) for item in lists for entry in item.test]
     from_one = sum(number == index + 1 for number, index in numbers)
     return 1 if from_one > sum(number == index for number, index in numbers) else 0
 
@@ -189,21 +233,22 @@ def make_folds(
             its database) or `hde` (train on all databases but one, test on that one).
         databases: cde and sde: the databases that take part, in training and testing; hde: those held out.
             None or empty: all in the lists.
-        subjects: names of the folds to run, `6` and `006` being the same; for hde names of databases.
-            None or empty: all.
+        subjects: names of the folds to run, `6` and `006` being the same where they are SAMM's; for hde names
+            of databases. None or empty: all.
 
     Returns:
-        At least one fold, in the order of the lists (hde: of `DATABASES`), none with an empty side.
+        At least one fold, in the order of the lists (hde: of `order_databases`), none with an empty side.
 
     Raises:
         DualATMEError: unknown kind, database or subject, or a fold without clips to train on.
     """
     if kind not in KINDS:
         raise DualATMEError(f"Expected kind to be one of {', '.join(KINDS)}. Received: {kind!r}.")
-    present = [name for name in DATABASES if any(clip.database == name for clip in protocol.clips)]
+    present = order_databases(clip.database for clip in protocol.clips)
     chosen = _choose("database", present, databases)
     folds = _holdout_folds(protocol, chosen) if kind == "hde" else _subject_folds(protocol, kind, chosen)
-    names = _choose("fold", [fold.name for fold in folds], subjects)
+    persons = {person_key(lists.database, lists.subject): lists.subject for lists in protocol.lists}
+    names = _choose("fold", [fold.name for fold in folds], subjects, persons)
     folds = tuple(fold for fold in folds if fold.name in names)
     for fold in folds:
         if not fold.train or not fold.test:
@@ -217,8 +262,8 @@ def make_folds(
 
 def _subject_folds(protocol: Protocol, kind: str, databases: Sequence[str]) -> list[Fold]:
     folds = []
-    for fold in protocol.folds:
-        own = parse_subject(fold.name)[0]
+    for fold, lists in zip(protocol.folds, protocol.lists, strict=True):
+        own = lists.database
         if own in databases:
             allowed = (own,) if kind == "sde" else databases
             train = tuple(clip for clip in fold.train if clip.database in allowed)
@@ -237,16 +282,20 @@ def _holdout_folds(protocol: Protocol, databases: Sequence[str]) -> list[Fold]:
     ]
 
 
-def _choose(what: str, known: Sequence[str], wanted: Iterable[str] | None) -> list[str]:
-    """Those of `known` that are wanted, in the order of `known`; all where nothing is asked for."""
+def _choose(
+    what: str, known: Sequence[str], wanted: Iterable[str] | None, persons: Mapping | None = None
+) -> list[str]:
+    """Those of `known` that are wanted, in the order of `known`; all where nothing is asked for.
+
+    `persons` has names by `person_key`, so that `6` is found where the lists have SAMM's `006`.
+    """
     wanted = list(wanted or ())
     if not wanted:
         return list(known)
-    by_key = {subject_key(name) or name: name for name in known}
-    keys = {name: subject_key(name) or name for name in wanted}
-    unknown = [name for name, key in keys.items() if key not in by_key]
+    found = {name: name if name in known else (persons or {}).get(parse_subject(name)) for name in wanted}
+    unknown = [name for name, one in found.items() if one not in known]
     if unknown:
         raise DualATMEError(
             f"Expected names of a {what} among: {', '.join(known)}. Received: {', '.join(unknown)}."
         )
-    return [name for key, name in by_key.items() if key in keys.values()]
+    return [name for name in known if name in found.values()]

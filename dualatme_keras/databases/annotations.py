@@ -42,7 +42,9 @@ def whole_number(text: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def read_annotations(path, columns: Sequence[str], sheet: str | None = None) -> list[AnnotationRow]:
+def read_annotations(
+    path, columns: Sequence[str], sheet: str | None = None, optional: Sequence[str] = ()
+) -> list[AnnotationRow]:
     """Reads a table of annotations.
 
     The header is the first row that has all `columns`, whatever their case, order and what stands between
@@ -52,6 +54,7 @@ def read_annotations(path, columns: Sequence[str], sheet: str | None = None) -> 
     Args:
         path: `.xlsx` or `.csv`.
         columns: names of the columns needed; the first one names the clip, the second one its subject.
+        optional: columns that the header may have too; rows have no value of those that it lacks.
         sheet: sheet of a workbook; by default the first one that has a header with clips below it.
 
     Returns:
@@ -63,7 +66,7 @@ def read_annotations(path, columns: Sequence[str], sheet: str | None = None) -> 
             value; names the file and what is missing.
     """
     tables = read_tables(path, sheet)
-    headed = [(table, *header) for table in tables if (header := _find_header(table, columns))]
+    headed = [(table, *header) for table in tables if (header := _find_header(table, columns, optional))]
     if not headed:
         raise DualATMEError(_no_header(path, tables, columns))
     found = {table.where: _rows_below(table, number, places) for table, number, places in headed}
@@ -77,12 +80,12 @@ def read_annotations(path, columns: Sequence[str], sheet: str | None = None) -> 
     return [row._replace(warnings=warnings) for row in found[with_clips[0]]]
 
 
-def _find_header(table: Table, columns):
+def _find_header(table: Table, columns, optional):
     """Number of the header's row, and each column's place in it; None where there is no header."""
     for number, cells in _top_rows(table):
         places = _places(cells, columns)
         if len(places) == len(columns):
-            return number, places
+            return number, places | _places(cells, optional)
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dualatme_keras.data import Finding, GroundTruth
 from dualatme_keras.data.ground_truth import index_truth, truth_key
 from dualatme_keras.data.records import ClipRecord, warnings_of
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASE_TITLES, DATABASES
+from dualatme_keras.megc2019 import CLASS_NAMES, database_title, order_databases
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ def compare_with_list(records: Iterable[ClipRecord], truth: Sequence[GroundTruth
     """Compares annotated clips with the rows of the list that are of the same databases."""
     records = list(records)
     taking_part = {truth_key(record): record for record in records if record.label is not None}
-    databases = [name for name in DATABASES if name in {record.database for record in records}]
+    databases = order_databases(record.database for record in records)
     listed = index_truth(row for row in truth if row.database in databases)
     counts, subjects = {}, {}
     for database in databases:
@@ -81,7 +81,7 @@ def format_comparison(comparison: Comparison) -> str:
     for database, subjects in comparison.subjects.items():
         pairs = [comparison.counts[database, label] for label in range(len(CLASS_NAMES))] + [subjects]
         cells = "".join(f"{expected:>13}{found:>9}" for expected, found in pairs)
-        lines.append(f"{DATABASE_TITLES[database]:<10}{cells}")
+        lines.append(f"{database_title(database):<10}{cells}")
     for row in comparison.only_listed:
         lines.append(f"only in the list: {row.database} {row.subject} {row.clip} ({row.source})")
     for record in comparison.only_annotated:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dualatme_keras.data.names import check_subjects
 from dualatme_keras.data.records import ClipRecord, check_names
 from dualatme_keras.databases.annotations import read_annotations, whole_number
 from dualatme_keras.errors import DualATMEError
@@ -10,34 +11,40 @@ from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 COLUMNS = ("path", "subject", "label", "onset", "apex", "offset")
 
+OWN_DATABASE = "own"
+"""Database of clips of which nothing tells another."""
 
-def read_folder(root, annotations=None) -> list[ClipRecord]:
-    """Own clips in the manner of one of the three databases.
 
-    Lists tell a database by the subject's name, so subjects are called `sub01`, `001` or `s01`; clips count
-    for CASME II, SAMM or SMIC in tables by database.
+def read_folder(root, annotations=None, database: str | None = None) -> list[ClipRecord]:
+    """Own clips, of any databases and subjects.
+
+    A clip is of the database that its row or `database` names. Without either, subjects that are called as
+    MEGC2019 calls them (`sub01`, `001`, `s01`) are of CASME II, SAMM or SMIC, all others of `OWN_DATABASE`.
 
     Args:
         root: folder that paths are relative to. Without a table every folder of images and every video
             `ROOT/SUBJECT/LABEL/CLIP` is a clip.
-        annotations: CSV or workbook `path,subject,label,onset,apex,offset`. A path has `/` or `\\` between
-            folders. A label is a number or a name of `megc2019.CLASS_NAMES`; the last three may be blank
-            (first frame, spotted, last frame).
+        annotations: CSV or workbook `path,subject,label,onset,apex,offset`, perhaps with a column `database`.
+            A path has `/` or `\\` between folders. A label is a number or a name of `megc2019.CLASS_NAMES`;
+            onset, apex and offset may be blank (first frame, spotted, last frame), and so may the database.
+        database: the database of all clips; a row that names another is refused.
 
     Raises:
-        DualATMEError: no clips; a label or subject that is none; a name or path that leads
-            out of the root; a clip twice.
+        DualATMEError: no clips; a label or database that is none; a name or path that leads
+            out of the root; a clip twice; a subject's name in two databases.
     """
     root = Path(root)
     if annotations is not None:
-        records = [_row_record(row) for row in read_annotations(annotations, COLUMNS)]
+        rows = read_annotations(annotations, COLUMNS, optional=("database",))
+        records = [_row_record(row, database) for row in rows]
     else:
-        records = [_path_record(path.relative_to(root), str(path)) for path in _clips(root)]
+        records = [_path_record(path.relative_to(root), str(path), database) for path in _clips(root)]
     if not records:
         raise DualATMEError(
             "Expected clips SUBJECT/LABEL/CLIP, folders of frames or videos, or --annotations. "
             f"Received: {annotations or root} without any."
         )
+    check_subjects((record.database, record.subject, record.source) for record in records)
     return check_names(records)
 
 
@@ -49,32 +56,34 @@ def _clips(root):
             yield path
 
 
-def _path_record(place, source):
+def _path_record(place, source, database):
     subject, label, _clip = place.parts
-    return _new_record(place, subject, label, source)
+    return _new_record(place, subject, label, database, source)
 
 
-def _row_record(row):
+def _row_record(row, database):
     place = Path(row.values["path"].replace("\\", "/"))  # as lists are read: tables come from Windows too
     frames = {name: row.number(name) for name in ("onset", "apex", "offset")}
-    subject, label = row.values["subject"], row.values["label"]
-    return _new_record(place, subject, label, row.source, warnings=row.warnings, **frames)
+    subject, label, told = row.values["subject"], row.values["label"], row.values.get("database")
+    if told and database and told != database:
+        raise DualATMEError(
+            f"{row.source}: Expected clips of {database!r}, as --database says. Received: {told!r}. "
+            "With several databases in a table, leave --database out."
+        )
+    return _new_record(place, subject, label, told or database, row.source, warnings=row.warnings, **frames)
 
 
-def _new_record(place, subject, label, source, **details):
+def _new_record(place, subject, label, database, source, **details):
     names = {name: index for index, name in enumerate(CLASS_NAMES)}
     number = names.get(label.lower(), whole_number(label))
     if number not in names.values():
         raise DualATMEError(
             f"{source}: Expected a label 0, 1, 2 or {', '.join(CLASS_NAMES)}. Received: {label!r}."
         )
-    try:
-        database, _number = parse_subject(subject)
-    except DualATMEError as error:
-        raise DualATMEError(f"{source}: {error}") from error
+    named = parse_subject(subject)
     clip = place.stem if place.suffix.lower() in VIDEO_SUFFIXES else place.name
     return ClipRecord(
-        database=database,
+        database=database or (named[0] if named else OWN_DATABASE),
         subject=subject,
         clip=clip,
         label=number,

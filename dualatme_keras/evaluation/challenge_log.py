@@ -19,14 +19,14 @@ def clip_name(path: str, database: str) -> str:
     Args:
         path: path of the image, e.g. `casme2/flow/sub01_EP02_01f_img59-img46_flow.png`, with slashes of
             either kind.
-        database: one of `megc2019.DATABASES`.
+        database: its name; those of `megc2019.DATABASES` have a convention.
 
     Returns:
-        E.g. `EP02_01f` (CASME II), `006_1_2` (SAMM), `s01_ne_01` (SMIC). A name that does not follow the
-        database's convention is returned whole, without extension and `_flow`.
+        E.g. `EP02_01f` (CASME II), `006_1_2` (SAMM), `s01_ne_01` (SMIC). Where a name does not follow
+        the database's convention, or it has none, it is returned whole, without extension and `_flow`.
     """
     name = re.sub(r"_flow(_puzzle)?$", "", stem(path))
-    match = _CLIPS[database].match(name)
+    match = _CLIPS[database].match(name) if database in _CLIPS else None
     return match.group(1) if match else name
 
 
@@ -39,7 +39,7 @@ def format_challenge_log(predictions: Predictions, missing: str | None = None) -
 
     Returns:
         Per fold a line `DATABASE SUBJECT`, a line `CLIP TRUTH PREDICTION` for each clip and an empty
-        line; folds and clips in the order of their first appearance. SAMM subjects have three digits.
+        line; folds and clips in the order of their first appearance. SAMM's numbers have three digits.
         Where folds are missing, a comment in front says so: such a log is no submission.
     """
     folds = {}

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dualatme_keras.evaluation.tables import format_score
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASE_TITLES
+from dualatme_keras.megc2019 import CLASS_NAMES, database_title
 
 _INK, _MUTED, _ACCENT = "#1b2430", "#66717f", "#1f5fa8"
 
@@ -15,7 +15,7 @@ def confusion_figure(part: str, scores: dict) -> Figure:
     """Draws a confusion matrix: counts, and the share of each true class.
 
     Args:
-        part: `full` or a database, a key of `megc2019.DATABASE_TITLES`.
+        part: `full` or a database, see `megc2019.database_title`.
         scores: that part of `metrics.pooled_scores`.
 
     Returns:
@@ -39,7 +39,7 @@ def confusion_figure(part: str, scores: dict) -> Figure:
     axes.set_xlabel("predicted", fontsize=11, color=_MUTED)
     axes.set_ylabel("true (clips)", fontsize=11, color=_MUTED)
     _clean(axes)
-    title = f"{DATABASE_TITLES[part]}   UF1 {format_score(scores['uf1'])}   UAR {format_score(scores['uar'])}"
+    title = f"{database_title(part)}   UF1 {format_score(scores['uf1'])}   UAR {format_score(scores['uar'])}"
     figure.suptitle(title, fontsize=13, weight="bold", color=_INK)
     # White gaps between the cells.
     edges = np.arange(len(CLASS_NAMES) - 1) + 0.5

@@ -22,7 +22,7 @@ from dualatme_keras.evaluation.tables import (
     format_score,
     missing_folds,
 )
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASE_TITLES
+from dualatme_keras.megc2019 import CLASS_NAMES, database_title, order_databases
 from dualatme_keras.runs import Predictions
 
 _TRAINED = {
@@ -61,7 +61,7 @@ def render_report(name: str, predictions: Predictions, metrics: dict, figures: d
         A whole HTML document.
     """
     full = metrics["full"]
-    databases = [DATABASE_TITLES[part] for part in metrics if part != "full"]
+    databases = [database_title(part) for part in metrics if part != "full"]
     missing = missing_folds(metrics)
     subtitle = f"{full['samples']} clips of {full['subjects']} subjects: {', '.join(databases)}"
     if missing:
@@ -83,7 +83,7 @@ def render_report(name: str, predictions: Predictions, metrics: dict, figures: d
 def _scores_section(metrics):
     rows = []
     for part, scores in metrics.items():
-        cells = [DATABASE_TITLES[part]]
+        cells = [database_title(part)]
         for key in SCORES:
             interval = scores["intervals"][key]
             label = f"{format_score(scores[key])} {format_interval(interval)}"
@@ -98,7 +98,7 @@ def _scores_section(metrics):
 
 def _confusion_section(metrics, figures):
     pictures = (
-        image(figures[f"confusion_{part}"], f"Confusion matrix, {DATABASE_TITLES[part]}") for part in metrics
+        image(figures[f"confusion_{part}"], f"Confusion matrix, {database_title(part)}") for part in metrics
     )
     return section("Confusion", Html(f'<div class="figures">{"".join(pictures)}</div>'))
 
@@ -106,7 +106,7 @@ def _confusion_section(metrics, figures):
 def _classes_section(metrics):
     headers = ("", *(f"F1 {name}" for name in CLASS_NAMES), *(f"recall {name}" for name in CLASS_NAMES))
     rows = [
-        (DATABASE_TITLES[part], *map(format_score, scores["f1_per_class"] + scores["recall_per_class"]))
+        (database_title(part), *map(format_score, scores["f1_per_class"] + scores["recall_per_class"]))
         for part, scores in metrics.items()
     ]
     return section("Classes", table(headers, rows, "lrrrrrr"))
@@ -136,7 +136,7 @@ def _mistake_row(predictions, i):
     return (
         clip_name(predictions.paths[i], database),
         predictions.subjects[i],
-        DATABASE_TITLES[database],
+        database_title(database),
         CLASS_NAMES[predictions.labels[i]],
         CLASS_NAMES[predictions.predictions[i]],
         *(bar(p, format_score(p, 2)) for p in predictions.probabilities[i]),
@@ -148,14 +148,14 @@ def _subjects_section(predictions):
     people = {}
     for database, subject, hit in zip(predictions.databases, predictions.subjects, correct, strict=True):
         people.setdefault((database, subject), []).append(hit)
-    order = list(DATABASE_TITLES)
+    order = order_databases(database for database, _ in people)
 
     def place(item):
         (database, subject), _ = item
         return order.index(database), subject.zfill(8)  # 6 before 11
 
     rows = [
-        (subject, DATABASE_TITLES[database], len(hits), sum(hits), bar(np.mean(hits), f"{np.mean(hits):.0%}"))
+        (subject, database_title(database), len(hits), sum(hits), bar(np.mean(hits), f"{np.mean(hits):.0%}"))
         for (database, subject), hits in sorted(people.items(), key=place)
     ]
     return section("Subjects", table(("subject", "database", "clips", "correct", "share"), rows, "llrrr"))

@@ -13,7 +13,7 @@ from dualatme_keras.evaluation.tables import (
     missing_folds,
 )
 from dualatme_keras.files import write_json
-from dualatme_keras.megc2019 import DATABASE_TITLES
+from dualatme_keras.megc2019 import database_title
 from dualatme_keras.runs import RunDirectory
 
 
@@ -65,7 +65,7 @@ def format_seeds(result: dict) -> str:
     seeds = result["seeds"]
     rows = [("", *SCORES.values())]
     for part, scores in result["scores"].items():
-        rows.append((DATABASE_TITLES[part], *(_format_spread(scores[key]) for key in SCORES)))
+        rows.append((database_title(part), *(_format_spread(scores[key]) for key in SCORES)))
     title = f"mean and standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))})"
     lines = [title, *align_columns(rows)]
     if result["missing_folds"]:

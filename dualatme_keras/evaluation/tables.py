@@ -1,6 +1,6 @@
 """Scores as text."""
 
-from dualatme_keras.megc2019 import DATABASE_TITLES
+from dualatme_keras.megc2019 import database_title
 
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 """Key in metrics.json -> title of a score."""
@@ -48,7 +48,7 @@ def format_table(metrics: dict) -> str:
     for part, scores in metrics.items():
         cells = [f"{format_score(scores[key])} {format_interval(scores['intervals'][key])}" for key in SCORES]
         counts = [str(scores["samples"]), str(scores["subjects"]), *[format_folds(scores)] * bool(missing)]
-        rows.append((DATABASE_TITLES[part], *cells, *counts))
+        rows.append((database_title(part), *cells, *counts))
     lines = align_columns(rows, counts=3 if missing else 2)
     return "\n".join([*lines, PART_OF_PROTOCOL.format(missing)] if missing else lines)
 

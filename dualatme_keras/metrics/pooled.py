@@ -7,7 +7,7 @@ Folds are never averaged: a LOSO fold holds one subject, who seldom shows every 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES
+from dualatme_keras.megc2019 import ALL_DATABASES, CLASS_NAMES, order_databases
 
 _NUM_CLASSES = len(CLASS_NAMES)
 
@@ -68,19 +68,19 @@ def pooled_scores(labels, predictions, subjects, databases, bootstrap=2000, seed
         labels: true classes, `(n,)`.
         predictions: predicted classes of the same clips, `(n,)`, pooled over all folds.
         subjects: subject of each clip, `(n,)` strings.
-        databases: database of each clip, `(n,)` names of `megc2019.DATABASES`.
+        databases: database of each clip, `(n,)` names.
         bootstrap: number of resamples; 0 for no intervals.
         seed: seed of the resampling. Each part starts from it anew, so that a database's interval does
             not depend on which other databases are there.
 
     Returns:
         `{"full": scores, "casme2": scores, ...}` with the databases present, in the order of
-        `megc2019.DATABASES`. `scores` holds `uf1`, `uar`, `accuracy`, `samples`, `subjects` (how many),
+        `megc2019.order_databases`. `scores` holds `uf1`, `uar`, `accuracy`, `samples`, `subjects` (how many),
         `confusion` (rows truth), `f1_per_class`, `recall_per_class` and `intervals`, a dict of
         `[low, high]` per score or of `None` where there is only one subject. Plain numbers and lists.
 
     Raises:
-        DualATMEError: nothing given, lengths differ, a class out of range or an unknown database.
+        DualATMEError: nothing given, lengths differ, a class out of range or a database called `full`.
     """
     labels, predictions = _check_classes(labels, predictions, _NUM_CLASSES)
     databases = _check_databases(databases)
@@ -91,8 +91,8 @@ def pooled_scores(labels, predictions, subjects, databases, bootstrap=2000, seed
         )
     # Two databases may both have a subject `01`: a person is a name within a database.
     people = np.array([f"{d}/{s}" for d, s in zip(databases, subjects, strict=True)])
-    parts = {"full": np.ones(len(labels), bool)}
-    parts |= {name: databases == name for name in DATABASES if name in databases}
+    parts = {ALL_DATABASES: np.ones(len(labels), bool)}
+    parts |= {name: databases == name for name in order_databases(databases.tolist())}
     return {
         part: _scores(labels[rows], predictions[rows], people[rows], bootstrap, seed)
         for part, rows in parts.items()
@@ -152,9 +152,10 @@ def _check_classes(labels, predictions, num_classes):
 def _check_databases(databases):
     """`(n,)` strings, or an error."""
     databases = np.asarray(databases, str)
-    unknown = sorted(set(databases.tolist()) - set(DATABASES))
-    if unknown:
-        raise DualATMEError(f"Expected databases among {DATABASES}. Received: {unknown}.")
+    if reserved := {"", ALL_DATABASES} & set(databases.tolist()):
+        raise DualATMEError(
+            f"Expected names of databases; {ALL_DATABASES!r} is all of them. Received: {sorted(reserved)}."
+        )
     return databases
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import PrepareSettings
 
@@ -14,6 +15,7 @@ class PrepareConfig(PrepareSettings):
 
     Attributes:
         dataset: one of `DATASETS`.
+        database: name of the database that clips of `folder` are of; None: see `databases.read_folder`.
         root: folder of the frames.
         annotations: the database's annotation file.
         protocol_csv: the organisers' list; which clips take part, and their labels. None: by the emotion.
@@ -26,6 +28,7 @@ class PrepareConfig(PrepareSettings):
     """
 
     dataset: str = "casme2"
+    database: str | None = None
     root: str | None = None
     annotations: str | None = None
     protocol_csv: str | None = None
@@ -41,6 +44,16 @@ class PrepareConfig(PrepareSettings):
         if self.dataset not in DATASETS:
             raise DualATMEError(
                 f"Expected --dataset out of {', '.join(DATASETS)}. Received: {self.dataset!r}."
+            )
+        if self.database is not None and self.dataset != "folder":
+            raise DualATMEError(
+                f"Expected --database with --dataset=folder only. Received: {self.database!r} for "
+                f"{self.dataset}, whose name is its own."
+            )
+        if self.database is not None and (fault := fault_of_database(self.database)):
+            raise DualATMEError(
+                "Expected --database to be one word that a file can be called. "
+                f"Received: {self.database!r}, which {fault}."
             )
         if self.workers < 1:
             raise DualATMEError(f"Expected a positive --workers. Received: {self.workers}.")

@@ -140,13 +140,8 @@ class PreparedFolder:
         self._write_row(row)
 
     def manifest_rows(self) -> list[dict]:
-        """Records of all finished clips, of every database in the folder, by database and name.
-
-        Raises:
-            DualATMEError: a record is not that of the clip that its place says: files are written and removed
-                by what records say, and none may lie elsewhere.
-        """
-        return [self._read_row(file) for file in sorted(self.path.glob("*/clips/*.json"))]
+        """What `read_rows` gives."""
+        return read_rows(self.path)
 
     def write_manifest(self, rows: list[dict]) -> None:
         """Writes manifest.csv from the records, those of `manifest_rows`."""
@@ -165,19 +160,7 @@ class PreparedFolder:
 
     def _row(self, record):
         file = self._record_file(record.database, record.name)
-        return self._read_row(file) if file.is_file() else None
-
-    def _read_row(self, file):
-        database, name = file.parents[1].name, file.stem
-        wanted = {"database": database, "name": name, "path": _flow_path(database, name)}
-        row = json.loads(file.read_text(encoding="utf-8"))
-        found = {column: row.get(column) for column in wanted}
-        if found != wanted:
-            raise DualATMEError(
-                f"Expected the record of clip {name} of {database} in {file}. Received: one of {found}. "
-                "To make the clip anew, delete it."
-            )
-        return row
+        return _read_row(file) if file.is_file() else None
 
     def _write_row(self, row):
         content = json.dumps(row, indent=1) + "\n"
@@ -192,6 +175,29 @@ class PreparedFolder:
                 f"Expected to write {path}. Received: {error.strerror or error}. "
                 "What is finished is kept; the same command goes on."
             ) from error
+
+
+def read_rows(path) -> list[dict]:
+    """Records of all finished clips of an output, of every database in it, by database and name.
+
+    Raises:
+        DualATMEError: a record is not that of the clip that its place says: files are written and removed
+            by what records say, and none may lie elsewhere.
+    """
+    return [_read_row(file) for file in sorted(Path(path).glob("*/clips/*.json"))]
+
+
+def _read_row(file):
+    database, name = file.parents[1].name, file.stem
+    wanted = {"database": database, "name": name, "path": _flow_path(database, name)}
+    row = json.loads(file.read_text(encoding="utf-8"))
+    found = {column: row.get(column) for column in wanted}
+    if found != wanted:
+        raise DualATMEError(
+            f"Expected the record of clip {name} of {database} in {file}. Received: one of {found}. "
+            "To make the clip anew, delete it."
+        )
+    return row
 
 
 def _flow_path(database, name):

@@ -4,7 +4,7 @@ import html
 import urllib.parse
 
 from dualatme_keras.files import replace_file
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASE_TITLES
+from dualatme_keras.megc2019 import CLASS_NAMES, database_title
 
 _STYLE = """
 body { font: 13px system-ui, sans-serif; margin: 1.5em; background: #fafafa; color: #222 }
@@ -33,7 +33,7 @@ def _figure(folder, row):
     picture = urllib.parse.quote(folder.strip(row).relative_to(folder.path).as_posix())
     label = CLASS_NAMES[row["label"]]
     caption = (
-        f"<b>{html.escape(row['name'])}</b> {DATABASE_TITLES[row['database']]}, "
+        f"<b>{html.escape(row['name'])}</b> {html.escape(database_title(row['database']))}, "
         f"<span class='{label}'>{label}</span> ({html.escape(row['emotion'])}); onset {row['onset']}, "
         f"apex {row['apex']} {row['apex_found']}, largest flow {row['flow_max']:.1f} px"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import joblib
 
 from dualatme_keras.data import Clip, Finding, GroundTruth, read_ground_truth, write_lists
+from dualatme_keras.data.names import check_subjects
 from dualatme_keras.data.records import ClipRecord, warnings_of
 from dualatme_keras.databases.casme2 import read_casme2
 from dualatme_keras.databases.comparison import Comparison, choose_listed, compare_with_list
@@ -17,7 +18,7 @@ from dualatme_keras.databases.samm import read_samm
 from dualatme_keras.databases.smic import read_smic
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation.config import PrepareConfig
-from dualatme_keras.preparation.output import PreparedFolder
+from dualatme_keras.preparation.output import PreparedFolder, read_rows
 from dualatme_keras.preparation.preview import write_preview
 from dualatme_keras.preprocessing import (
     PreparedClip,
@@ -71,7 +72,7 @@ def read_records(config: PrepareConfig) -> list[ClipRecord]:
         return read_samm(config.annotations)
     if config.dataset == "smic":
         return read_smic(config.annotations, config.root)
-    return read_folder(_root(config), config.annotations)
+    return read_folder(_root(config), config.annotations, config.database)
 
 
 def audit_database(config: PrepareConfig) -> Comparison:
@@ -101,7 +102,7 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
 
     Raises:
         DualATMEError: annotations, root or list are not as expected, or the output holds images of other
-            settings; nothing is written then.
+            settings, or another database's subject of the same name; nothing is written then.
     """
     start = time.perf_counter()
     every_record, missing = _records_taking_part(config)
@@ -117,6 +118,7 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
             f"Expected frames such as {root / records[0].place} of {config.dataset} below --root. "
             f"Received: {root}, which holds {there}."
         )
+    _check_subjects(config.output, records)
     folder = PreparedFolder(config.output, config.settings)
     # One's own clips may come from several tables; a database's annotations are all there is.
     names = {record.name for record in every_record}
@@ -230,6 +232,12 @@ def _of_subjects(records, subjects):
             f"Expected --subjects out of {', '.join(sorted(known))}. Received: {', '.join(sorted(unknown))}."
         )
     return [record for record in records if record.subject in subjects] if subjects else records
+
+
+def _check_subjects(output, records):
+    """Raises where two databases of the output would have a subject of the same name."""
+    finished = ((row["database"], row["subject"], f"in {output}") for row in read_rows(output))
+    check_subjects([*finished, *((each.database, each.subject, each.source) for each in records)])
 
 
 def _root(config):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES
+from dualatme_keras.megc2019 import CLASS_NAMES
 
 COLUMNS = ("path", "subject", "database", "label", "prediction", *(f"p_{name}" for name in CLASS_NAMES))
 """The header of predictions.csv."""
@@ -28,7 +29,7 @@ class Predictions:
     Attributes:
         paths: path of each clip's image as in the list files, `(n,)` strings.
         subjects: subject of each clip, which is also its fold, `(n,)` strings.
-        databases: names of `megc2019.DATABASES`, `(n,)` strings.
+        databases: database of each clip, `(n,)` strings.
         labels: true classes, indices into `megc2019.CLASS_NAMES`, `(n,)` int64.
         predictions: predicted classes, `(n,)` int64.
         probabilities: probability of each class in [0, 1], `(n, classes)` float32.
@@ -140,8 +141,11 @@ def _parse_row(row, where):
     name, subject, database, label, prediction, *probabilities = row
     if not name or not subject:
         raise DualATMEError(f"{where}: Expected a path and a subject. Received: {row}.")
-    if database not in DATABASES:
-        raise DualATMEError(f"{where}: Expected a database among {DATABASES}. Received: {database!r}.")
+    if fault := fault_of_database(database):  # scores by database become figures of that name
+        raise DualATMEError(
+            f"{where}: Expected a database's name, one word that a file can have. "
+            f"Received: {database!r}, which {fault}."
+        )
     return (
         name,
         subject,

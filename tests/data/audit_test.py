@@ -5,6 +5,7 @@ import pytest
 
 from dualatme_keras.data import (
     AuditReport,
+    Clip,
     Finding,
     GroundTruth,
     audit,
@@ -235,6 +236,49 @@ def test_a_number_against_the_subjects_name_is_a_warning(clips, tmp_path, base, 
     report.raise_if_failed()
     with pytest.raises(DualATMEError, match="numbering"):
         report.raise_if_failed(strict=True)
+
+
+@pytest.fixture
+def own_lists(tmp_path):
+    """Lists by name: files of `lab` are called like SMIC's and CASME II's, and mean nothing by it."""
+    files = [
+        ("Anna", "lab", "s01_ne_01"),
+        ("Bob", "lab", "sub01_EP02_01f"),
+        ("sub02", "lab", "sub03_EP01"),
+        ("sub01", "casme2", "sub01_EP19_05f"),
+    ]
+    write_lists([Clip(f"{d}/flow/{n}_flow.png", s, d, 1) for s, d, n in files], tmp_path / "lists")
+    return tmp_path / "lists"
+
+
+def test_names_of_other_databases_tell_no_subjects(own_lists, truth):
+    report = _audit(own_lists, ground_truth=[row for row in truth if row.database == "casme2"][1:2])
+    assert (report.errors, report.warnings) == ([], [])
+    assert str(report).startswith(f"Audit of {own_lists}: 4 clips (casme2 1, lab 3) of 4 subjects")
+
+
+def test_names_of_megc2019_count_in_lists_by_name_too(own_lists):
+    _edit(own_lists, "sub01_test.txt", lambda lines: [*lines, "casme2/flow/sub09_EP01_flow.png 1 casme2"])
+    _edit(own_lists, "sub01_train.txt", lambda lines: [*lines, "casme2/flow/sub01_EP20_flow.png 1 casme2"])
+    errors = {finding.kind: finding.message for finding in _audit(own_lists).errors}
+    assert "sub09_EP01_flow.png is by its name a clip of casme2 subject 9, not of sub01" in errors["subject"]
+    assert "trains on casme2/flow/sub01_EP20_flow.png, by its name" in errors["leak"]
+
+
+def test_a_database_of_two_names_is_an_error(own_lists):
+    _edit(own_lists, "Bob_train.txt", lambda lines: [lines[0].replace(" lab", " home"), *lines[1:]])
+    (error,) = _audit(own_lists).errors
+    assert error.kind == "database"
+    assert f"lab 3 times, e.g. at {own_lists / 'Anna_test.txt'}:1; home 1 times" in error.message
+
+
+def test_a_subject_of_megc2019s_database_with_another_name_is_a_warning(clips, tmp_path):
+    write_lists([dataclasses.replace(clips[0], subject="anna"), *clips[2:]], tmp_path)
+    report = _audit(tmp_path)
+    assert report.errors == []
+    (warning,) = report.warnings
+    assert (warning.kind, warning.where) == ("naming", f"{tmp_path / 'anna_test.txt'}:1")
+    assert "anna is in casme2, but not called as subjects of CASME II are" in warning.message
 
 
 def test_swapped_labels_of_two_clips_show_against_the_ground_truth(clips, tmp_path, truth):

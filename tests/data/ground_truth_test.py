@@ -10,6 +10,7 @@ from dualatme_keras.data import (
 )
 from dualatme_keras.data.ground_truth import find_truth, index_truth
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.megc2019 import parse_subject
 
 _TABLE = """casme2,sub01,EP02_01f,1
 casme2,sub01,EP02_01,0
@@ -108,5 +109,6 @@ def test_find_truth_by_subject_and_clip_name(stem, subject, clip):
     }
     databases = {"sub01": "casme2", "6": "samm", "7": "samm", "s01": "smic"}
     truth = [GroundTruth(databases[s], s, name, 0) for s, group in names.items() for name in group]
-    row = find_truth(Clip(f"/d/flow/{stem}.png", subject, "", 0), index_truth(truth))
+    database, _ = parse_subject(subject)
+    row = find_truth(Clip(f"/d/flow/{stem}.png", subject, database, 0), index_truth(truth))
     assert (row and row.clip) == clip

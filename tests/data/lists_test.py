@@ -18,7 +18,7 @@ def test_read_list_tolerates_spaces_blank_lines_bom_and_crlf(tmp_path):
         tmp_path, b"\xef\xbb\xbf/my data/a b.png 0 0\r\n\r\n  \r\nC:\\d\\c.png\t2  3\r\n/\xc3\xa9.png 1 1"
     )
     entries = read_list(path)
-    assert [(e.path, e.label, e.database_number, e.line) for e in entries] == [
+    assert [(e.path, e.label, e.database, e.line) for e in entries] == [
         ("/my data/a b.png", 0, 0, 1),
         ("C:\\d\\c.png", 2, 3, 4),
         ("/é.png", 1, 1, 5),
@@ -36,7 +36,10 @@ def test_read_list_tolerates_spaces_blank_lines_bom_and_crlf(tmp_path):
         (b"a b.png 1", 1, "label 'b.png'"),
         (b"a.png 1.0 0", 1, "label '1.0'"),
         (b"a.png 1 4", 1, "'4'"),
-        (b"a.png 1 casme2", 1, "'casme2'"),
+        (b"a.png 1 0.5", 1, "'0.5', which is a number"),
+        (b"a.png 1 Full", 1, "'Full', which is what all databases"),
+        (b"a.png 1 CASME2", 1, "'CASME2', which is spelled 'casme2'"),
+        (b"a.png 1 a/b", 1, "'a/b', which leads to another folder"),
         (b"\n \n", 1, "an empty list"),
     ],
 )
@@ -82,8 +85,15 @@ def test_write_lists_writes_the_published_format(clips, lists_dir):
         ({"path": "b.png"}, "every clip once"),
         ({"label": 3}, "Received: 3"),
         ({"label": None}, "Received: None"),
-        ({"database": "samm"}, "Expected database 'casme2'"),
-        ({"subject": "anna"}, "Received: 'anna'"),
+        (
+            {"database": "samm"},
+            r"'sub02' of 'casme2' \(b.png\) and 'sub02' of 'samm' \(a.png\).*'samm_sub02'",
+        ),
+        ({"database": "lab", "subject": "SUB02"}, "'sub02' of 'casme2' .*'SUB02' of 'lab'"),
+        ({"database": "my lab"}, "'my lab', which has spaces"),
+        ({"database": "3"}, "'3', which is a number"),
+        ({"subject": "../anna"}, "'../anna', which leads"),
+        ({"subject": "anna "}, "'anna ', which has spaces around it"),
         ({"subject": "sub002"}, "'sub02' and 'sub002'"),
         ({"path": "a\nb.png"}, "without line breaks"),
         ({"path": "a.png "}, "without line breaks or spaces"),
@@ -96,6 +106,43 @@ def test_write_lists_refuses_what_lists_cannot_hold(tmp_path, changes, message):
     with pytest.raises(DualATMEError, match=message):
         write_lists(clips, tmp_path / "lists")
     assert not (tmp_path / "lists").exists()
+
+
+def _own_clips():
+    """Clips of people with any names, of a database of MEGC2019 and two others."""
+    people = [("sub01", "casme2"), ("Anna", "lab"), ("sub02", "lab"), ("微 Bo", "casme3")]
+    return [Clip(f"{d}/flow/{s}_{i}_flow.png", s, d, i) for s, d in people for i in range(2)]
+
+
+def test_databases_of_other_names_are_written_by_name_and_read_back(tmp_path):
+    clips = _own_clips()
+    write_lists(clips, tmp_path)
+    assert (tmp_path / "Anna_test.txt").read_bytes() == (
+        b"lab/flow/Anna_0_flow.png 0 lab\nlab/flow/Anna_1_flow.png 1 lab\n"
+    )
+    assert (tmp_path / "sub02_train.txt").read_text().splitlines()[1] == (
+        "casme2/flow/sub01_1_flow.png 1 casme2"
+    )
+    protocol = read_protocol(tmp_path)
+    assert list(protocol.clips) == clips
+    assert protocol.database_base is None
+    assert [entry.database for entry in read_list(tmp_path / "sub01_test.txt")] == ["casme2"] * 2
+
+
+def test_a_name_that_is_not_megc2019s_needs_a_databases_name_too(clips, tmp_path):
+    clips[0:2] = [dataclasses.replace(clip, subject="anna") for clip in clips[0:2]]
+    write_lists(clips, tmp_path)
+    assert (tmp_path / "anna_test.txt").read_text().endswith("_flow.png 1 casme2\n")
+    assert list(read_protocol(tmp_path).clips) == clips
+
+
+def test_two_spellings_of_a_persons_name_are_refused(tmp_path):
+    clips = [Clip("a.png", "Anna", "lab", 0), Clip("b.png", "Bob", "lab", 0), Clip("c.png", "anna", "lab", 0)]
+    with pytest.raises(DualATMEError, match=r"one name per subject. Received: 'Anna' and 'anna' \(c.png\)"):
+        write_lists(clips, tmp_path)
+    # These are numbers in SAMM alone.
+    write_lists([Clip("a.png", "6", "lab", 0), Clip("b.png", "006", "lab", 0)], tmp_path)
+    assert [fold.name for fold in read_protocol(tmp_path).folds] == ["6", "006"]
 
 
 def test_write_lists_refuses_one_subject_and_other_bases(clips, tmp_path):

@@ -59,6 +59,72 @@ def test_database_follows_the_subjects_name_not_the_number(clips, lists_dir):
     assert list(read_protocol(lists_dir).clips) == clips
 
 
+@pytest.fixture
+def named_dir(tmp_path):
+    """Lists by name: two people of `lab`, two of `home`, one of SMIC."""
+    people = {"Anna": "lab", "s1": "home", "Bob": "lab", "s01": "smic", "s02": "home"}
+    clips = [Clip(f"{d}/flow/{s}_{i}_flow.png", s, d, i) for s, d in people.items() for i in range(2)]
+    write_lists(clips, tmp_path / "named")
+    return tmp_path / "named"
+
+
+def test_with_names_the_column_decides(named_dir):
+    protocol = read_protocol(named_dir)
+    assert [(lists.subject, lists.database) for lists in protocol.lists] == [
+        ("Anna", "lab"),
+        ("s1", "home"),
+        ("Bob", "lab"),
+        ("s01", "smic"),
+        ("s02", "home"),
+    ]
+    assert {clip.subject: clip.database for clip in protocol.clips}["s02"] == "home"
+
+
+def test_any_databases_make_folds(named_dir):
+    protocol = read_protocol(named_dir)
+    assert [fold.name for fold in make_folds(protocol, "hde")] == ["smic", "lab", "home"]
+    assert [fold.name for fold in make_folds(protocol, databases=["home", "lab"])] == [
+        "Anna",
+        "s1",
+        "Bob",
+        "s02",
+    ]
+    folds = make_folds(protocol, "sde", databases=["lab", "home"])
+    assert [{clip.subject for clip in fold.train} for fold in folds] == [{"Bob"}, {"s02"}, {"Anna"}, {"s1"}]
+    assert [fold.name for fold in make_folds(protocol, subjects=["Bob", "s1", "S01"])] == ["s1", "Bob", "s01"]
+    with pytest.raises(
+        DualATMEError, match="Received: bob, s2"
+    ):  # only MEGC2019's names have other spellings
+        make_folds(protocol, subjects=["bob", "s2", "Anna"])
+
+
+def test_numbers_beside_names_are_refused(named_dir):
+    path = named_dir / "Bob_train.txt"
+    path.write_text(path.read_text().replace(" lab\n", " 0\n", 1))
+    with pytest.raises(
+        DualATMEError, match=r"one way.*0 at .*Bob_train.txt:1 and 'home' at .*Anna_train.txt:1"
+    ):
+        read_protocol(named_dir)
+
+
+def test_one_subject_in_two_databases_is_refused(named_dir):
+    path = named_dir / "Anna_test.txt"
+    path.write_text(path.read_text().replace("1 lab\n", "1 home\n"))
+    with pytest.raises(
+        DualATMEError, match=r"'lab' at .*Anna_test.txt:1 and 'home' at .*Anna_test.txt:2\. Where"
+    ):
+        read_protocol(named_dir)
+
+
+def test_two_spellings_of_a_subject_are_refused_in_lists_by_name(named_dir):
+    for kind in ("train", "test"):
+        (named_dir / f"BOB_{kind}.txt").write_text((named_dir / f"Bob_{kind}.txt").read_text())
+    with open(named_dir / "subName.txt", "a") as file:
+        file.write("BOB\n")
+    with pytest.raises(DualATMEError, match="subName.txt:6: .*'BOB' after 'Bob'"):
+        read_protocol(named_dir)
+
+
 def test_missing_pieces_are_named(lists_dir, tmp_path):
     with pytest.raises(DualATMEError, match="no directory"):
         read_protocol(tmp_path / "absent")
@@ -82,7 +148,9 @@ def test_missing_pieces_are_named(lists_dir, tmp_path):
     ("text", "message"),
     [
         ("sub01\n\nsub1\n", "subName.txt:3: .*'sub1' after 'sub01'"),
-        ("sub01\nanna\n", "subName.txt:2: .*'anna'"),
+        ("sub01\nanna\n", "subName.txt:2: .*'anna'.*the database's name"),
+        ("sub01\n../sub02\n", "subName.txt:2: .*'../sub02', which leads to another folder"),
+        ("sub01\nsub01\n", "subName.txt:2: .*'sub01', which is there twice"),
         ("\n", "subName.txt:1: .*an empty file"),
     ],
 )

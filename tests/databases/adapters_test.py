@@ -154,6 +154,58 @@ def test_own_clips(tmp_path):
     assert (record.name, record.label) == ("sub03_smile", 1)
 
 
+def own_people(tmp_path, *people):
+    """A table of a clip for each database and subject."""
+    header = ("database", "path", "subject", "label", "onset", "apex", "offset")
+    rows = [(database, f"clip{i}", subject, 0, "", "", "") for i, (database, subject) in enumerate(people)]
+    with (tmp_path / "own.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return tmp_path / "own.csv"
+
+
+def test_own_clips_are_of_the_database_that_they_name(tmp_path):
+    table = own_people(tmp_path, ("lab", "Anna"), ("", "Bob"), ("", "s02"), ("lab2", "sub01"))
+    records = read_folder(tmp_path, table)
+    assert [(r.name, r.database) for r in records] == [
+        ("Anna_clip0", "lab"),
+        ("Bob_clip1", "own"),
+        ("s02_clip2", "smic"),
+        ("sub01_clip3", "lab2"),
+    ]
+    with pytest.raises(DualATMEError, match="own.csv:5: Expected clips of 'lab'.*'lab2'.*leave --database"):
+        read_folder(tmp_path, table, "lab")
+
+
+def test_own_people_need_no_table(tmp_path):
+    for place in ("Anna/positive/smile", "s01/negative/frown"):
+        (tmp_path / place).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / place / "1.png")
+    assert [r.database for r in read_folder(tmp_path)] == ["own", "smic"]
+    assert [r.database for r in read_folder(tmp_path, database="lab")] == ["lab", "lab"]
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        ([("lab", "Anna"), ("home", "Anna")], "'Anna' of 'lab' .*own.csv:2.*'Anna' of 'home' .*'home_Anna'"),
+        ([("lab", "Anna"), ("lab", "anna")], "one name per subject.*'Anna' and 'anna' .*own.csv:3"),
+        ([("my lab", "Anna")], "own.csv:2: Expected the database's name.*'my lab', which has spaces"),
+        ([("lab", "Anna_clip1_x"), ("lab", "..")], "own.csv:3: Expected the subject's name"),
+    ],
+)
+def test_faulty_people(people, message, tmp_path):
+    with pytest.raises(DualATMEError, match=message):
+        read_folder(tmp_path, own_people(tmp_path, *people))
+
+
+def test_clips_of_other_databases_are_compared_too(tmp_path):
+    records = read_folder(tmp_path, own_people(tmp_path, ("lab", "Anna"), ("casme2", "sub01")))
+    comparison = compare_with_list(records, [GroundTruth("casme2", "sub01", "clip1", 0)])
+    assert comparison.counts["lab", 0] == (0, 1)
+    assert [record.name for record in comparison.only_annotated] == ["Anna_clip0"]
+    assert "\nlab  " in format_comparison(comparison)
+
+
 def test_comparison_names_every_difference(casme2):
     truth = [
         GroundTruth("casme2", "sub01", "EP02_01f", 1, "gt.csv:1"),
@@ -292,7 +344,7 @@ def test_faulty_places(tmp_path):
     ("row", "message"),
     [
         (("../x", "sub01", "0", "", "", ""), "own.csv:2: Expected a path below --root"),
-        (("x", "anna", "0", "", "", ""), "own.csv:2: Expected a subject named sub"),
+        (("x", "a/b", "0", "", "", ""), "own.csv:2: Expected the subject's name.*'a/b'"),
         (("x", "sub01", "angry", "", "", ""), "own.csv:2: Expected a label.*'angry'"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_clip_without_a_subject_is_named(tmp_path, kind):
 
 def test_own_and_smic_clips_without_a_subject_are_named(tmp_path):
     own = [OWN, ["a.mp4", "", 0, "", "", ""]]
-    with pytest.raises(DualATMEError, match=r"own.csv:2: Expected a subject"):
+    with pytest.raises(DualATMEError, match=r"own.csv:2: Expected the subject's name.*is empty"):
         read_folder(tmp_path, write_csv(tmp_path / "own.csv", *own))
     smic = [SMIC, ["", "s01_ne_01", 1, 2, "negative"]]
     with pytest.raises(DualATMEError, match=r"smic.csv:2: Expected a clip such as s01_ne_01 and its subject"):

@@ -28,6 +28,7 @@ from dualatme_keras.runs import Predictions
         ("my/own clip_flow.jpg", "samm", "own clip"),
         ("sub01_party.v2.png", "casme2", "sub01_party.v2"),
         ("EP02x_flow.png", "casme2", "EP02x"),
+        ("lab/flow/sub01_EP02_01f_flow.png", "lab", "sub01_EP02_01f"),
     ],
 )
 def test_clip_names(path, database, clip):

@@ -114,6 +114,13 @@ def test_the_same_name_in_two_databases_is_two_people():
     assert result["full"]["subjects"] == 2
 
 
+def test_other_databases_follow_megc2019s_in_order_of_appearance():
+    names = ["lab", "smic", "home", "lab", "casme2"]
+    result = metrics.pooled_scores([0, 1, 2, 0, 1], [0, 1, 2, 1, 1], list("abcde"), names)
+    assert list(result) == ["full", "casme2", "smic", "lab", "home"]
+    assert (result["lab"]["samples"], result["lab"]["accuracy"]) == (2, 0.5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -123,7 +130,8 @@ def test_the_same_name_in_two_databases_is_two_people():
         (([3], [0], ["a"], ["smic"]), "`labels` to be a list of integers from 0 to 2"),
         (([0], [-1], ["a"], ["smic"]), "`predictions` to be a list of integers"),
         (([0.5], [0], ["a"], ["smic"]), r"Received: \[0.5\]"),
-        (([0], [0], ["a"], ["casme3"]), r"Received: \['casme3'\]"),
+        (([0], [0], ["a"], ["full"]), r"'full' is all of them. Received: \['full'\]"),
+        (([0], [0], ["a"], [""]), r"Received: \[''\]"),
     ],
 )
 def test_bad_input_is_refused(arguments, message):

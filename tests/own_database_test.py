@@ -1,0 +1,121 @@
+"""Own people, called as they are, of a database of their own: from a folder to its row in the table."""
+
+import csv
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+import script_calls
+
+import dualatme_keras
+from dualatme_keras.data import audit, make_folds, read_protocol
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.evaluation import evaluate_run, format_table
+from dualatme_keras.preparation import PrepareConfig, prepare_database
+from dualatme_keras.runs import Predictions, read_run_folds, write_predictions, write_run_folds
+
+COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "prepare.py"
+PEOPLE = {"Anna": "lab", "Bob": "lab", "sub01": "", "Cleo": ""}
+HEADER = ("path", "subject", "label", "onset", "apex", "offset", "database")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A folder of frames for two clips of each person, and table.csv."""
+    root = tmp_path_factory.mktemp("root")
+    rng, rows = np.random.default_rng(0), [HEADER]
+    for subject, database in PEOPLE.items():
+        for label in range(2):
+            place = root / "clips" / f"{subject.lower()}{label}"
+            place.mkdir(parents=True)
+            frame = rng.integers(0, 255, (64, 64, 3), "uint8")
+            for number in range(1, 4):
+                Image.fromarray(np.roll(frame, number, axis=0)).save(place / f"{number}.png")
+            rows.append((f"clips/{place.name}", subject, label, 1, 3, 3, database))
+    with (root / "table.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return root
+
+
+def config(root, output, **changes):
+    settings = {"dataset": "folder", "root": str(root), "annotations": str(root / "table.csv")}
+    return PrepareConfig(**settings, output=str(output), landmarks="template", flow="dis", **changes)
+
+
+@pytest.fixture(scope="module")
+def prepared(root, tmp_path_factory):
+    output = tmp_path_factory.mktemp("prepared")
+    return output, prepare_database(config(root, output))
+
+
+def test_own_people_become_lists_folds_and_a_row_of_the_table(prepared, tmp_path):
+    output, result = prepared
+    assert (result.prepared, result.failed) == (8, {})
+    assert (output / "lab" / "flow" / "Anna_anna0_flow.png").is_file()
+    assert "</b> lab, <span" in (output / "preview.html").read_text()
+    protocol = read_protocol(result.lists)
+    audit(protocol, data_root=output, check_files=True).raise_if_failed()
+    assert {clip.subject: clip.database for clip in protocol.clips} == {
+        "Anna": "lab",
+        "Bob": "lab",
+        "sub01": "casme2",
+        "Cleo": "own",
+    }
+    folds = make_folds(protocol)
+    write_run_folds(tmp_path, folds)
+    answers = np.eye(3)[[clip.label for clip in protocol.clips]] * 0.5 + 0.1
+    answers[[clip.subject == "Bob" for clip in protocol.clips]] = (0.1, 0.1, 0.8)
+    write_predictions(tmp_path / "predictions.csv", Predictions.of_clips(protocol.clips, answers))
+    assert list(read_run_folds(tmp_path).clips) == [fold.name for fold in folds]
+    metrics = evaluate_run(tmp_path)
+    assert list(metrics) == ["full", "casme2", "lab", "own"]
+    assert metrics["lab"]["accuracy"] == 0.5
+    assert metrics["lab"]["folds"] == {"answered": 2, "of": 2}
+    rows = format_table(metrics).splitlines()[1:]
+    assert [row.split()[0] for row in rows] == ["Full", "CASME", "lab", "own"]
+    assert "lab Bob\nBob_bob0 0 2\n" in (tmp_path / "challenge_log.txt").read_text()
+    assert "Confusion matrix, lab" in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "figures" / "confusion_lab.png").is_file()
+
+
+def test_a_subject_of_two_databases_is_refused_before_anything_is_written(root, prepared):
+    output, _ = prepared
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    table = root / "more.csv"
+    table.write_text(",".join(HEADER) + "\nclips/bob0,Bob,0,1,3,3,\n")
+    changed = dataclasses.replace(config(root, output), annotations=str(table), database="home")
+    with pytest.raises(
+        DualATMEError, match=r"'Bob' of 'lab' \(in .*'Bob' of 'home' \(.*more.csv:2\)"
+    ) as error:
+        prepare_database(changed)
+    assert "'home_Bob'" in str(error.value)
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+def test_the_command_takes_a_database(root, tmp_path):
+    for place in ("Anna/positive", "sub01/negative"):
+        (tmp_path / "raw" / place).mkdir(parents=True)
+        shutil.copytree(root / "clips" / "anna0", tmp_path / "raw" / place / "one")
+    with pytest.raises(SystemExit) as ended:
+        script_calls.call(
+            COMMAND, "--dataset=folder", "--database=lab", f"--root={tmp_path / 'raw'}",
+            f"--output={tmp_path / 'out'}", "--landmarks=template", "--flow=dis",
+        )  # fmt: skip
+    assert not ended.value.code
+    lists = tmp_path / "out" / "MEGC2019" / "v_cde_flow"
+    assert (lists / "sub01_test.txt").read_text() == "lab/flow/sub01_one_flow.png 0 lab\n"
+
+
+def test_a_database_is_for_own_clips_only():
+    with pytest.raises(
+        DualATMEError, match="--database with --dataset=folder only. Received: 'lab' for samm"
+    ):
+        PrepareConfig(dataset="samm", annotations="x.xlsx", database="lab")
+    with pytest.raises(DualATMEError, match="--database to be one word.*'my lab', which has spaces"):
+        PrepareConfig(dataset="folder", database="my lab")
