@@ -122,6 +122,15 @@ def test_the_course_is_high_at_expressions_only(spotted):
     assert not np.isnan(course.values[9:-9]).any()
 
 
+def test_the_course_is_what_it_was(spotted):
+    """Every setting has its part in it; they were chosen by measuring, see benchmarks/spotting_accuracy.py."""
+    _, intervals, course, _ = spotted
+    assert course.threshold == 0.06
+    assert [interval.strength for interval in intervals] == pytest.approx([0.0851, 0.1322], rel=0.03)
+    known = [-0.1521, -0.0442, 0.0799, -0.0654, -0.1122, -0.0639, -0.0803, -0.0618, -0.0981, -0.0209]
+    np.testing.assert_allclose(course.values[20:220:20], known, rtol=0.03, atol=0.002)
+
+
 def test_frames_are_read_once_in_order_and_let_go(spotted):
     camera, *_ = spotted
     assert camera.read_numbers == list(camera.numbers)
