@@ -123,7 +123,7 @@ def test_the_course_is_high_at_expressions_only(spotted):
 
 
 def test_the_course_is_what_it_was(spotted):
-    """Every setting has its part in it; they were chosen by measuring, see benchmarks/spotting_accuracy.py."""
+    """Every setting has its part in it; benchmarks/spotting_accuracy.py is what they were chosen by."""
     _, intervals, course, _ = spotted
     assert course.threshold == 0.06
     assert [interval.strength for interval in intervals] == pytest.approx([0.0851, 0.1322], rel=0.03)
