@@ -5,8 +5,10 @@ from pathlib import Path
 
 
 def call(path, *arguments):
-    """Runs a file's command with these arguments."""
+    """Runs a script or console command with these arguments, under the name that users call it by."""
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.run([str(path), *map(str, arguments)])
+    path = Path(path)
+    name = f"dualatme-{path.stem}" if path.parent.name == "commands" else str(path)
+    module.run([name, *map(str, arguments)])

@@ -214,7 +214,11 @@ def test_evaluate_published_weights(data, torch_tensors, tmp_path, capsys):
     [
         ("train", ["--lists=nowhere"], "train.py: Expected a folder.*nowhere"),
         ("evaluate", [], "evaluate.py: Expected --workdir"),
-        ("evaluate", ["--workdir=nowhere"], "evaluate.py: .*nowhere, without predictions.csv.*train.py"),
+        (
+            "evaluate",
+            ["--workdir=nowhere"],
+            "evaluate.py: .*nowhere, without predictions.csv. Train first: dualatme-train",
+        ),
         ("evaluate", ["--weights=a.keras"], "Expected --lists"),
         ("evaluate", ["--weights=a.keras", "--lists=b"], "a.keras"),
     ],

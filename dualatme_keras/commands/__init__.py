@@ -1,8 +1,10 @@
-"""Tier 4: console commands; flags are read here and in the two scripts only."""
+"""Tier 4: console commands; flags are read here only."""
 
+import ast
 import functools
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -10,10 +12,17 @@ import absl.flags
 import absl.logging
 
 from dualatme_keras.commands.quiet import quiet_tensorflow
+from dualatme_keras.errors import DualATMEError
 
 quiet_tensorflow()  # before a command imports it
 
 _HELP = ("help", "helpshort", "helpfull", "h", "?")
+
+_ARGUMENT = re.compile(r"`(\w+)(?:=([^`]+))?`")
+"""An argument as the library's messages name it, with or without a value."""
+
+_SCRIPTS = re.compile("dualatme-(train|evaluate)")
+"""Commands that a checkout has as scripts too."""
 
 
 def quiet_libraries() -> None:
@@ -32,10 +41,12 @@ class Flags:
 
     Args:
         description: what `--help` says before it lists the flags.
+        **flags_of: the flag of each argument of the library that the command calls otherwise.
     """
 
-    def __init__(self, description: str):
+    def __init__(self, description: str, **flags_of: str):
         self._description = description
+        self._flags_of = flags_of
         self._values = absl.flags.FlagValues()
 
     def __getattr__(self, name):
@@ -44,24 +55,55 @@ class Flags:
     def run(self, main: Callable, arguments: list[str] | None = None) -> None:
         """Reads the flags and calls `main` with the name of the command and what is no flag.
 
-        `--help` shows the flags, and a wrong flag and an interrupt end the command in one line.
+        `--help` shows the flags. A wrong flag, a `DualATMEError` and an interrupt end it in one line.
 
         Args:
             main: what the command does.
             arguments: name of the command and its arguments; those of the process by default.
         """
         arguments = sys.argv if arguments is None else arguments
+        name = os.path.basename(arguments[0])
         if any(argument.startswith("-") and argument.lstrip("-") in _HELP for argument in arguments[1:]):
-            print(f"{self._description}\nflags:\n{self._values.get_help(include_special_flags=False)}")
+            description = self._description
+            if name.endswith(".py"):
+                description = _SCRIPTS.sub(r"python \1.py", description)
+            print(f"{description}\nflags:\n{self._values.get_help(include_special_flags=False)}")
             return
         absl.flags.FLAGS.mark_as_parsed()  # those of absl's log
         absl.logging.use_absl_handler()
+        for flag in self._values:  # of an earlier call in this process
+            self._values[flag].unparse()
         try:
             rest = self._values(arguments)
         except absl.flags.Error as error:
-            sys.exit(f"{os.path.basename(arguments[0])}: {error} (--help shows the flags)")
+            sys.exit(f"{name}: {error} (--help shows the flags)")
         try:
             main(rest)
+        except DualATMEError as error:
+            sys.exit(f"{name}: {self.in_flags(str(error))}")
         except KeyboardInterrupt:
             print("\nstopped; the same command goes on", file=sys.stderr)
             sys.exit(130)
+
+    def in_flags(self, message: str) -> str:
+        """A message of the library with flags where it names arguments.
+
+        `` `epochs` `` becomes `--epochs`, `` `epochs=3` `` `--epochs=3`, `` `warm_up=False` `` `--nowarm_up`.
+        What is no argument of this command stays.
+        """
+        return _ARGUMENT.sub(self._flag, message)
+
+    def _flag(self, match):
+        name, value = match.groups()
+        name = self._flags_of.get(name, name)
+        if name not in self._values:
+            return match[0]
+        if value is None:
+            return f"--{name}"
+        try:
+            value = ast.literal_eval(value)
+        except (SyntaxError, ValueError):  # no literal: shown as it is
+            return f"--{name}={value}"
+        if isinstance(value, bool):
+            return f"--{name}" if value else f"--no{name}"
+        return f"--{name}={','.join(value) if isinstance(value, tuple) else value}"

@@ -1,13 +1,10 @@
 """Writes made-up databases in the manner of the real ones: `dualatme-demo --output=data/demo/raw`."""
 
-import sys
-
 from dualatme_keras.commands import Flags
-from dualatme_keras.errors import DualATMEError
 from dualatme_keras.synthetic import write_synthetic
 from dualatme_keras.synthetic.databases import ANNOTATIONS, FRAMES
 
-flags = Flags(__doc__)
+flags = Flags(__doc__, subjects_per_database="subjects", clips_per_subject="clips")
 _OUTPUT = flags.DEFINE_string("output", "data/demo/raw", "folder to write, new or empty")
 _SEED = flags.DEFINE_integer("seed", 0, "of faces, expressions and noise")
 _SUBJECTS = flags.DEFINE_integer("subjects", 3, "subjects of each of the three databases")
@@ -15,15 +12,12 @@ _CLIPS = flags.DEFINE_integer("clips", 16, "clips of each subject")
 
 
 def main(_arguments):
-    try:
-        clips = write_synthetic(
-            _OUTPUT.value,
-            seed=_SEED.value,
-            subjects_per_database=_SUBJECTS.value,
-            clips_per_subject=_CLIPS.value,
-        )
-    except DualATMEError as error:
-        sys.exit(f"dualatme-demo: {error}")
+    clips = write_synthetic(
+        _OUTPUT.value,
+        seed=_SEED.value,
+        subjects_per_database=_SUBJECTS.value,
+        clips_per_subject=_CLIPS.value,
+    )
     print(
         f"{len(clips)} made-up clips of {3 * _SUBJECTS.value} subjects in {_OUTPUT.value}; prepare them with"
     )

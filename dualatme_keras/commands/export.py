@@ -1,14 +1,12 @@
 """Exports a run for servers: `dualatme-export --run=runs/mine --output=models/dualatme`."""
 
 import os
-import sys
 
 from dualatme_keras.commands import Flags, quiet_libraries
-from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import read_settings
 
-flags = Flags(__doc__)
-_RUN = flags.DEFINE_string("run", None, "run of train.py --final_model, or file of weights", required=True)
+flags = Flags(__doc__, model_name="model")
+_RUN = flags.DEFINE_string("run", None, "run of --final_model, or file of weights", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "folder of all versions; default: RUN/export")
 _VERSION = flags.DEFINE_integer("version", None, "version number; default: the next free one")
 _FORMATS = flags.DEFINE_list("formats", ["saved_model"], "out of saved_model, onnx, litert")
@@ -21,22 +19,19 @@ def main(_arguments):
     quiet_libraries()
     from dualatme_keras.serving import export_run
 
-    try:
-        result = export_run(
-            _RUN.value,
-            _OUTPUT.value or os.path.join(_RUN.value, "export"),
-            version=_VERSION.value,
-            formats=_FORMATS.value,
-            settings=read_settings(_SETTINGS.value) if _SETTINGS.value else None,
-            warm_up=_WARM_UP.value,
-            model_name=_MODEL.value,
-        )
-    except DualATMEError as error:
-        sys.exit(f"dualatme-export: {error}")
+    result = export_run(
+        _RUN.value,
+        _OUTPUT.value or os.path.join(_RUN.value, "export"),
+        version=_VERSION.value,
+        formats=_FORMATS.value,
+        settings=read_settings(_SETTINGS.value) if _SETTINGS.value else None,
+        warm_up=_WARM_UP.value,
+        model_name=_MODEL.value,
+    )
     for name, path in result.paths.items():
         print(f"{name}: {path}")
     if result.without_frames and "saved_model" in result.paths:
-        print(f"without the signature serve_frames: {result.without_frames}")
+        print(f"without the signature serve_frames: {flags.in_flags(result.without_frames)}")
 
 
 def run(arguments=None):

@@ -12,9 +12,9 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
 
-flags = Flags(__doc__)
+flags = Flags(__doc__, frames_per_second="fps")
 _RUN = flags.DEFINE_list(
-    "run", None, "run of train.py, folder of seeds, .keras or .pth; several answer together"
+    "run", None, "run of dualatme-train, folder of seeds, .keras or .pth; several answer together"
 )
 _SERVER = flags.DEFINE_string("server", None, "instead of --run: http://HOST:8501 or grpc://HOST:8500")
 _EXPORT = flags.DEFINE_string(
@@ -68,13 +68,10 @@ def _check_flags():
 
 def main(arguments):
     quiet_libraries()
-    try:
-        _check_flags()
-        if len(arguments) < 2:
-            raise DualATMEError("Expected videos or folders of frames. Received: none.")
-        sys.exit(_predict(arguments[1:]))
-    except DualATMEError as error:
-        sys.exit(f"dualatme-predict: {error}")
+    _check_flags()
+    if len(arguments) < 2:
+        raise DualATMEError("Expected videos or folders of frames. Received: none.")
+    sys.exit(_predict(arguments[1:]))
 
 
 def _predict(clips):
@@ -90,7 +87,7 @@ def _predict(clips):
             print(f"{'':<{width}}  look at it: {row['doubts']}")
     print(f"\ntable: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
     for clip, reason in result.failed.items():
-        print(f"failed: {clip}: {reason}", file=sys.stderr)
+        print(f"failed: {clip}: {flags.in_flags(reason)}", file=sys.stderr)
     return 1 if result.failed else 0
 
 

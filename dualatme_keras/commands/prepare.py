@@ -4,7 +4,6 @@ import sys
 
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.databases.comparison import format_comparison
-from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
 from dualatme_keras.preprocessing import ENCODINGS, FACE_CHOICES, METHODS, PUZZLES, SOURCES
 
@@ -47,11 +46,8 @@ def main(_arguments):
     quiet_libraries()
     values = {flag.name: flag.value for flag in _SETTINGS}
     values["subjects"] = tuple(values["subjects"])
-    try:
-        config = PrepareConfig(**values)
-        sys.exit(_audit(config) if _AUDIT.value else _prepare(config))
-    except DualATMEError as error:
-        sys.exit(f"dualatme-prepare: {error}")
+    config = PrepareConfig(**values)
+    sys.exit(_audit(config) if _AUDIT.value else _prepare(config))
 
 
 def _audit(config):
@@ -72,11 +68,11 @@ def _prepare(config):
         print(f"look at them: {config.output}/preview.html")
     print(f"lists of all databases there: {result.lists or 'none yet, they take two subjects'}")
     for warning in result.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {flags.in_flags(str(warning))}", file=sys.stderr)
     for row in result.missing:
         print(f"only in the list: {row.database} {row.subject} {row.clip} ({row.source})", file=sys.stderr)
     for name, reason in result.failed.items():
-        print(f"failed: {name}: {reason}", file=sys.stderr)
+        print(f"failed: {name}: {flags.in_flags(reason)}", file=sys.stderr)
     return 1 if result.failed or result.missing else 0
 
 

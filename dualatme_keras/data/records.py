@@ -56,7 +56,7 @@ class ClipRecord:
         for name in self.place.parts if self.place is not None else ():
             if fault := fault_of_name(name):
                 raise DualATMEError(
-                    f"{self.source}: Expected a path below --root. "
+                    f"{self.source}: Expected a path below `root`. "
                     f"Received: {str(self.place)!r}, of which {name!r} {fault}."
                 )
 

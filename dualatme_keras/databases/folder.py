@@ -41,7 +41,7 @@ def read_folder(root, annotations=None, database: str | None = None) -> list[Cli
         records = [_path_record(path.relative_to(root), str(path), database) for path in _clips(root)]
     if not records:
         raise DualATMEError(
-            "Expected clips SUBJECT/LABEL/CLIP, folders of frames or videos, or --annotations. "
+            "Expected clips SUBJECT/LABEL/CLIP, folders of frames or videos, or `annotations`. "
             f"Received: {annotations or root} without any."
         )
     check_subjects((record.database, record.subject, record.source) for record in records)

@@ -46,7 +46,7 @@ def read_smic(annotations=None, root=None) -> list[ClipRecord]:
             annotated clip without a folder.
     """
     if annotations is None and root is None:
-        raise DualATMEError("Expected --annotations or --root for SMIC. Received: neither.")
+        raise DualATMEError("Expected `annotations` or `root` for SMIC. Received: neither.")
     annotated = {} if annotations is None else {record.clip: record for record in _read_table(annotations)}
     if root is None:
         return list(annotated.values())
@@ -85,7 +85,7 @@ def _clip_folders(root):
         if folders:
             return folders
     raise DualATMEError(
-        "Expected folders s01/micro/negative/s01_ne_01 and so on below --root. "
+        "Expected folders s01/micro/negative/s01_ne_01 and so on below `root`. "
         f"Received: {root}, which has none."
     )
 
@@ -104,7 +104,7 @@ def _named_record(name, called, source, **details):
     if called.lower() != emotion:
         message = (
             f"{name} is {emotion} by its name, and here {called or 'without an emotion'}; "
-            "the organisers' list (--protocol_csv) decides, and the name where there is none"
+            "the organisers' list (`protocol_csv`) decides, and the name where there is none"
         )
         warnings = (Finding("emotion", message, source),)
     return ClipRecord(

@@ -61,7 +61,7 @@ def score_run(workdir) -> tuple[Predictions, dict]:
     if not run.predictions.is_file():
         raise DualATMEError(
             f"Expected a finished run. Received: {workdir}, without predictions.csv. "
-            f"Train first: train.py --workdir={workdir}."
+            f"Train first: dualatme-train --workdir={workdir}."
         )
     predictions = read_predictions(run.predictions)
     metrics, folds = score_predictions(predictions), read_run_folds(workdir)

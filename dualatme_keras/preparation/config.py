@@ -43,7 +43,7 @@ class PrepareConfig(PrepareSettings):
         super().__post_init__()
         if self.dataset not in DATASETS:
             raise DualATMEError(
-                f"Expected --dataset out of {', '.join(DATASETS)}. Received: {self.dataset!r}."
+                f"Expected `dataset` out of {', '.join(DATASETS)}. Received: {self.dataset!r}."
             )
         if self.database is not None and self.dataset != "folder":
             raise DualATMEError(
@@ -56,9 +56,9 @@ class PrepareConfig(PrepareSettings):
                 f"Received: {self.database!r}, which {fault}."
             )
         if self.workers < 1:
-            raise DualATMEError(f"Expected a positive --workers. Received: {self.workers}.")
+            raise DualATMEError(f"Expected a positive `workers`. Received: {self.workers}.")
         if self.dataset in ("casme2", "samm") and self.annotations is None:
-            raise DualATMEError(f"Expected --annotations for {self.dataset}. Received: none.")
+            raise DualATMEError(f"Expected `annotations` for {self.dataset}. Received: none.")
 
     @property
     def settings(self) -> PrepareSettings:

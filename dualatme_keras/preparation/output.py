@@ -75,7 +75,7 @@ class PreparedFolder:
         if changes:
             raise DualATMEError(
                 f"Expected the settings of the images in {self.path}. Received: {', '.join(changes)}. "
-                f"Choose another --output, or delete {file} and the folders of the databases there."
+                f"Choose another `output`, or delete {file} and the folders of the databases there."
             )
         self.path.mkdir(parents=True, exist_ok=True)
         self._write(file, (json.dumps(self._settings | versions, indent=2) + "\n").encode())

@@ -82,7 +82,7 @@ def audit_database(config: PrepareConfig) -> Comparison:
         DualATMEError: there is no list, or it or the annotations cannot be read.
     """
     if config.protocol_csv is None:
-        raise DualATMEError("Expected --protocol_csv, the organisers' list, for an audit. Received: none.")
+        raise DualATMEError("Expected `protocol_csv`, the organisers' list, for an audit. Received: none.")
     return compare_with_list(read_records(config), read_ground_truth(config.protocol_csv))
 
 
@@ -115,7 +115,7 @@ def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
     if not any(origin["frames"] for origin in origins.values()):
         there = ", ".join(sorted(path.name for path in root.iterdir())[:5]) or "nothing"
         raise DualATMEError(
-            f"Expected frames such as {root / records[0].place} of {config.dataset} below --root. "
+            f"Expected frames such as {root / records[0].place} of {config.dataset} below `root`. "
             f"Received: {root}, which holds {there}."
         )
     _check_subjects(config.output, records)
@@ -229,7 +229,7 @@ def _of_subjects(records, subjects):
     known = {record.subject for record in records}
     if unknown := set(subjects) - known:
         raise DualATMEError(
-            f"Expected --subjects out of {', '.join(sorted(known))}. Received: {', '.join(sorted(unknown))}."
+            f"Expected `subjects` out of {', '.join(sorted(known))}. Received: {', '.join(sorted(unknown))}."
         )
     return [record for record in records if record.subject in subjects] if subjects else records
 
@@ -242,10 +242,10 @@ def _check_subjects(output, records):
 
 def _root(config):
     if config.root is None:
-        raise DualATMEError("Expected --root, the folder of the frames. Received: no --root.")
+        raise DualATMEError("Expected `root`, the folder of the frames. Received: none.")
     if not Path(config.root).is_dir():
         raise DualATMEError(
-            f"Expected --root, the folder of the frames. Received: {config.root}, which is no folder."
+            f"Expected `root`, the folder of the frames. Received: {config.root}, which is no folder."
         )
     return Path(config.root)
 

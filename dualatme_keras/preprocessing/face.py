@@ -109,7 +109,7 @@ def check_face(landmarks, size: tuple[int, int], doubts: Sequence[str] = ()) -> 
     if impossible:
         raise DualATMEError(
             f"Expected an upright face. Received: {', '.join(impossible)}. Turn frames in which the head "
-            "lies on its side, or set the landmarks by hand (--landmarks=file)."
+            "lies on its side, or set the landmarks by hand (`landmarks='file'`)."
         )
     own, eyes = _outside(measures, lambda limits: (limits.low, limits.high)), landmarks[1] - landmarks[0]
     if np.hypot(*eyes) < _SMALLEST_EYES:

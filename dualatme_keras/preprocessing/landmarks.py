@@ -52,16 +52,16 @@ def landmark_source(source: str, file: str | os.PathLike | None = None, face: st
     if source not in SOURCES:
         raise DualATMEError(f"Expected landmarks from {', '.join(SOURCES)}. Received: {source!r}.")
     if face not in FACE_CHOICES:
-        raise DualATMEError(f"Expected --face out of {', '.join(FACE_CHOICES)}. Received: {face!r}.")
+        raise DualATMEError(f"Expected `face` out of {', '.join(FACE_CHOICES)}. Received: {face!r}.")
     if source in ("file", "template") and face != "largest":
         raise DualATMEError(
-            f"Expected --face with a detector, mtcnn or mediapipe. Received: --face={face} with "
-            f"--landmarks={source}, which knows of one face only."
+            f"Expected `face` with a detector, mtcnn or mediapipe. Received: `face={face!r}` with "
+            f"`landmarks={source!r}`, which knows of one face only."
         )
     if source in ("mediapipe", "file") and (file is None or not os.path.isfile(file)):
         what = "table of landmarks" if source == "file" else ".task model of MediaPipe's face landmarker"
         raise DualATMEError(
-            f"Expected --landmarks_file, the {what}, for --landmarks={source}. "
+            f"Expected `landmarks_file`, the {what}, for `landmarks={source!r}`. "
             f"Received: {'none' if file is None else f'{file}, which is no file'}."
         )
     if source == "template":

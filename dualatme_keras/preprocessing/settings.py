@@ -49,17 +49,17 @@ class PrepareSettings:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise DualATMEError(
-                    f"Expected --{name} out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
+                    f"Expected `{name}` out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
                 )
         for name, low, high in (("face_size", 32, 1024), ("image_size", 4, self.face_size)):
             if not low <= getattr(self, name) <= high:
                 raise DualATMEError(
-                    f"Expected --{name} from {low} to {high}. Received: {getattr(self, name)}."
+                    f"Expected `{name}` from {low} to {high}. Received: {getattr(self, name)}."
                 )
         if not 0.0 <= self.margin <= 0.4:
-            raise DualATMEError(f"Expected --margin from 0 to 0.4. Received: {self.margin}.")
+            raise DualATMEError(f"Expected `margin` from 0 to 0.4. Received: {self.margin}.")
         if not self.pixel_range > 0.0:
-            raise DualATMEError(f"Expected a positive --pixel_range. Received: {self.pixel_range}.")
+            raise DualATMEError(f"Expected a positive `pixel_range`. Received: {self.pixel_range}.")
 
     @classmethod
     def from_dict(cls, values: dict, source: str) -> "PrepareSettings":

@@ -50,13 +50,13 @@ def face_source(
     if source == "file" and landmarks is None and file is None:
         raise DualATMEError(
             f"Expected to be told where faces are found. Received: images of {who} that were prepared with "
-            "--landmarks=file, a table of their own clips. Name a detector, --landmarks=mtcnn, or give a "
-            "table of these clips, --landmarks=file --landmarks_file=TABLE.csv."
+            "`landmarks='file'`, a table of their own clips. Name a detector, `landmarks='mtcnn'`, or give a "
+            "table of these clips, `landmarks='file'` and `landmarks_file`."
         )
     if file is not None and source not in ("file", "mediapipe"):
         raise DualATMEError(
-            f"Expected --landmarks_file with --landmarks=file or mediapipe. Received: it with {source}, "
-            "which takes none. Leave it out, or give --landmarks."
+            f"Expected `landmarks_file` with `landmarks='file'` or mediapipe. Received: it with {source}, "
+            "which takes none. Leave it out, or give `landmarks`."
         )
     return landmark_source(source, file, face)
 
@@ -162,7 +162,7 @@ class ClipRecognizer(abc.ABC):
         if not rate:
             raise DualATMEError(
                 f"Expected the frame rate of {frames.name}, which tells short motions from long ones. "
-                "Received: none, and images in a folder have none. Give --fps, or frames_per_second."
+                "Received: none, and images in a folder have none. Give `frames_per_second`."
             )
         intervals, course = spot_intervals(
             frames.numbers, frames.read, self._locate, rate, frames.name, progress
@@ -206,5 +206,5 @@ def _check_length(frames: Frames, count: int):
     if long:
         raise DualATMEError(
             f"Expected the clip of one expression, {longest} at most. Received: {frames.name} of {length}. "
-            "Find its expressions with --spot (Recognizer.spot), or give onset and offset of the one."
+            "Find its expressions with `spot`, or give onset and offset of the one."
         )

@@ -22,8 +22,8 @@ class Recognizer(ClipRecognizer):
     `.keras` files store; other settings are refused.
 
     Args:
-        weights_or_run: folder of a run of train.py, folder of several seeds, or a file of weights (`.keras`,
-            `.pth`); or several of these, which answer together.
+        weights_or_run: folder of a run, folder of several seeds, or a file of weights (`.keras`, `.pth`); or
+            several of these, which answer together.
         settings: how to prepare clips, where the run or file does not say.
         networks: of a run: `final` (trained on all clips), `folds` (all of them together), or `auto`, the
             first where there is one.

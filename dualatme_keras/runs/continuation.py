@@ -52,7 +52,7 @@ def _computation(begun, now):
                 yield "version", f"version of {package} {before.get(package)} -> {after.get(package)}"
         else:
             before = begun.get(name)
-            keep = f" (--{name}={before} keeps it)" if before and name in ("form", "threads") else ""
+            keep = f" (`{name}={before!r}` keeps it)" if before and name in ("form", "threads") else ""
             yield name, f"{name} {before} -> {now.get(name)}{keep}"
 
 

@@ -1,4 +1,4 @@
-"""What a run of train.py left for those who ask its networks: weights, settings of its images, scores."""
+"""What a run left for those who ask its networks: weights, settings of its images, scores."""
 
 import dataclasses
 import json
@@ -43,9 +43,8 @@ class TrainedRun:
         if self.settings is None and given is None:
             raise DualATMEError(
                 f"Expected the settings with which the images of {self.path} were prepared. Received: none, "
-                "and it does not store them. Give them: --settings=prepare.json, or "
-                "settings=PrepareSettings(...). For the flow images published for MEGC2019 there is "
-                "--settings=published, which comes near them."
+                "and it does not store them. Give `settings`: a prepare.json, or published, which comes near "
+                "the flow images published for MEGC2019 (in Python by read_settings)."
             )
         if self.settings is None:
             return given
@@ -93,14 +92,14 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
 def _read_one(run, networks, unfinished):
     if not run.config.is_file():
         raise DualATMEError(
-            "Expected the folder of a run of train.py, or a .keras or .pth file. "
+            "Expected the folder of a run of dualatme-train, or a .keras or .pth file. "
             f"Received: {run.path}, which {'has no config.json' if run.path.is_dir() else 'is not there'}."
         )
     config = read_json(run.config)
     files = {"final": [run.final_model] if run.final_model.is_file() else [], "folds": run.fold_models()}
     found = files["final"] or files["folds"] if networks == "auto" else files[networks]
     if not found:
-        wanted = "its final network (train.py --final_model)" if networks == "final" else "a finished fold"
+        wanted = "its final network (`final_model=True`)" if networks == "final" else "a finished fold"
         raise DualATMEError(f"Expected {wanted} in {run.path}. Received: a run without.")
     if found is files["folds"] and not unfinished:
         _refuse_unfinished(run.path)
@@ -127,6 +126,6 @@ def _refuse_unfinished(path):
     folds = read_run_folds(path)
     if folds is not None and len(folds.finished) < len(folds.clips):
         raise DualATMEError(
-            f"Expected a finished run in {path}. Received: {folds}. Its train.py command goes on with it; "
-            "--unfinished (unfinished=True) takes the folds that are there."
+            f"Expected a finished run in {path}. Received: {folds}. Its dualatme-train command goes on with "
+            "it; `unfinished=True` takes the folds that are there."
         )

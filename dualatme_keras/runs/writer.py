@@ -41,7 +41,7 @@ class RunWriter(RunDirectory):
             record |= {name: value for name, value in begun.items() if name not in may_differ}
         elif self.path.is_dir() and any(self.path.iterdir()):
             raise DualATMEError(
-                "Expected --workdir to be a new or empty folder, or one with a run to continue. "
+                "Expected `workdir` to be a new or empty folder, or one with a run to continue. "
                 f"Received: {self.path}, which holds other files."
             )
         self.path.mkdir(parents=True, exist_ok=True)
@@ -53,10 +53,10 @@ class RunWriter(RunDirectory):
         if not refused:
             return
         names = dict.fromkeys(name for name, _ in differences)
-        way_out = "Choose another --workdir, or delete that run."
+        way_out = "Choose another `workdir`, or delete that run."
         if None not in names:
             way_out = (
-                f"Choose another --workdir, or go on with --continue_despite={','.join(names)}, "
+                f"Choose another `workdir`, or go on with `continue_despite={tuple(names)}`, "
                 "which environment.json will say."
             )
         raise DualATMEError(

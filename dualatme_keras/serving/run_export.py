@@ -1,4 +1,4 @@
-"""A run of train.py, exported for servers and other runtimes."""
+"""A run of dualatme-train, exported for servers and other runtimes."""
 
 import dataclasses
 import os
@@ -64,7 +64,7 @@ def export_run(
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown or not formats:
         raise DualATMEError(
-            f"Expected --formats out of {', '.join(FORMATS)}. Received: {', '.join(unknown) or 'none'}."
+            f"Expected `formats` out of {', '.join(FORMATS)}. Received: {', '.join(unknown) or 'none'}."
         )
     found, output = read_run(run, "final"), Path(output)
     if len(found.networks) > 1:
@@ -89,7 +89,7 @@ def export_run(
 
 def _why_without_frames(settings):
     if settings is None:
-        return "the run does not say how its images were prepared (--settings=prepare.json tells)"
+        return "the run does not say how its images were prepared (`settings` tells)"
     if settings.flow != "tvl1":
         return f"the images were prepared with flow {settings.flow!r}, and graphs have TV-L1 only"
     return None

@@ -21,7 +21,7 @@ def write_warm_up(path, model: DualATME, signatures, model_name: str) -> None:
     except ImportError as error:
         raise DualATMEError(
             f"Expected the package tensorflow-serving-api, for warm-up requests. Received: {error}. "
-            "pip install 'dualatme-keras[serving]', or export without them (--nowarm_up)."
+            "pip install 'dualatme-keras[serving]', or export without them (`warm_up=False`)."
         ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:

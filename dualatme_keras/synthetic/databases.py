@@ -29,7 +29,7 @@ from dualatme_keras.synthetic.recording import ClipRecording
 from dualatme_keras.workbooks import write_workbook
 
 FRAMES = {"casme2": "casme2/Cropped", "samm": "samm/SAMM", "smic": "smic/SMIC_all_raw"}
-"""Folder of the frames of each database, `--root` of its preparation."""
+"""Folder of the frames of each database, `root` of its preparation."""
 
 ANNOTATIONS = {
     "casme2": "casme2/CASME2-coding-demo.xlsx",

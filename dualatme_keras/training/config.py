@@ -109,26 +109,26 @@ class TrainConfig:
         ):
             if getattr(self, name) not in allowed:
                 raise DualATMEError(
-                    f"Expected --{name} out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
+                    f"Expected `{name}` out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
                 )
         if not 0 < self.learning_rate < math.inf:
             raise DualATMEError(
-                f"Expected --learning_rate to be a positive, finite number. Received: {self.learning_rate}."
+                f"Expected `learning_rate` to be a positive, finite number. Received: {self.learning_rate}."
             )
         for name, lowest in _LOWEST.items():
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < lowest:
-                raise DualATMEError(f"Expected --{name} to be an integer from {lowest}. Received: {value!r}.")
+                raise DualATMEError(f"Expected `{name}` to be an integer from {lowest}. Received: {value!r}.")
         unknown = [name for name in self.continue_despite if name not in CONTINUE_DESPITE]
         if unknown:
             raise DualATMEError(
-                f"Expected --continue_despite out of {', '.join(CONTINUE_DESPITE)}. "
+                f"Expected `continue_despite` out of {', '.join(CONTINUE_DESPITE)}. "
                 f"Received: {', '.join(unknown)}."
             )
         if self.workers > 1 and self.distribute != "none":
             raise DualATMEError(
-                "Expected either --workers or --distribute: both share the devices out. "
-                f"Received: --workers={self.workers} --distribute={self.distribute}."
+                "Expected either `workers` or `distribute`: both share the devices out. "
+                f"Received: `workers={self.workers}` and `distribute={self.distribute!r}`."
             )
 
     def for_any_seed(self) -> "TrainConfig":

@@ -47,8 +47,8 @@ def _set_threads(threads):
             setter(threads)
         except RuntimeError as error:
             raise DualATMEError(
-                "Expected --threads before TensorFlow's first operation, or as it computes already. "
-                f"Received: --threads={threads}. Start a process of its own for the run."
+                "Expected `threads` before TensorFlow's first operation, or as it computes already. "
+                f"Received: `threads={threads}`. Start a process of its own for the run."
             ) from error
 
 
@@ -68,7 +68,7 @@ def check_tensorboard() -> None:
     """Raises `DualATMEError` where the package that writes event files is missing."""
     if importlib.util.find_spec("tensorboard") is None:
         raise DualATMEError(
-            "Expected the package tensorboard for --tensorboard. Received: an environment without it. "
+            "Expected the package tensorboard for `tensorboard=True`. Received: an environment without it. "
             "Install it: pip install tensorboard."
         )
 

@@ -51,5 +51,5 @@ def diverged(fold: Fold, epoch: int, expected: str, received) -> DualATMEError:
     """The error of a fold that diverged; `epoch` counts from 1."""
     return DualATMEError(
         f"fold {fold.name}, epoch {epoch}: Expected {expected}. Received: {received}. "
-        "Training diverged: lower --learning_rate, or compute in --precision=float32."
+        "Training diverged: lower `learning_rate`, or compute in `precision='float32'`."
     )

@@ -38,7 +38,7 @@ class FoldTrainer:
         self._devices = strategy.num_replicas_in_sync
         if config.batch_size % self._devices:
             raise DualATMEError(
-                f"Expected --batch_size to be a multiple of the {self._devices} devices that share a batch. "
+                f"Expected `batch_size` to be a multiple of the {self._devices} devices that share a batch. "
                 f"Received: {config.batch_size}."
             )
         with strategy.scope():

@@ -138,7 +138,7 @@ def _read_folds(config):
     if not Path(config.lists).is_dir():
         raise DualATMEError(
             "Expected a folder of train and test lists. "
-            f"Received: --lists={config.lists}, which is not there. "
+            f"Received: `lists={config.lists!r}`, which is not there. "
             "data/README.md says how to get the databases and make their lists; `make demo` trains on "
             "generated data instead."
         )

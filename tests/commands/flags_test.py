@@ -11,13 +11,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
 
+from dualatme_keras.commands import Flags
+from dualatme_keras.errors import DualATMEError
+
 ROOT = Path(__file__).parents[2]
-COMMANDS = [
+COMMANDS = ROOT / "dualatme_keras/commands"
+CALLED = [
     ROOT / "train.py",
     ROOT / "evaluate.py",
-    *sorted((ROOT / "dualatme_keras/commands").glob("[a-z]*.py")),
+    *(path for path in sorted(COMMANDS.glob("[a-z]*.py")) if path.name != "quiet.py"),
 ]
-COMMANDS = [path for path in COMMANDS if path.name != "quiet.py"]
 
 
 def test_all_commands_in_one_process(tmp_path):
@@ -25,7 +28,7 @@ def test_all_commands_in_one_process(tmp_path):
     sys.path.insert(0, str(ROOT))
     try:
         names = [
-            path.stem if path.parent == ROOT else f"dualatme_keras.commands.{path.stem}" for path in COMMANDS
+            path.stem if path.parent == ROOT else f"dualatme_keras.commands.{path.stem}" for path in CALLED
         ]
         modules = [importlib.import_module(name) for name in names]
     finally:
@@ -35,7 +38,7 @@ def test_all_commands_in_one_process(tmp_path):
         script_calls.call(ROOT / "evaluate.py", f"--workdir={tmp_path / 'nowhere'}")
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CALLED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_help_is_quick_and_light(path):
     """In a process of its own, where neither Keras nor TensorFlow is imported; seconds of the processor."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -84,3 +87,59 @@ def test_wrong_flags_are_one_line(arguments, message):
         script_calls.call(ROOT / "train.py", *arguments)
     assert ended.value.code.startswith(message)
     assert "\n" not in ended.value.code
+
+
+@pytest.mark.parametrize("stem", ["train", "evaluate"])
+def test_messages_and_help_have_the_name_that_was_called(stem, capsys):
+    for path, name, command in (
+        (ROOT, f"{stem}.py", f"python {stem}.py"),
+        (COMMANDS, f"dualatme-{stem}", f"dualatme-{stem}"),
+    ):
+        with pytest.raises(SystemExit, match=f"^{name}: Unknown command line flag 'colour'"):
+            script_calls.call(path / f"{stem}.py", "--colour=red")
+        script_calls.call(path / f"{stem}.py", "--help")
+        help_lines = capsys.readouterr().out.splitlines()
+        assert [line for line in help_lines if line.startswith(f"    {command} --")]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Expected `epochs` from 1.", "Expected --epochs from 1."),
+        ("`epochs=3` and `loss='focal'`", "--epochs=3 and --loss=focal"),
+        ("`kinds=('a', 'b')`", "--kinds=a,b"),
+        ("`warm=True`, `warm=False`", "--warm, --nowarm"),
+        ("Give `frames_per_second`.", "Give --fps."),
+        ("`settings=read(...)`", "--settings=read(...)"),
+        ("`make demo`, `other` and `other=3`", "`make demo`, `other` and `other=3`"),
+    ],
+)
+def test_arguments_of_the_library_are_flags_of_the_command(message, shown):
+    flags = Flags("", frames_per_second="fps")
+    for name in ("epochs", "loss", "kinds", "warm", "fps", "settings"):
+        flags.DEFINE_string(name, None, "")
+
+    def fail(_arguments):
+        raise DualATMEError(message)
+
+    with pytest.raises(SystemExit) as ended:
+        flags.run(fail, ["dualatme-try"])
+    assert ended.value.code == f"dualatme-try: {shown}"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("train", ["--epochs=0"], "Expected --epochs to be an integer from 1"),
+        (
+            "train",
+            ["--workers=2", "--distribute=mirrored"],
+            "Received: --workers=2 and --distribute=mirrored.",
+        ),
+        ("prepare", ["--dataset=folder", "--margin=1"], "Expected --margin from 0 to 0.4"),
+        ("prepare", ["--dataset=casme2"], "Expected --annotations for casme2"),
+    ],
+)
+def test_commands_name_their_flags(command, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        script_calls.call(COMMANDS / f"{command}.py", *arguments)

@@ -343,7 +343,7 @@ def test_faulty_places(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (("../x", "sub01", "0", "", "", ""), "own.csv:2: Expected a path below --root"),
+        (("../x", "sub01", "0", "", "", ""), "own.csv:2: Expected a path below `root`"),
         (("x", "a/b", "0", "", "", ""), "own.csv:2: Expected the subject's name.*'a/b'"),
         (("x", "sub01", "angry", "", "", ""), "own.csv:2: Expected a label.*'angry'"),
     ],

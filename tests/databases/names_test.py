@@ -87,7 +87,7 @@ def test_no_part_of_a_name_leads_elsewhere(field, name):
 @pytest.mark.parametrize("name", ["..", "a/../../x", "/a", "C:/a", "a/\0/b", "a/" + "x" * 201])
 def test_a_place_stays_below_the_root(name):
     record = ClipRecord("casme2", "sub01", "x", 0, place=Path("a", "b", "x"), source="table.csv:7")
-    with pytest.raises(DualATMEError, match="^table.csv:7: Expected a path below --root"):
+    with pytest.raises(DualATMEError, match="^table.csv:7: Expected a path below `root`"):
         ClipRecord("casme2", "sub01", "x", 0, place=Path(name), source="table.csv:7")
     assert record.place == Path("a/b/x")
 
@@ -111,7 +111,7 @@ def test_every_reader_names_the_row(tmp_path):
         read_samm(tmp_path / "samm.xlsx")
     with pytest.raises(DualATMEError, match=r"smic.xlsx\[HS\]:2: Expected a clip such as s01_ne_01"):
         read_smic(tmp_path / "smic.xlsx")
-    with pytest.raises(DualATMEError, match=r"own.csv:2: Expected a path below --root.*'a/../../x.mp4'"):
+    with pytest.raises(DualATMEError, match=r"own.csv:2: Expected a path below `root`.*'a/../../x.mp4'"):
         read_folder(tmp_path, own)
 
 

@@ -143,7 +143,7 @@ def test_predictions_that_were_cut_off_are_refused(workdir):
     write_run_folds(workdir, folds_of(make_predictions()))
     lines = (workdir / "predictions.csv").read_text().splitlines(keepends=True)
     (workdir / "predictions.csv").write_text("".join(lines[:7]))
-    with pytest.raises(DualATMEError, match="Received: 2 of 4 clips of fold sub02. The train.py command"):
+    with pytest.raises(DualATMEError, match="Received: 2 of 4 clips of fold sub02. The dualatme-train"):
         evaluate_run(workdir)
     assert not (workdir / "metrics.json").exists()
 

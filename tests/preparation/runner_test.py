@@ -236,7 +236,7 @@ def test_a_root_without_any_clip_is_named(trees, tmp_path):
 
 
 def test_other_settings_are_refused(trees, prepared):
-    with pytest.raises(DualATMEError, match="encoding 'minmax' -> 'fixed'.*another --output"):
+    with pytest.raises(DualATMEError, match="encoding 'minmax' -> 'fixed'.*another `output`"):
         prepare_database(config(trees[0], prepared[0], encoding="fixed"))
 
 

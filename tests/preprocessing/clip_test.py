@@ -151,11 +151,11 @@ def test_encodings():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"flow": "farneback"}, "--flow out of tvl1, dis. Received: 'farneback'"),
-        ({"encoding": "jet"}, "--encoding"),
-        ({"margin": 0.5}, "--margin from 0 to 0.4"),
-        ({"image_size": 200}, "--image_size from 4 to 112"),
-        ({"pixel_range": 0.0}, "positive --pixel_range"),
+        ({"flow": "farneback"}, "`flow` out of tvl1, dis. Received: 'farneback'"),
+        ({"encoding": "jet"}, "`encoding`"),
+        ({"margin": 0.5}, "`margin` from 0 to 0.4"),
+        ({"image_size": 200}, "`image_size` from 4 to 112"),
+        ({"pixel_range": 0.0}, "positive `pixel_range`"),
     ],
 )
 def test_bad_settings(changes, message):
@@ -223,7 +223,7 @@ def test_landmarks_of_a_file(tmp_path):
         locate(frame, "b")
     with pytest.raises(DualATMEError, match="inside the frame of 50 x 50"):
         locate(frame[:50, :50], "a")
-    with pytest.raises(DualATMEError, match="--landmarks_file.*nothing.csv, which is no file"):
+    with pytest.raises(DualATMEError, match="`landmarks_file`.*nothing.csv, which is no file"):
         landmark_source("file", tmp_path / "nothing.csv")
 
 

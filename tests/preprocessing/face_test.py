@@ -203,7 +203,7 @@ def test_mediapipe_takes_the_largest_face_too(mediapipe):
 
 
 def test_choices_that_are_none():
-    with pytest.raises(DualATMEError, match="--face out of largest, central.*'second'"):
+    with pytest.raises(DualATMEError, match="`face` out of largest, central.*'second'"):
         landmark_source("mtcnn", face="second")
-    with pytest.raises(DualATMEError, match="--face=leftmost with --landmarks=template"):
+    with pytest.raises(DualATMEError, match="`face='leftmost'` with `landmarks='template'`"):
         landmark_source("template", face="leftmost")

@@ -194,7 +194,7 @@ def test_recognizers_by_name(run):
 def test_a_run_on_published_images_has_named_settings(frames, tmp_path):
     """It stores none; the message names those that come near, and they give an answer."""
     write_run(tmp_path / "run", settings=None, folds=0)
-    with pytest.raises(DualATMEError, match="does not store them.*--settings=published"):
+    with pytest.raises(DualATMEError, match="not store them. Give `settings`: .*or published"):
         dualatme_keras.Recognizer(tmp_path / "run")
     settings = read_settings("published")
     assert (settings.flow, settings.encoding, settings.image_size) == ("tvl1", "minmax", 28)
@@ -212,20 +212,20 @@ def test_a_run_on_published_images_has_named_settings(frames, tmp_path):
 def test_a_run_with_landmarks_of_a_file_takes_a_detector(frames, tmp_path):
     settings = dataclasses.replace(SETTINGS, landmarks="file")
     write_run(tmp_path / "run", settings=settings, folds=0)
-    with pytest.raises(DualATMEError, match="--landmarks=file, a table of their own.*--landmarks=mtcnn"):
+    with pytest.raises(DualATMEError, match="`landmarks='file'`, a table of their own.*`landmarks='mtcnn'`"):
         dualatme_keras.Recognizer(tmp_path / "run")
     found = dualatme_keras.Recognizer(tmp_path / "run", landmarks="template").recognize(frames[:2])
     assert found.label in CLASS_NAMES
-    with pytest.raises(DualATMEError, match="--landmarks_file with.*it with template, which takes none"):
+    with pytest.raises(DualATMEError, match="`landmarks_file` with.*it with template, which takes none"):
         dualatme_keras.Recognizer(tmp_path / "run", landmarks="template", landmarks_file=__file__)
 
 
 def test_a_clip_too_long_for_one_expression_is_refused(recognizer, frames):
     """A minute takes hundreds of megabytes and has many apexes. A known apex is not looked for."""
     long = [frames[0], frames[1]] * 151
-    with pytest.raises(DualATMEError, match="10 seconds at most. Received: clip of 10.1 seconds.*--spot"):
+    with pytest.raises(DualATMEError, match="10 seconds at most. Received: clip of 10.1 seconds.*`spot`"):
         recognizer.recognize(long, frames_per_second=30)
-    with pytest.raises(DualATMEError, match="2000 frames at most. Received: clip of 2114 frames.*--spot"):
+    with pytest.raises(DualATMEError, match="2000 frames at most. Received: clip of 2114 frames.*`spot`"):
         recognizer.recognize(long * 7)
     found = recognizer.recognize(long, apex=301, frames_per_second=30)
     assert (found.apex, found.apex_seconds) == (301, pytest.approx(301 / 30))

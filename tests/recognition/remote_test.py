@@ -37,6 +37,6 @@ def test_an_export_spots_the_apex_of_its_run(run):
 
 def test_images_with_landmarks_of_a_file_need_a_detector_for_clips():
     export = Export(PrepareSettings(landmarks="file"))
-    with pytest.raises(DualATMEError, match="--landmarks=file, a table of their own.*--landmarks=mtcnn"):
+    with pytest.raises(DualATMEError, match="`landmarks='file'`, a table of their own.*`landmarks='mtcnn'`"):
         RemoteRecognizer(export)
     RemoteRecognizer(export, landmarks="template")

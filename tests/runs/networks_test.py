@@ -47,7 +47,7 @@ def test_unfinished_runs_answer_only_when_asked(tmp_path):
     write_run_folds(run, [Fold(clip.subject, (), (clip,)) for clip in clips])
     for path in (run, tmp_path):  # the folder of seeds too
         for networks in ("auto", "folds"):
-            with pytest.raises(DualATMEError, match="seed_1. Received: 2 of 3 folds. .*--unfinished"):
+            with pytest.raises(DualATMEError, match="seed_1. Received: 2 of 3 folds. .*`unfinished=True`"):
                 read_run(path, networks)
         assert names(read_run(path, unfinished=True)) == ["a", "b"]
     (run / "folds" / "c").mkdir()
@@ -86,7 +86,7 @@ def test_settings_are_the_runs(tmp_path):
         run.settings_for(dataclasses.replace(SETTINGS, flow="tvl1"))
     unknown = read_run(touch_run(tmp_path / "unknown", settings=None))
     assert unknown.settings_for(SETTINGS) == SETTINGS
-    with pytest.raises(DualATMEError, match="--settings=prepare.json"):
+    with pytest.raises(DualATMEError, match="Give `settings`: a prepare.json, or published"):
         unknown.settings_for(None)
 
 
@@ -101,7 +101,7 @@ def test_what_is_no_keras_file_is_refused(tmp_path):
     [
         (None, "no config.json"),
         ("{", "config.json:1: Expected JSON"),
-        ('{"preparation": {"flow": "other"}}', "config.json.*--flow"),
+        ('{"preparation": {"flow": "other"}}', "config.json.*`flow`"),
         ('{"preparation": {"unheard": 1}}', "config.json.*unheard"),
     ],
 )

@@ -30,8 +30,8 @@ RECORD = {
         (
             {"computed_with": {"versions": {"dualatme-keras": "0.2.0", "keras": "3.15"}, "form": "plain"}},
             [
-                ("form", "form fast -> plain (--form=fast keeps it)"),
-                ("threads", "threads 2 -> None (--threads=2 keeps it)"),
+                ("form", "form fast -> plain (`form='fast'` keeps it)"),
+                ("threads", "threads 2 -> None (`threads=2` keeps it)"),
                 ("version", "version of dualatme-keras 0.1.0 -> 0.2.0"),
             ],
         ),
@@ -73,7 +73,7 @@ def test_run_of_an_older_version(tmp_path):
     }
     RunWriter(tmp_path, RECORD)
     with pytest.raises(
-        DualATMEError, match="the images of smic changed. Choose another --workdir, or delete"
+        DualATMEError, match="the images of smic changed. Choose another `workdir`, or delete"
     ):
         RunWriter(
             tmp_path, {**RECORD, "images_sha256": {"casme2": "2", "smic": "4"}}, despite=("unrecorded",)

@@ -112,7 +112,7 @@ def test_missing_packages_are_named(run, tmp_path, monkeypatch):
         export_run(run[0], tmp_path, formats=["saved_model", "onnx"])
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
-    with pytest.raises(DualATMEError, match="tensorflow-serving-api.*--nowarm_up"):
+    with pytest.raises(DualATMEError, match="tensorflow-serving-api.*`warm_up=False`"):
         export_run(run[0], tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -41,13 +41,13 @@ def test_defaults_are_the_published_settings():
 def test_lowest_numbers(name, lowest):
     assert getattr(TrainConfig(**{name: lowest}), name) == lowest
     for wrong in (lowest - 1, lowest + 0.5):
-        with pytest.raises(DualATMEError, match=f"--{name} to be an integer from {lowest}"):
+        with pytest.raises(DualATMEError, match=f"`{name}` to be an integer from {lowest}"):
             TrainConfig(**{name: wrong})
 
 
 @pytest.mark.parametrize("rate", [0.0, -1e-3, float("inf"), float("nan")])
 def test_learning_rates_that_are_none(rate):
-    with pytest.raises(DualATMEError, match="--learning_rate to be a positive"):
+    with pytest.raises(DualATMEError, match="`learning_rate` to be a positive"):
         TrainConfig(learning_rate=rate)
 
 

@@ -220,7 +220,7 @@ def test_run_of_other_settings_is_refused(finished, base):
         run_loso(dataclasses.replace(base, batch_size=6, seed=2))
     with pytest.raises(
         DualATMEError,
-        match=r"Received: form plain -> fast \(--form=plain keeps it\). .*--continue_despite=form",
+        match=r"Received: form plain -> fast \(`form='plain'` keeps it\). .*`continue_despite=\('form',\)`",
     ):
         run_loso(dataclasses.replace(base, form="auto"))  # there is no GPU here
     assert Path(base.workdir, "predictions.csv").read_bytes() == before
@@ -265,7 +265,7 @@ def test_exchanged_images_are_another_run(base, data, tmp_path):
     copy = {"data_root": str(tmp_path / "copy")}
     rerun(base, tmp_path / "run", subjects=("sub01",), **copy)
     exchange_images(tmp_path / "copy", "smic")
-    with pytest.raises(DualATMEError, match="Received: the images of smic changed. Choose another --workdir"):
+    with pytest.raises(DualATMEError, match="Received: the images of smic changed. Choose another `workdir`"):
         rerun(base, tmp_path / "run", **copy)
     with pytest.raises(DualATMEError, match="continue_despite out of .*images"):
         rerun(base, tmp_path / "run", continue_despite=("images",), **copy)
@@ -298,9 +298,11 @@ def test_accepted_differences_are_recorded(base, tmp_path):
     record["computed_with"] |= {"device": "Abacus 2000", "threads": threads + 1}
     config.write_text(json.dumps(record))
     words = (
-        f"device Abacus 2000 -> CPU, threads {threads + 1} -> {threads} (--threads={threads + 1} keeps it)"
+        f"device Abacus 2000 -> CPU, threads {threads + 1} -> {threads} (`threads={threads + 1}` keeps it)"
     )
-    with pytest.raises(DualATMEError, match=f"Received: {re.escape(words)}. .*=device,threads, which"):
+    with pytest.raises(
+        DualATMEError, match=rf"Received: {re.escape(words)}. .*=\('device', 'threads'\)`, which"
+    ):
         rerun(base, tmp_path / "run")
     despite = {"continue_despite": ("device", "threads")}
     rerun(base, tmp_path / "run", **despite)
@@ -381,10 +383,10 @@ def test_absent_lists_point_to_help(tmp_path, monkeypatch):
     ],
 )
 def test_bad_settings(setting, value):
-    with pytest.raises(DualATMEError, match=f"--{setting}.*{value}"):
+    with pytest.raises(DualATMEError, match=f"`{setting}`.*{value}"):
         TrainConfig(**{setting: value})
 
 
 def test_workers_and_mirrored_devices_exclude_each_other():
-    with pytest.raises(DualATMEError, match="--workers=2 --distribute=mirrored"):
+    with pytest.raises(DualATMEError, match="`workers=2` and `distribute='mirrored'`"):
         TrainConfig(workers=2, distribute="mirrored")

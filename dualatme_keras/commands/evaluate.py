@@ -1,0 +1,88 @@
+"""Scores a run, or given weights.
+
+    dualatme-evaluate --workdir=runs/paper
+    dualatme-evaluate --weights=model.pth --lists=data/MEGC2019/v_cde_flow --data_root=data
+
+The first recomputes everything from the run's predictions.csv alone and writes metrics.json, figures,
+report.html and the challenge's log file; of a folder of several seeds it does so for each, and prints mean
+and spread. The second answers for all clips of the lists without training;
+with --workdir it leaves the same files there.
+"""
+
+from pathlib import Path
+
+from dualatme_keras.commands import Flags, quiet_libraries
+from dualatme_keras.errors import DualATMEError
+
+flags = Flags(__doc__)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "folder of a run, or with --weights a new folder for the result"
+)
+_WEIGHTS = flags.DEFINE_string("weights", None, ".keras file, or .pth file of the published code")
+_LISTS = flags.DEFINE_string("lists", None, "with --weights: folder of subName.txt and the lists")
+_DATA_ROOT = flags.DEFINE_string("data_root", None, "with --weights: where the images lie")
+_ATTENTION = flags.DEFINE_enum(
+    "attention", "shared", ["shared", "entire", "puzzled", "none"], "where a .pth file's CBAM stands"
+)
+
+
+def main(_arguments):
+    # Draws figures, which --help can do without.
+    from dualatme_keras.evaluation import find_seeds, format_seeds, score_seeds
+
+    quiet_libraries()
+    if _WEIGHTS.value:
+        _print_weights()
+    elif _WORKDIR.value and find_seeds(_WORKDIR.value):
+        print(format_seeds(score_seeds(_WORKDIR.value, report=True)))
+        print(f"\nreports: {Path(_WORKDIR.value) / 'seed_*' / 'report.html'}")
+    else:
+        _print_run()
+
+
+def _print_run():
+    from dualatme_keras.evaluation import evaluate_run, format_table
+
+    if not _WORKDIR.value:
+        raise DualATMEError("Expected --workdir, or --weights and --lists. Received: neither.")
+    print(format_table(evaluate_run(_WORKDIR.value)))
+    print(f"\nreport: {Path(_WORKDIR.value) / 'report.html'}")
+
+
+def _print_weights():
+    from dualatme_keras.evaluation import format_table
+
+    print(format_table(_score_weights()))
+    print("\nA test only where the weights were trained without these people: the file does not say.")
+    if _WORKDIR.value:
+        print(f"\nreport: {Path(_WORKDIR.value) / 'report.html'}")
+
+
+def _score_weights():
+    # TensorFlow is imported only where a network must answer.
+    from dualatme_keras.evaluation import evaluate_run, score_predictions
+    from dualatme_keras.evaluation.weights import predict_lists
+    from dualatme_keras.models import load_model
+    from dualatme_keras.runs import write_predictions
+
+    if not _LISTS.value:
+        raise DualATMEError("Expected --lists with --weights. Received: none.")
+    workdir = Path(_WORKDIR.value) if _WORKDIR.value else None
+    if workdir and workdir.exists():
+        raise DualATMEError(f"Expected --workdir to be a new folder with --weights. Received: {workdir}.")
+    model = load_model(_WEIGHTS.value, attention=_ATTENTION.value)
+    predictions = predict_lists(model, _LISTS.value, _DATA_ROOT.value)
+    if workdir is None:
+        return score_predictions(predictions)
+    workdir.mkdir(parents=True)
+    write_predictions(workdir / "predictions.csv", predictions)
+    return evaluate_run(workdir)
+
+
+def run(arguments=None):
+    """Entry point of the console command."""
+    flags.run(main, arguments)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,136 @@
+"""Trains and tests Dual-ATME, leave one subject out.
+
+    dualatme-train --lists=data/MEGC2019/v_cde_flow --data_root=data --workdir=runs/paper
+
+Prints a line per fold and, at the end, the table of scores; `dualatme-evaluate --workdir=runs/paper` draws
+figures and a report. Stopped at any point and called again, it continues. The 68 folds of the composite
+take one to two hours on two CPU cores with the published settings.
+"""
+
+import os
+
+from dualatme_keras.choices import FORMS, LOSSES, PRESETS
+from dualatme_keras.commands import Flags, quiet_libraries
+from dualatme_keras.training import (
+    CONTINUE_DESPITE,
+    OPTIMIZERS,
+    PRECISIONS,
+    PROTOCOLS,
+    STRATEGIES,
+    TrainConfig,
+)
+
+flags = Flags(__doc__)
+_DEFAULTS = TrainConfig()
+
+
+def _define(kind, name, description, *arguments, **options):
+    """Defines the flag of a setting, whose default is the configuration's."""
+    return kind(name, getattr(_DEFAULTS, name), *arguments, description, **options)
+
+
+def _define_choice(name, choices, description):
+    return flags.DEFINE_enum(name, getattr(_DEFAULTS, name), choices, description, case_sensitive=False)
+
+
+_SETTINGS = [
+    _define(flags.DEFINE_string, "lists", "folder of subName.txt and the train and test lists"),
+    _define(flags.DEFINE_string, "data_root", "where the images lie; default: the lists' paths as they are"),
+    _define(flags.DEFINE_string, "workdir", "folder of the run"),
+    _define_choice("preset", list(PRESETS), "network: the paper's, the published code's, or an ablation"),
+    _define_choice("form", FORMS, "how the network is computed: auto is fast on CPUs, plain elsewhere"),
+    _define_choice("puzzle", ["image", "layer"], "read the puzzled images, or cut them from the entire ones"),
+    _define_choice("loss", LOSSES, "classification loss"),
+    _define_choice("optimizer", OPTIMIZERS, "optimizer"),
+    _define(flags.DEFINE_float, "learning_rate", "constant learning rate"),
+    _define(flags.DEFINE_integer, "batch_size", "clips per step"),
+    _define(flags.DEFINE_integer, "epochs", "epochs per fold; the last one is evaluated"),
+    _define_choice("protocol", PROTOCOLS, "composite, single-database or holdout-database evaluation"),
+    _define(
+        flags.DEFINE_list, "databases", "databases that take part (hde: that are held out); default: all"
+    ),
+    _define(flags.DEFINE_list, "subjects", "folds to run; default: all"),
+    _define(flags.DEFINE_integer, "seed", "of initial weights, order of clips and dropout"),
+    _define_choice("precision", PRECISIONS, "number format; float64 rounds too little to change answers"),
+    _define(
+        flags.DEFINE_boolean, "jit_compile", "compile the training step with XLA, at the price of determinism"
+    ),
+    _define(
+        flags.DEFINE_integer, "steps_per_execution", "training steps that run in one go; saves time on GPUs"
+    ),
+    _define(flags.DEFINE_integer, "workers", "folds trained side by side, each in a process of its own"),
+    _define(flags.DEFINE_integer, "threads", "processor threads of each worker; 0 shares the processors out"),
+    _define(
+        flags.DEFINE_list,
+        "continue_despite",
+        f"go on with a run although these changed: {', '.join(CONTINUE_DESPITE)}",
+    ),
+    _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
+    _define(flags.DEFINE_boolean, "final_model", "also train on all clips, and save that network"),
+    _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),
+    _define(flags.DEFINE_string, "protocol_csv", "the organisers' CSV to compare the lists with"),
+    _define(flags.DEFINE_boolean, "strict", "refuse lists with warnings"),
+]
+_SEEDS = flags.DEFINE_integer(
+    "seeds", 1, "run --seed and the seeds after it, so many in all; mean and spread", lower_bound=1
+)
+# The published script's names.
+flags.DEFINE_alias("learningrate", "learning_rate")
+flags.DEFINE_alias("batchsize", "batch_size")
+flags.DEFINE_alias("lossfunction", "loss")
+_DATAVERSION = flags.DEFINE_string(
+    "dataversion", None, "published name of a folder of lists below data/MEGC2019, e.g. v_cde_flow"
+)
+
+
+@flags.multi_flags_validator(["lists", "dataversion"], "give --lists or --dataversion, not both")
+def _one_source_of_lists(values):
+    return not values["dataversion"] or values["lists"] == _DEFAULTS.lists
+
+
+def _config() -> TrainConfig:
+    values = {flag.name: flag.value for flag in _SETTINGS}
+    values.update({name: tuple(values[name]) for name in ("databases", "subjects", "continue_despite")})
+    if _DATAVERSION.value:
+        values["lists"] = os.path.join("data", "MEGC2019", _DATAVERSION.value)
+    return TrainConfig(**values)
+
+
+def main(_arguments):
+    quiet_libraries()
+    (_run_seeds if _SEEDS.value > 1 else _run)(_config())
+
+
+def _run(config):
+    from dualatme_keras.evaluation import format_table
+    from dualatme_keras.training import run_loso
+
+    result = run_loso(config)
+    print(f"\n{format_table(result.metrics)}\n\nrun: {result.workdir}")
+    _tell_of_export(result)
+
+
+def _run_seeds(config):
+    from dualatme_keras.evaluation import format_seeds, score_seeds
+    from dualatme_keras.runs import RunDirectory
+    from dualatme_keras.training import run_seeds
+
+    seeds = range(config.seed, config.seed + _SEEDS.value)
+    for result in run_seeds(config, seeds, [RunDirectory(config.workdir).seed(seed).path for seed in seeds]):
+        _tell_of_export(result)
+    print(f"\n{format_seeds(score_seeds(config.workdir))}\n\nruns: {config.workdir}/seed_*")
+
+
+def _tell_of_export(result):
+    if result.final_model:
+        print(f"final network: {result.final_model}")
+        print(f"to serve it: dualatme-export --run={result.workdir}")
+
+
+def run(arguments=None):
+    """Entry point of the console command."""
+    flags.run(main, arguments)
+
+
+if __name__ == "__main__":
+    run()
