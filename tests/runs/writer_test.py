@@ -56,7 +56,9 @@ def test_run_of_an_older_version(tmp_path):
     """It did not record images and computation; accepted once, they are recorded from then on."""
     older = {name: RECORD[name] for name in ("epochs", "databases", "lists_sha256", "preparation")}
     RunWriter(tmp_path, older)
-    with pytest.raises(DualATMEError, match="not record computed_with, images_sha256. .*despite=unrecorded,"):
+    with pytest.raises(
+        DualATMEError, match=r"not record computed_with, images_sha256. .*despite=\('unrecorded',\)`,"
+    ):
         RunWriter(tmp_path, RECORD)
     run = RunWriter(tmp_path, RECORD, despite=("unrecorded",))
     (tmp_path / "environment.json").write_text('{"python": "3.10"}')
