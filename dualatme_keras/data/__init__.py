@@ -1,9 +1,7 @@
 """List files, leave-one-subject-out splits, their audit, predictions, and the tf.data pipeline.
 
-Importing this package does not import TensorFlow; the names of `_LAZY` do when they are first used.
+Importing this package does not import TensorFlow; `ImageTable` and `decode_image` do when first used.
 """
-
-import importlib
 
 from dualatme_keras.data.audit import audit
 from dualatme_keras.data.clips import Clip
@@ -13,8 +11,7 @@ from dualatme_keras.data.lists import ListEntry, read_list, write_lists
 from dualatme_keras.data.paths import find_image, puzzled_path
 from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.data.splits import Fold, Protocol, make_folds, read_protocol
-
-_LAZY = {"ImageTable": "pipeline", "decode_image": "pipeline"}
+from dualatme_keras.lazy import lazy_names
 
 __all__ = [
     "AuditReport",
@@ -38,8 +35,4 @@ __all__ = [
     "write_lists",
 ]
 
-
-def __getattr__(name: str):
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, {"ImageTable": "pipeline", "decode_image": "pipeline"})

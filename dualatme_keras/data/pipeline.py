@@ -48,7 +48,13 @@ class ImageTable:
         DualATMEError: an image is missing or cannot be decoded; names it.
     """
 
-    def __init__(self, clips: Iterable[Clip], image_size=28, inputs: Sequence[str] = _INPUTS, data_root=None):
+    def __init__(
+        self,
+        clips: Iterable[Clip],
+        image_size: int = 28,
+        inputs: Sequence[str] = _INPUTS,
+        data_root: str | os.PathLike | None = None,
+    ):
         if not inputs or set(inputs) - set(_INPUTS):
             raise DualATMEError(f"Expected inputs out of {', '.join(_INPUTS)}. Received: {inputs}.")
         databases = {clip.path: clip.database for clip in clips}
@@ -60,7 +66,9 @@ class ImageTable:
             paths["puzzled"] = [puzzled_path(path) for path in entire]
         self.images = {name: _decode_files(paths[name], image_size) for name in inputs}
 
-    def dataset(self, clips: Sequence[Clip], batch_size: int, shuffle_seed: int | None = None):
+    def dataset(
+        self, clips: Sequence[Clip], batch_size: int, shuffle_seed: int | None = None
+    ) -> tf.data.Dataset:
         """Batches of some of the clips, the last one as small as it comes.
 
         Args:

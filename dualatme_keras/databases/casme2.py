@@ -6,6 +6,7 @@ ROOT/sub01/EP02_01f/img46.jpg   RAW, or reg_img46.jpg in Cropped
 """
 
 import dataclasses
+import os
 
 from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.databases.coded_clips import read_coded_clips
@@ -35,7 +36,7 @@ LEFT_OUT = ("sub04_EP12_01f", "sub05_EP09_05f")
 """Clips of these classes that the organisers of MEGC2019 left out."""
 
 
-def read_casme2(annotations) -> list[ClipRecord]:
+def read_casme2(annotations: str | os.PathLike) -> list[ClipRecord]:
     """All clips of the annotation file, with `label=None` where they take no part in MEGC2019.
 
     Args:

@@ -1,5 +1,6 @@
 """One's own clips: folders of frames and video files, with a table or without -> clips."""
 
+import os
 from pathlib import Path
 
 from dualatme_keras.data.names import check_subjects
@@ -15,7 +16,9 @@ OWN_DATABASE = "own"
 """Database of clips of which nothing tells another."""
 
 
-def read_folder(root, annotations=None, database: str | None = None) -> list[ClipRecord]:
+def read_folder(
+    root: str | os.PathLike, annotations: str | os.PathLike | None = None, database: str | None = None
+) -> list[ClipRecord]:
     """Own clips, of any databases and subjects.
 
     A clip is of the database that its row or `database` names. Without either, subjects that are called as

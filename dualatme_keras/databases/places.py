@@ -1,5 +1,6 @@
 """Where the frames of a database's clip are, and which of them it needs."""
 
+import os
 from pathlib import Path
 
 from dualatme_keras.data import ClipRecord
@@ -28,7 +29,7 @@ def frames_place(record: ClipRecord, root) -> Path:
     return places[0]
 
 
-def open_clip(record: ClipRecord, root) -> Frames:
+def open_clip(record: ClipRecord, root: str | os.PathLike) -> Frames:
     """The frames of a clip; raises `DualATMEError` as `frames_place` and `video.open_frames` do."""
     return open_frames(frames_place(record, root), record.name)
 

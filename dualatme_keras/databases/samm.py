@@ -5,6 +5,8 @@ SAMM_Micro_FACS_Codes_v2.xlsx   Subject, Filename, Onset Frame, Apex Frame, Offs
 ROOT/006/006_1_2/006_05562.jpg
 """
 
+import os
+
 from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.databases.coded_clips import read_coded_clips
 
@@ -31,7 +33,7 @@ LABELS = {
 """MEGC2019's class of each emotion; None takes no part."""
 
 
-def read_samm(annotations) -> list[ClipRecord]:
+def read_samm(annotations: str | os.PathLike) -> list[ClipRecord]:
     """All clips of the annotation file, with `label=None` where they take no part in MEGC2019.
 
     Args:

@@ -11,6 +11,7 @@ MEGC2019 list it as surprise. So the name decides where no list does; what says 
 """
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 
@@ -30,7 +31,9 @@ _NAME = re.compile(r"s(\d+)_(ne|po|sur)_(\d+)", re.IGNORECASE | re.ASCII)
 _EMOTIONS = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 
-def read_smic(annotations=None, root=None) -> list[ClipRecord]:
+def read_smic(
+    annotations: str | os.PathLike | None = None, root: str | os.PathLike | None = None
+) -> list[ClipRecord]:
     """The clips of the folders below `root`, with onset and offset where the annotation file has them.
 
     Args:

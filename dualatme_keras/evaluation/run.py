@@ -1,6 +1,7 @@
 """From a finished run's predictions to its scores, figures, challenge log and report."""
 
 import json
+import os
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
@@ -12,7 +13,7 @@ from dualatme_keras.metrics.pooled import pooled_scores
 from dualatme_keras.runs import Predictions, RunDirectory, read_histories, read_predictions, read_run_folds
 
 
-def evaluate_run(workdir) -> dict:
+def evaluate_run(workdir: str | os.PathLike) -> dict:
     """Recomputes every score of a run from its predictions.csv alone and writes what shows them.
 
     Writes, replacing older ones: `metrics.json`, `challenge_log.txt`, `report.html`,

@@ -1,5 +1,6 @@
 """Scores over several seeds: mean and spread."""
 
+import os
 import statistics
 from collections.abc import Sequence
 
@@ -17,12 +18,12 @@ from dualatme_keras.megc2019 import database_title
 from dualatme_keras.runs import RunDirectory
 
 
-def find_seeds(workdir) -> list[int]:
+def find_seeds(workdir: str | os.PathLike) -> list[int]:
     """Seeds of the finished runs below a folder, in order; empty where it is a single run or nothing."""
     return [seed for seed, run in RunDirectory(workdir).seeds().items() if run.predictions.exists()]
 
 
-def score_seeds(workdir, report: bool = False) -> dict:
+def score_seeds(workdir: str | os.PathLike, report: bool = False) -> dict:
     """Scores each seed's run from its predictions.csv alone; writes `seeds.json`.
 
     Args:

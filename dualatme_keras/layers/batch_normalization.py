@@ -31,7 +31,7 @@ class BatchNormalization(keras.layers.Layer):
         Ioffe and Szegedy, Batch Normalization, ICML 2015, section 3.1 (unbiased estimate at inference).
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
         super().__init__(**kwargs)
         if not 0 <= momentum <= 1 or epsilon <= 0:
             raise ValueError(
@@ -69,12 +69,16 @@ class BatchNormalization(keras.layers.Layer):
             scale, offset = self.affine(self.moving_mean, self.moving_variance)
         return ops.cast(values * scale + offset, inputs.dtype)
 
-    def affine(self, mean, variance):
+    def affine(
+        self, mean: keras.KerasTensor, variance: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """Scale and offset, `(channels,)` each, that normalise values of these statistics."""
         scale = self.gamma * ops.rsqrt(variance + self.epsilon)
         return scale, self.beta - mean * scale
 
-    def train_affine(self, mean, variance, count):
+    def train_affine(
+        self, mean: keras.KerasTensor, variance: keras.KerasTensor, count: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """Moves the moving statistics towards those of a batch; returns what `affine` makes of the batch's.
 
         Args:

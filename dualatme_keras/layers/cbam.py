@@ -26,7 +26,7 @@ class ChannelAttention(keras.layers.Layer):
         Woo et al., CBAM, ECCV 2018, equation 2.
     """
 
-    def __init__(self, reduction=16, **kwargs):
+    def __init__(self, reduction: int = 16, **kwargs):
         super().__init__(**kwargs)
         if reduction < 1:
             raise ValueError(f"Expected `reduction` to be at least 1. Received: reduction={reduction}.")
@@ -77,7 +77,7 @@ class SpatialAttention(keras.layers.Layer):
         Woo et al., CBAM, ECCV 2018, equation 3.
     """
 
-    def __init__(self, kernel_size=3, **kwargs):
+    def __init__(self, kernel_size: int = 3, **kwargs):
         super().__init__(**kwargs)
         self.kernel_size = kernel_size
         self.convolution = Conv2D(
@@ -125,7 +125,7 @@ class CBAM(keras.layers.Layer):
         Woo et al., CBAM, ECCV 2018; Zhou et al., Entropy 25(3):460, section 3.2 (AARS).
     """
 
-    def __init__(self, reduction=16, kernel_size=3, **kwargs):
+    def __init__(self, reduction: int = 16, kernel_size: int = 3, **kwargs):
         super().__init__(**kwargs)
         self.reduction = reduction
         self.kernel_size = kernel_size

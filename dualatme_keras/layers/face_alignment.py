@@ -31,7 +31,7 @@ class FaceAlignment(Float32Layer):
         `(batch, size, size, channels)`, whole numbers in [0, 255].
     """
 
-    def __init__(self, size=112, margin=0.1, **kwargs):
+    def __init__(self, size: int = 112, margin: float = 0.1, **kwargs):
         super().__init__(**kwargs)
         if size < 1 or not 0.0 <= margin <= 0.4:
             raise DualATMEError(
@@ -58,7 +58,9 @@ class FaceAlignment(Float32Layer):
         return {**super().get_config(), "size": self.size, "margin": self.margin}
 
 
-def landmarks_on_face(landmarks, size=112, margin=0.1):
+def landmarks_on_face(
+    landmarks: keras.KerasTensor, size: int = 112, margin: float = 0.1
+) -> keras.KerasTensor:
     """Where landmarks come to lie: `(batch, 5, 2)` pixels of the frame -> fractions of the aligned face."""
     left, turn, place = _similarity(landmarks, size, margin)
     away = landmarks - left[:, None]  # (batch, 5, 2)

@@ -32,7 +32,7 @@ class FlowImage(Float32Layer):
         Zhou et al., Entropy 25(3):460, section 3.1; Shreve et al., 2011 (optical strain).
     """
 
-    def __init__(self, size=28, encoding="minmax", pixel_range=2.0, **kwargs):
+    def __init__(self, size: int = 28, encoding: str = "minmax", pixel_range: float = 2.0, **kwargs):
         super().__init__(**kwargs)
         if encoding not in ENCODINGS:
             raise DualATMEError(

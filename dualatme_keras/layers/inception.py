@@ -26,7 +26,7 @@ class ConvNormReLU(keras.layers.Layer):
         `(batch, height, width, filters)`, not negative.
     """
 
-    def __init__(self, filters, kernel_size, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
@@ -84,7 +84,7 @@ class InceptionBlock(keras.layers.Layer):
         Zhou et al., Entropy 25(3):460, section 3.2; Szegedy et al., Going Deeper with Convolutions, 2015.
     """
 
-    def __init__(self, filters, bottleneck=6, pool_size=1, form="plain", **kwargs):
+    def __init__(self, filters: int, bottleneck: int = 6, pool_size: int = 1, form: str = "plain", **kwargs):
         super().__init__(**kwargs)
         if filters < 1 or bottleneck < 1 or pool_size < 1:
             raise ValueError(
@@ -113,7 +113,7 @@ class InceptionBlock(keras.layers.Layer):
         ]
 
     @property
-    def paths(self):
+    def paths(self) -> list[list]:
         """The four paths in the order of concatenation, each a list of layers."""
         return [self.path_1x1, self.path_3x3, self.path_5x5, self.path_pool]
 

@@ -58,16 +58,16 @@ class TVL1Flow(Float32Layer):
 
     def __init__(
         self,
-        tau=0.25,
-        attachment=0.15,
-        theta=0.3,
-        scales=5,
-        scale_step=0.8,
-        warps=5,
-        epsilon=0.01,
-        inner_iterations=30,
-        outer_iterations=10,
-        median_size=5,
+        tau: float = 0.25,
+        attachment: float = 0.15,
+        theta: float = 0.3,
+        scales: int = 5,
+        scale_step: float = 0.8,
+        warps: int = 5,
+        epsilon: float = 0.01,
+        inner_iterations: int = 30,
+        outer_iterations: int = 10,
+        median_size: int = 5,
         **kwargs,
     ):
         super().__init__(**kwargs)

@@ -1,5 +1,7 @@
 """The HARS puzzle as a layer: regions cut out of an image and re-assembled."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -31,7 +33,7 @@ class ROIPuzzle(keras.layers.Layer):
         Zhou et al., Entropy 25(3):460, section 3.1 (HARS).
     """
 
-    def __init__(self, size=(28, 28), boxes=None, **kwargs):
+    def __init__(self, size: tuple[int, int] = (28, 28), boxes: Sequence | None = None, **kwargs):
         super().__init__(**kwargs)
         self.size = tuple(size)
         self.boxes = check_boxes(TEMPLATE_BOXES if boxes is None else boxes).tolist()

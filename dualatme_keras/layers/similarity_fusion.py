@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-def cosine_similarity(first, second):
+def cosine_similarity(first: keras.KerasTensor, second: keras.KerasTensor) -> keras.KerasTensor:
     """Cosine of the angle between feature vectors.
 
     Args:
@@ -41,7 +41,7 @@ class SimilarityFusion(keras.layers.Layer):
         Zhou et al., Entropy 25(3):460, section 3.3.
     """
 
-    def __init__(self, weight=0.01, **kwargs):
+    def __init__(self, weight: float = 0.01, **kwargs):
         super().__init__(**kwargs)
         if weight < 0:
             raise ValueError(f"Expected `weight` not to be negative. Received: weight={weight}.")

@@ -24,7 +24,7 @@ class BalancedLoss(FocalLoss):
         y_pred: logits, `(batch, classes)`.
     """
 
-    def __init__(self, gamma=2.0, alpha=1.0, name="balanced_loss", **kwargs):
+    def __init__(self, gamma: float = 2.0, alpha: float = 1.0, name: str = "balanced_loss", **kwargs):
         super().__init__(gamma=gamma, alpha=alpha, name=name, **kwargs)
 
     def call(self, y_true, y_pred):

@@ -21,7 +21,7 @@ class CosineLoss(LogitLoss):
         Barz and Denzler, Deep Learning on Small Datasets without Pre-Training using Cosine Loss, WACV 2020.
     """
 
-    def __init__(self, name="cosine_loss", **kwargs):
+    def __init__(self, name: str = "cosine_loss", **kwargs):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):

@@ -25,7 +25,7 @@ class FocalLoss(LogitLoss):
         Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, equation 5.
     """
 
-    def __init__(self, gamma=2.0, alpha=1.0, name="focal_loss", **kwargs):
+    def __init__(self, gamma: float = 2.0, alpha: float = 1.0, name: str = "focal_loss", **kwargs):
         super().__init__(name=name, **kwargs)
         if gamma < 0:
             raise ValueError(f"Expected `gamma` not to be negative. Received: gamma={gamma}.")

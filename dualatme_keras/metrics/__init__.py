@@ -3,6 +3,7 @@
 Evaluating a finished run needs no Keras, so the two Keras metrics are imported when first asked for.
 """
 
+from dualatme_keras.lazy import lazy_names
 from dualatme_keras.metrics.pooled import (
     accuracy,
     confusion_matrix,
@@ -25,10 +26,4 @@ __all__ = [
     "uf1",
 ]
 
-
-def __getattr__(name):
-    if name in ("UF1", "UAR"):
-        from dualatme_keras.metrics import streaming
-
-        return getattr(streaming, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, {"UAR": "streaming", "UF1": "streaming"})

@@ -4,7 +4,10 @@ Folds are never averaged: a LOSO fold holds one subject, who seldom shows every 
 0/0 counts as 0, as in scikit-learn with `zero_division=0` and all labels given.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import ALL_DATABASES, CLASS_NAMES, order_databases
@@ -12,7 +15,9 @@ from dualatme_keras.megc2019 import ALL_DATABASES, CLASS_NAMES, order_databases
 _NUM_CLASSES = len(CLASS_NAMES)
 
 
-def confusion_matrix(labels, predictions, num_classes=_NUM_CLASSES) -> np.ndarray:
+def confusion_matrix(
+    labels: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int = _NUM_CLASSES
+) -> np.ndarray:
     """Counts how often each class was taken for each class.
 
     Args:
@@ -30,35 +35,42 @@ def confusion_matrix(labels, predictions, num_classes=_NUM_CLASSES) -> np.ndarra
     return _count((num_classes, num_classes), labels, predictions)
 
 
-def f1_per_class(confusion) -> np.ndarray:
+def f1_per_class(confusion: np.ndarray) -> np.ndarray:
     """F1 of each class, `(..., classes)` in [0, 1], from confusion matrices `(..., classes, classes)`."""
     confusion = np.asarray(confusion)
     return _divide(2 * _hits(confusion), confusion.sum(axis=-1) + confusion.sum(axis=-2))
 
 
-def recall_per_class(confusion) -> np.ndarray:
+def recall_per_class(confusion: np.ndarray) -> np.ndarray:
     """Recall of each class, `(..., classes)` in [0, 1], from confusion matrices `(..., classes, classes)`."""
     confusion = np.asarray(confusion)
     return _divide(_hits(confusion), confusion.sum(axis=-1))
 
 
-def uf1(confusion) -> np.ndarray:
+def uf1(confusion: np.ndarray) -> np.ndarray:
     """Unweighted F1, the mean of `f1_per_class`: `(...)` from `(..., classes, classes)`."""
     return f1_per_class(confusion).mean(axis=-1)
 
 
-def uar(confusion) -> np.ndarray:
+def uar(confusion: np.ndarray) -> np.ndarray:
     """Unweighted average recall, the mean of `recall_per_class`: `(...)` from `(..., classes, classes)`."""
     return recall_per_class(confusion).mean(axis=-1)
 
 
-def accuracy(confusion) -> np.ndarray:
+def accuracy(confusion: np.ndarray) -> np.ndarray:
     """Share of clips that were predicted correctly: `(...)` from `(..., classes, classes)`."""
     confusion = np.asarray(confusion)
     return _divide(_hits(confusion).sum(axis=-1), confusion.sum(axis=(-2, -1)))
 
 
-def pooled_scores(labels, predictions, subjects, databases, bootstrap=2000, seed=0) -> dict:
+def pooled_scores(
+    labels: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    subjects: Sequence[str],
+    databases: Sequence[str],
+    bootstrap: int = 2000,
+    seed: int = 0,
+) -> dict:
     """Scores of the whole and of each database's part: what a run writes to metrics.json.
 
     The 95% intervals are percentiles of a bootstrap that draws subjects, not clips, with replacement:

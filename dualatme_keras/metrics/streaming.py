@@ -63,7 +63,7 @@ class UF1(_ConfusionMetric):
         See et al., MEGC 2019, section 4 (UF1).
     """
 
-    def __init__(self, num_classes=3, name="uf1", dtype=None):
+    def __init__(self, num_classes: int = 3, name: str = "uf1", dtype: str | None = None):
         super().__init__(num_classes, name, dtype)
 
     def result(self):
@@ -94,7 +94,7 @@ class UAR(_ConfusionMetric):
         See et al., MEGC 2019, section 4 (UAR).
     """
 
-    def __init__(self, num_classes=3, name="uar", dtype=None):
+    def __init__(self, num_classes: int = 3, name: str = "uar", dtype: str | None = None):
         super().__init__(num_classes, name, dtype)
 
     def result(self):

@@ -1,8 +1,10 @@
 """The Dual-ATME network as a functional Keras model."""
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 
 import keras
+import numpy as np
 
 from dualatme_keras.choices import FORMS, preset_config
 from dualatme_keras.errors import DualATMEError
@@ -84,24 +86,24 @@ class DualATME(keras.Model):
 
     def __init__(
         self,
-        image_size=28,
-        num_classes=None,
-        backbone="inception",
-        filters=(6, 12),
-        bottleneck=6,
-        attention="entire",
-        attention_reduction=16,
-        attention_kernel_size=3,
-        branches="both",
-        puzzle="image",
-        similarity_weight=0.01,
-        hidden_units=1024,
-        dropout=0.5,
-        form="auto",
-        class_names=None,
-        preparation=None,
-        name="dual_atme",
-        dtype=None,
+        image_size: int = 28,
+        num_classes: int | None = None,
+        backbone: str = "inception",
+        filters: Sequence[int] = (6, 12),
+        bottleneck: int = 6,
+        attention: str = "entire",
+        attention_reduction: int = 16,
+        attention_kernel_size: int = 3,
+        branches: str = "both",
+        puzzle: str = "image",
+        similarity_weight: float = 0.01,
+        hidden_units: int = 1024,
+        dropout: float = 0.5,
+        form: str = "auto",
+        class_names: Sequence[str] | None = None,
+        preparation: PrepareSettings | dict | None = None,
+        name: str = "dual_atme",
+        dtype: str | keras.DTypePolicy | None = None,
     ):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         class_names = _class_names(num_classes, class_names)
@@ -146,7 +148,7 @@ class DualATME(keras.Model):
         self.attention_outputs = attention_outputs
 
     @classmethod
-    def from_preset(cls, preset, load_weights=None, **overrides):
+    def from_preset(cls, preset: str, load_weights: bool | None = None, **overrides) -> "DualATME":
         """Builds the network of a named preset (see `models.PRESETS`), with any argument overridden.
 
         No preset comes with weights: training gives them to a network, and `models.load_model` loads it.
@@ -172,7 +174,7 @@ class DualATME(keras.Model):
             )
         return cls(**{**config, **overrides})
 
-    def predict_probabilities(self, dataset):
+    def predict_probabilities(self, dataset: Iterable | dict) -> np.ndarray:
         """Softmax probabilities, a float32 array `(clips, num_classes)`, of data as `predict` takes."""
         logits = self.predict(dataset, verbose=0)
         return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))

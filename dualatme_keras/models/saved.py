@@ -9,7 +9,7 @@ from dualatme_keras.models.dual_atme import DualATME
 from dualatme_keras.models.torch_checkpoint import load_torch_checkpoint
 
 
-def load_model(path, attention="shared") -> DualATME:
+def load_model(path: str | os.PathLike, attention: str = "shared") -> DualATME:
     """Loads a trained network.
 
     Args:

@@ -1,5 +1,7 @@
 """Weights of the published PyTorch code in this package's network."""
 
+import os
+
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
@@ -7,7 +9,7 @@ from dualatme_keras.models.dual_atme import DualATME
 from dualatme_keras.models.torch_file import read_torch_tensors
 
 
-def load_torch_checkpoint(path, attention="shared", **overrides) -> DualATME:
+def load_torch_checkpoint(path: str | os.PathLike, attention: str = "shared", **overrides) -> DualATME:
     """Builds the published network and gives it the weights of a `.pth` file.
 
     Neither PyTorch nor the published code is needed, and nothing that the file names is executed (see

@@ -66,7 +66,7 @@ class _Tensor:
     strides: tuple
 
 
-def read_torch_tensors(path) -> dict[str, np.ndarray]:
+def read_torch_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads the named tensors of a PyTorch file.
 
     Args:

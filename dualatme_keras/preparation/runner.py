@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import joblib
 
@@ -86,7 +87,7 @@ def audit_database(config: PrepareConfig) -> Comparison:
     return compare_with_list(read_records(config), read_ground_truth(config.protocol_csv))
 
 
-def prepare_database(config: PrepareConfig, stream=None) -> PrepareResult:
+def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> PrepareResult:
     """Prepares a database: images, manifest, preview, and lists over all databases of the output.
 
     Clips that an earlier call finished from the same frames, onset, apex, offset and landmarks are kept;

@@ -1,6 +1,7 @@
 """A face brought to its place: one similarity transform, from the eyes, for all frames of a clip."""
 
 import numpy as np
+import numpy.typing as npt
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS, check_landmarks
@@ -9,7 +10,7 @@ FACE_SIZE = 112
 """Side of an aligned face in pixels."""
 
 
-def eye_transform(landmarks, size: int = FACE_SIZE, margin: float = 0.0) -> np.ndarray:
+def eye_transform(landmarks: npt.ArrayLike, size: int = FACE_SIZE, margin: float = 0.0) -> np.ndarray:
     """The rotation, scaling and shift that brings both eyes to their places in the aligned face.
 
     Args:
@@ -35,7 +36,7 @@ def eye_transform(landmarks, size: int = FACE_SIZE, margin: float = 0.0) -> np.n
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def transform_points(points, transform: np.ndarray) -> np.ndarray:
+def transform_points(points: npt.ArrayLike, transform: np.ndarray) -> np.ndarray:
     """`(n, 2)` points under a `(2, 3)` transform."""
     return np.asarray(points, dtype="float64") @ transform[:, :2].T + transform[:, 2]
 

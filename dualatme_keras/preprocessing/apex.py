@@ -45,7 +45,7 @@ class ExpressionCourse:
 
 
 def expression_course(
-    faces: Iterable[np.ndarray], landmarks=TEMPLATE_LANDMARKS, method: str = "dis"
+    faces: Iterable[np.ndarray], landmarks: np.ndarray = TEMPLATE_LANDMARKS, method: str = "dis"
 ) -> ExpressionCourse:
     """How far the expression has gone in each frame since the first one.
 

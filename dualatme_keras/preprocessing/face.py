@@ -53,7 +53,7 @@ class Face:
     doubts: tuple[str, ...] = ()
 
 
-def face_measures(landmarks, arctan: Callable = np.arctan) -> dict:
+def face_measures(landmarks: np.ndarray, arctan: Callable = np.arctan) -> dict:
     """Proportions of a face, which neither its place nor its size changes.
 
     Args:
@@ -84,7 +84,7 @@ def face_measures(landmarks, arctan: Callable = np.arctan) -> dict:
     }
 
 
-def check_face(landmarks, size: tuple[int, int], doubts: Sequence[str] = ()) -> Face:
+def check_face(landmarks: np.ndarray, size: tuple[int, int], doubts: Sequence[str] = ()) -> Face:
     """The one place that landmarks pass, wherever they come from.
 
     Args:

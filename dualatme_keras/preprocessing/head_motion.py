@@ -17,7 +17,7 @@ _ABOVE_NOSE = 0.1
 """How far its middle is above the tip of the nose, in distances between the eyes."""
 
 
-def region_mask(boxes, shape: tuple[int, int]) -> np.ndarray:
+def region_mask(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Which pixels lie in one of the boxes `(3, 4)`: bool array of `shape`."""
     height, width = shape
     mask = np.zeros(shape, dtype=bool)
@@ -62,7 +62,7 @@ class HeadMotion:
         return motion
 
 
-def head_motion(flow: np.ndarray, landmarks) -> np.ndarray:
+def head_motion(flow: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """The motion of the head as one body, see `HeadMotion`.
 
     Args:

@@ -1,5 +1,6 @@
 """Where the files of a run are."""
 
+import os
 import re
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class RunDirectory:
         seeds_table: scores over several seeds, in the folder of all of them.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
         self.config = self.path / "config.json"
         self.environment = self.path / "environment.json"

@@ -6,6 +6,7 @@ What is missing in a run's predictions.csv can be told by it. NumPy and the stan
 import csv
 import dataclasses
 import io
+import os
 from collections.abc import Iterable, Mapping
 
 from dualatme_keras.data.clips import Clip
@@ -81,7 +82,7 @@ class RunFolds:
             )
 
 
-def write_run_folds(workdir, folds: Iterable[Fold]) -> None:
+def write_run_folds(workdir: str | os.PathLike, folds: Iterable[Fold]) -> None:
     """Writes the folds.csv of a run: all folds of its protocol, whichever of them are run now."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -93,7 +94,7 @@ def write_run_folds(workdir, folds: Iterable[Fold]) -> None:
     replace_file(RunDirectory(workdir).folds_table, text.getvalue().encode())
 
 
-def read_run_folds(workdir) -> RunFolds | None:
+def read_run_folds(workdir: str | os.PathLike) -> RunFolds | None:
     """The folds of a run; None where there is no folds.csv, as with predictions of other origin.
 
     Raises:

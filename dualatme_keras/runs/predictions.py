@@ -5,12 +5,14 @@ NumPy and the standard library only.
 
 import csv
 import io
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
@@ -46,7 +48,7 @@ class Predictions:
         return len(self.labels)
 
     @classmethod
-    def of_clips(cls, clips, probabilities) -> "Predictions":
+    def of_clips(cls, clips: Sequence[Clip], probabilities: np.ndarray) -> "Predictions":
         """The answers for `clips`, from their probabilities `(len(clips), classes)`: the likeliest class."""
         return cls(
             paths=np.array([clip.path for clip in clips]),
@@ -58,7 +60,7 @@ class Predictions:
         )
 
 
-def read_predictions(path) -> Predictions:
+def read_predictions(path: str | os.PathLike) -> Predictions:
     """Reads a predictions.csv.
 
     Args:
@@ -92,7 +94,7 @@ def read_predictions(path) -> Predictions:
     )
 
 
-def write_predictions(path, predictions: Predictions) -> None:
+def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None:
     """Writes a predictions.csv, whole or not at all.
 
     Args:

@@ -5,7 +5,8 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
@@ -29,7 +30,13 @@ class RunWriter(RunDirectory):
         DualATMEError: the folder holds a run of another record, or files that are no run.
     """
 
-    def __init__(self, path, record: dict, may_differ=(), despite=()):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        record: dict,
+        may_differ: Sequence[str] = (),
+        despite: Sequence[str] = (),
+    ):
         super().__init__(path)
         # As JSON gives it back, so that tuples and lists compare equal.
         record = json.loads(json.dumps(record))
@@ -94,7 +101,9 @@ class RunWriter(RunDirectory):
         """Predictions of a finished fold."""
         return read_predictions(self.fold(fold) / "predictions.csv")
 
-    def write_fold(self, fold: str, history: dict, predictions: Predictions, save_model) -> None:
+    def write_fold(
+        self, fold: str, history: dict, predictions: Predictions, save_model: Callable[[Path], None]
+    ) -> None:
         """Writes a finished fold, all or nothing.
 
         Args:
@@ -110,7 +119,7 @@ class RunWriter(RunDirectory):
 
         _write_folder(self.fold(fold), write)
 
-    def write_final(self, history: dict, save_model) -> None:
+    def write_final(self, history: dict, save_model: Callable[[Path], None]) -> None:
         """Writes the network that was trained on all clips, all or nothing."""
         _write_folder(self.final_model.parent, lambda folder: _write_training(folder, history, save_model))
 

@@ -93,7 +93,7 @@ class Client:
         self.batch_size = batch_size
         self._transport = open_transport(url, model, version)
 
-    def predict(self, inputs, signature: str = "serving_default") -> dict[str, np.ndarray]:
+    def predict(self, inputs: dict, signature: str = "serving_default") -> dict[str, np.ndarray]:
         """Sends a batch, in parts of `batch_size`, and joins the answers in the order of the items.
 
         Args:
