@@ -1,14 +1,14 @@
-"""HARS: the hand-picked regions of a face and their re-assembly as a puzzle.
+"""HARS: the hand-picked regions of a face, and the five landmarks from which they are found.
 
-A puzzle has three tiles: the image-left and the image-right brow with its eyelid side by side above a
-seam at half height, the mouth over the full width below (Zhou et al., Entropy 25(3):460, section 3.1).
-Boxes are rows `(top, left, bottom, right)` in fractions of the image, in that order of tiles. NumPy only;
-`layers.ROIPuzzle` computes the same on tensors.
+There are three (Zhou et al., Entropy 25(3):460, section 3.1): the image-left and the image-right brow with
+its eyelid, and the mouth. Boxes are rows `(top, left, bottom, right)` in fractions of the image, in that
+order.
 """
 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.constants import constant_like
 
 TEMPLATE_BOXES = np.array(
     [
@@ -22,6 +22,16 @@ TEMPLATE_BOXES = np.array(
 TEMPLATE_LANDMARKS = np.array([(0.30, 0.31), (0.70, 0.31), (0.50, 0.55), (0.34, 0.76), (0.66, 0.76)])
 """Five landmarks `(5, 2)` of such a face, (x, y) in fractions of the image, left and right as in the image:
 left eye, right eye, tip of the nose, left and right corner of the mouth."""
+
+
+def eye_places(size: int, margin: float) -> np.ndarray:
+    """Where the eyes come to lie in an aligned face: `(2, 2)`, (x, y) in pixels, both at one height.
+
+    Args:
+        size: side of the aligned face in pixels.
+        margin: what is left around the face on each side, as a fraction of `size`.
+    """
+    return (TEMPLATE_LANDMARKS[:2] * (1 - 2 * margin) + margin) * size - 0.5
 
 
 def check_landmarks(landmarks) -> np.ndarray:
@@ -41,11 +51,7 @@ def check_landmarks(landmarks) -> np.ndarray:
 
 
 def boxes_from_landmarks(landmarks) -> np.ndarray:
-    """HARS boxes of an aligned face: those of the template, moved and scaled with eyes and mouth.
-
-    The brow and lid boxes follow the middle between the eyes, the mouth box the middle of the mouth. Widths
-    grow with the distance between the eyes, heights with that from eyes to mouth. What leaves the image is
-    cut off.
+    """HARS boxes of an aligned face, see `region_boxes`; checked.
 
     Args:
         landmarks: `(5, 2)`, fractions of the image, as `TEMPLATE_LANDMARKS`, for which the result is
@@ -57,13 +63,63 @@ def boxes_from_landmarks(landmarks) -> np.ndarray:
     Raises:
         DualATMEError: no landmarks of an upright face, or a box outside the image.
     """
-    points = check_landmarks(landmarks)
-    anchors = np.array([points[:2].mean(axis=0)] * 2 + [points[3:].mean(axis=0)])  # (3, 2), x and y
-    template = np.array([TEMPLATE_LANDMARKS[:2].mean(axis=0)] * 2 + [TEMPLATE_LANDMARKS[3:].mean(axis=0)])
-    scale = _face_scale(points) / _face_scale(TEMPLATE_LANDMARKS)
-    corners = TEMPLATE_BOXES.reshape(3, 2, 2) - template[:, np.newaxis, ::-1]
-    boxes = (corners * scale + anchors[:, np.newaxis, ::-1]).reshape(3, 4)
-    return check_boxes(np.clip(boxes, 0.0, 1.0))
+    return check_boxes(region_boxes(check_landmarks(landmarks)))
+
+
+def region_boxes(landmarks, ops=np):
+    """HARS boxes of aligned faces: those of the template, moved and scaled with eyes and mouth.
+
+    The brow and lid boxes follow the middle between the eyes, the mouth box the middle of the mouth. Widths
+    grow with the distance between the eyes, heights with that from eyes to mouth. What leaves the image is
+    cut off.
+
+    Args:
+        landmarks: floats `(..., 5, 2)`, fractions of the image, as `TEMPLATE_LANDMARKS`.
+        ops: the library of `landmarks`, `numpy` or `keras.ops`.
+
+    Returns:
+        `(..., 3, 4)`, rows (top, left, bottom, right) in fractions of the image.
+    """
+    anchors, scale = _box_anchors(landmarks, ops)
+    template_anchors, template_scale = _box_anchors(constant_like(TEMPLATE_LANDMARKS, landmarks), ops)
+    corners = constant_like(TEMPLATE_BOXES.reshape(3, 2, 2), landmarks) - template_anchors
+    boxes = ops.clip(
+        corners * (scale / template_scale) + anchors, 0.0, 1.0
+    )  # (..., 3, 2, 2): corners, y and x
+    return ops.concatenate([boxes[..., 0, :], boxes[..., 1, :]], axis=-1)
+
+
+def _box_anchors(landmarks, ops):
+    """What each box follows, `(..., 3, 1, 2)`, and the size of the face, `(..., 1, 1, 2)`; y and x."""
+    eyes, mouth = (ops.mean(part, axis=-2) for part in (landmarks[..., :2, :], landmarks[..., 3:, :]))
+    anchors = ops.stack([eyes, eyes, mouth], axis=-2)
+    size = ops.stack([mouth[..., 1] - eyes[..., 1], eye_distance(landmarks, ops)], axis=-1)
+    return anchors[..., None, ::-1], size[..., None, None, :]
+
+
+def eye_distance(landmarks, ops=np):
+    """Distance between the eyes, `(..., 5, 2)` -> `(...)`, in the unit of the landmarks."""
+    return ops.linalg.norm(landmarks[..., 1, :] - landmarks[..., 0, :], axis=-1)
+
+
+def region_mask(boxes, shape: tuple[int, int], ops=np):
+    """Which pixels lie in one of the boxes.
+
+    Args:
+        boxes: `(..., 3, 4)`, fractions of the image.
+        shape: height and width of the image in pixels.
+        ops: the library of `boxes`, `numpy` or `keras.ops`.
+
+    Returns:
+        bool, `(..., *shape)`.
+    """
+    inside = []
+    for side, count in enumerate(shape):
+        start, stop = (ops.round(boxes[..., edge] * count)[..., None] for edge in (side, side + 2))
+        places = constant_like(np.arange(count), boxes)
+        inside.append((start <= places) & (stop > places))  # (..., 3, count)
+    rows, columns = inside
+    return ops.any(rows[..., :, None] & columns[..., None, :], axis=-3)
 
 
 def check_boxes(boxes) -> np.ndarray:
@@ -80,72 +136,3 @@ def check_boxes(boxes) -> np.ndarray:
             f"0 <= top < bottom <= 1 and 0 <= left < right <= 1. Received: {boxes.tolist()}."
         )
     return boxes
-
-
-def _face_scale(points):
-    """Height from eyes to mouth and distance between the eyes."""
-    eyes, mouth = points[:2], points[3:]
-    return np.array([mouth[:, 1].mean() - eyes[:, 1].mean(), np.linalg.norm(eyes[1] - eyes[0])])
-
-
-def tile_sizes(size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-    """Heights and widths of the three tiles of a puzzle of `size` `(height, width)`, in pixels."""
-    height, width = size
-    if height < 2 or width < 2:
-        raise DualATMEError(f"Expected a puzzle of at least 2 x 2 pixels. Received: {height} x {width}.")
-    top, left = height // 2, width // 2
-    return (top, left), (top, width - left), (height - top, width)
-
-
-def resampling_matrix(start: float, stop: float, source: int, target: int) -> np.ndarray:
-    """Weights that resize the interval [start, stop] of a line of pixels, antialiased bilinear.
-
-    A triangle filter that widens with the reduction, cut off at the border and normalised: for the whole
-    line this is what Pillow and `tf.image.resize(antialias=True)` compute.
-
-    Args:
-        start, stop: the interval in fractions of the line, `0 <= start < stop <= 1`.
-        source: pixels of the line.
-        target: pixels wanted.
-
-    Returns:
-        float64 array `(target, source)`; rows sum to 1.
-    """
-    step = (stop - start) * source / target
-    centres = start * source + (np.arange(target) + 0.5) * step
-    distance = np.abs(np.arange(source) + 0.5 - centres[:, np.newaxis])
-    weights = np.maximum(0.0, 1.0 - distance / max(step, 1.0))  # (target, source)
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
-def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """`(height, width, channels)` -> `(*size, channels)`, antialiased bilinear, in the range of the image."""
-    rows = resampling_matrix(0.0, 1.0, image.shape[0], size[0])
-    columns = resampling_matrix(0.0, 1.0, image.shape[1], size[1])
-    return np.einsum("th,hwc,sw->tsc", rows, image, columns, optimize=True)
-
-
-def cut_puzzle(image: np.ndarray, boxes=TEMPLATE_BOXES, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Cuts the boxes out of an image and re-assembles them as the puzzle.
-
-    Args:
-        image: `(height, width, channels)`, any range (grey values, or flow in pixels).
-        boxes: `(3, 4)`, fractions of the image.
-        size: `(height, width)` of the puzzle; that of the image by default.
-
-    Returns:
-        float32 array `(*size, channels)` in the range of the image.
-
-    Raises:
-        DualATMEError: boxes or size make no puzzle.
-    """
-    height, width = image.shape[:2]
-    tiles = []
-    for (top, left, bottom, right), (tile_height, tile_width) in zip(
-        check_boxes(boxes), tile_sizes(size or (height, width)), strict=True
-    ):
-        rows = resampling_matrix(top, bottom, height, tile_height)
-        columns = resampling_matrix(left, right, width, tile_width)
-        tiles.append(np.einsum("th,hwc,sw->tsc", rows, image, columns, optimize=True))
-    above = np.concatenate(tiles[:2], axis=1)
-    return np.concatenate([above, tiles[2]], axis=0).astype("float32")

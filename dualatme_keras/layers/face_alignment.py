@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
+from dualatme_keras.geometry.regions import eye_places
 from dualatme_keras.layers.float32_layer import Float32Layer
 
 
@@ -78,7 +78,7 @@ def _similarity(landmarks, size, margin):
         Left eye `(batch, 2)`, turn `(batch, 2)` (cosine and sine times the reduction), and the place of the
         left eye on the aligned face, `(2,)`.
     """
-    places = (TEMPLATE_LANDMARKS[:2] * (1 - 2 * margin) + margin) * size - 0.5
+    places = eye_places(size, margin)
     left, right = landmarks[:, 0], landmarks[:, 1]
     # The eyes' places are level.
     return left, (right - left) / float(places[1, 0] - places[0, 0]), places[0].astype("float32")

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from dualatme_keras.geometry.regions import TEMPLATE_BOXES, check_boxes, tile_sizes
+from dualatme_keras.geometry.puzzle import join_tiles, tile_sizes
+from dualatme_keras.geometry.regions import TEMPLATE_BOXES, check_boxes
+from dualatme_keras.geometry.resampling import resampling_matrix
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
@@ -13,7 +15,7 @@ class ROIPuzzle(keras.layers.Layer):
     """Cuts the brow-and-eyelid tiles and the mouth tile out of an image and re-assembles them.
 
     With it the ROI branch works from the entire image alone, where no puzzled image exists. Each tile is
-    resized by an antialiased bilinear filter, as two small matrix products. `regions.cut_puzzle` is
+    resized by an antialiased bilinear filter, as two small matrix products. `puzzle.cut_puzzle` is
     the same in NumPy.
 
     Args:
@@ -47,26 +49,16 @@ class ROIPuzzle(keras.layers.Layer):
         tiles = []
         for index, (tile_height, tile_width) in enumerate(tile_sizes(self.size)):
             top, left, bottom, right = ops.unstack(boxes[:, index], 4, axis=-1)  # (batch,) each
-            rows = _resampling_matrices(top, bottom, height, tile_height)
-            columns = _resampling_matrices(left, right, width, tile_width)
+            down, across = (bottom - top) * (height / tile_height), (right - left) * (width / tile_width)
+            rows = resampling_matrix(top * height, down, height, tile_height, ops)
+            columns = resampling_matrix(left * width, across, width, tile_width, ops)
             rows, columns = ops.cast(rows, inputs.dtype), ops.cast(columns, inputs.dtype)
             tile = ops.einsum("bth,bhwc->btwc", rows, inputs)  # (batch, tile_height, width, channels)
             tiles.append(ops.einsum("bsw,btwc->btsc", columns, tile))
-        above = ops.concatenate(tiles[:2], axis=2)
-        return ops.concatenate([above, tiles[2]], axis=1)  # (batch, *size, channels)
+        return join_tiles(tiles, ops)  # (batch, *size, channels)
 
     def compute_output_shape(self, inputs_shape, boxes_shape=None):
         return (inputs_shape[0], *self.size, inputs_shape[-1])
 
     def get_config(self):
         return {**super().get_config(), "size": self.size, "boxes": self.boxes}
-
-
-def _resampling_matrices(start, stop, source, target):
-    """Batched `regions.resampling_matrix`: `(batch,)` fractions -> `(batch, target, source)` weights."""
-    start, stop = start[:, None], stop[:, None]
-    step = (stop - start) * (source / target)  # (batch, 1)
-    centres = start * source + (ops.arange(target, dtype="float32") + 0.5) * step  # (batch, target)
-    distance = ops.abs(ops.arange(source, dtype="float32") + 0.5 - centres[:, :, None])
-    weights = ops.maximum(0.0, 1.0 - distance / ops.maximum(step, 1.0)[:, :, None])
-    return weights / ops.sum(weights, axis=-1, keepdims=True)  # (batch, target, source)

@@ -5,11 +5,10 @@ import numpy as np
 from keras import ops
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.regions import tile_sizes
+from dualatme_keras.geometry.constants import LUMINANCE
+from dualatme_keras.geometry.puzzle import tile_scales
 from dualatme_keras.layers import FlowImage, HeadMotion, RegionBoxes, ROIPuzzle, TVL1Flow
 from dualatme_keras.preprocessing import PrepareSettings
-
-_LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 
 
 def pair_model(settings: PrepareSettings) -> keras.Model:
@@ -44,21 +43,11 @@ def pair_model(settings: PrepareSettings) -> keras.Model:
         flow = flow - head
         if puzzled is not None:
             # The head moves each tile as it moves the region that the tile shows, enlarged as much.
-            puzzled = puzzled - cut(head, boxes) * _tile_scales(boxes, size)
+            puzzled = puzzled - cut(head, boxes) * tile_scales(boxes, (size, size), ops)
     puzzled = cut(flow, boxes) if puzzled is None else puzzled
     return keras.Model([*faces, landmarks], {"entire": encode(flow), "puzzled": encode(puzzled)})
 
 
 def _to_grey(face):
     """Luminance in whole grey values, `(batch, height, width, 1)`."""
-    return ops.round(ops.sum(face * _LUMINANCE, axis=-1, keepdims=True))
-
-
-def _tile_scales(boxes, size):
-    """By how much a puzzle enlarges (x, y) what each of its pixels shows: `(batch, size, size, 2)`."""
-    tiles = []
-    for index, (height, width) in enumerate(tile_sizes((size, size))):
-        top, left, bottom, right = (boxes[:, index, side] for side in range(4))
-        scale = ops.stack([width / ((right - left) * size), height / ((bottom - top) * size)], axis=-1)
-        tiles.append(scale[:, None, None] * np.ones((1, height, width, 1), "float32"))
-    return ops.concatenate([ops.concatenate(tiles[:2], axis=2), tiles[2]], axis=1)
+    return ops.round(ops.sum(face * np.array(LUMINANCE, "float32"), axis=-1, keepdims=True))

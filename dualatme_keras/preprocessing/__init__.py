@@ -1,14 +1,17 @@
 """Tier 1: from frames to flow images. NumPy and OpenCV; OpenCV and face detectors load when first needed."""
 
+from dualatme_keras.geometry.face_proportions import FACE_LIMITS, face_measures
+from dualatme_keras.geometry.flow_image import ENCODINGS
+from dualatme_keras.geometry.regions import region_mask
 from dualatme_keras.preprocessing.alignment import FACE_SIZE, align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import LITTLE_MOTION, ExpressionCourse, expression_course, spot_apex
 from dualatme_keras.preprocessing.clip import PreparedClip, prepare_clip, prepare_pair
 from dualatme_keras.preprocessing.detection import FACE_CHOICES
-from dualatme_keras.preprocessing.encoding import ENCODINGS, encode_flow, optical_strain
-from dualatme_keras.preprocessing.face import FACE_LIMITS, Face, check_face, face_measures
+from dualatme_keras.preprocessing.encoding import encode_flow, optical_strain
+from dualatme_keras.preprocessing.face import Face, check_face
 from dualatme_keras.preprocessing.face_window import SPOTTING_EYES
 from dualatme_keras.preprocessing.flow import METHODS, optical_flow
-from dualatme_keras.preprocessing.head_motion import head_motion, region_mask
+from dualatme_keras.preprocessing.head_motion import head_motion
 from dualatme_keras.preprocessing.landmarks import LANDMARK_COLUMNS, SOURCES, landmark_source, read_landmarks
 from dualatme_keras.preprocessing.pair import (
     FramePair,

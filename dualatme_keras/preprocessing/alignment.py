@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS, check_landmarks
+from dualatme_keras.geometry.regions import check_landmarks, eye_places
 
 FACE_SIZE = 112
 """Side of an aligned face in pixels."""
@@ -28,7 +28,7 @@ def eye_transform(landmarks: npt.ArrayLike, size: int = FACE_SIZE, margin: float
     if not 0.0 <= margin <= 0.4:
         raise DualATMEError(f"Expected a margin from 0 to 0.4. Received: {margin}.")
     left, right = check_landmarks(landmarks)[:2]
-    places = (TEMPLATE_LANDMARKS[:2] * (1 - 2 * margin) + margin) * size - 0.5
+    places = eye_places(size, margin)
     # Points as complex numbers: a similarity is a multiplication and a shift.
     source, target = (points[:, 0] + 1j * points[:, 1] for points in (np.array([left, right]), places))
     turn = (target[1] - target[0]) / (source[1] - source[0])

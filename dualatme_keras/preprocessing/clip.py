@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dualatme_keras.geometry.regions import boxes_from_landmarks, cut_puzzle, resize_image, tile_sizes
+from dualatme_keras.geometry.puzzle import cut_puzzle, tile_scales
+from dualatme_keras.geometry.regions import boxes_from_landmarks
+from dualatme_keras.geometry.resampling import resize_image
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.encoding import encode_flow
 from dualatme_keras.preprocessing.flow import optical_flow
@@ -124,13 +126,3 @@ def _flows(onset, apex, landmarks, boxes, settings):
     # The head moves each tile as it moves the region that the tile shows, enlarged as much.
     puzzle_head = cut_puzzle(head, boxes) * tile_scales(boxes, onset.shape)
     return still, (optical_flow(*pair, settings.flow) - puzzle_head).astype("float32")
-
-
-def tile_scales(boxes, size) -> np.ndarray:
-    """By how much a puzzle enlarges (x, y) what each of its pixels shows: `(height, width, 2)`."""
-    height, width = size
-    tiles = [
-        np.broadcast_to((w / ((right - left) * width), h / ((bottom - top) * height)), (h, w, 2))
-        for (top, left, bottom, right), (h, w) in zip(boxes, tile_sizes(size), strict=True)
-    ]
-    return np.concatenate([np.concatenate(tiles[:2], axis=1), tiles[2]], axis=0)

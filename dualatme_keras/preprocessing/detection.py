@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.preprocessing.face import FACE_LIMITS, Face, check_face, face_measures
+from dualatme_keras.geometry.face_proportions import FACE_LIMITS, face_measures
+from dualatme_keras.preprocessing.face import Face, check_face
 
 _SURE = 0.9
 """Confidence from which on a detector is sure of a face."""

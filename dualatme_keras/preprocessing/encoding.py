@@ -6,9 +6,7 @@ The encoding of the published flow images (Zhou et al., Entropy 25(3):460, secti
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-
-_ROUNDING = 1e-6
-"""Span of a channel, relative to the largest flow, below which it is float32 rounding and not motion."""
+from dualatme_keras.geometry.flow_image import check_encoding, flow_image, flow_strain
 
 
 def optical_strain(flow: np.ndarray) -> np.ndarray:
@@ -27,13 +25,7 @@ def optical_strain(flow: np.ndarray) -> np.ndarray:
     Raises:
         DualATMEError: `flow` is no finite field of at least 2 x 2 pixels.
     """
-    flow = _check_flow(flow)
-    u_y, u_x = np.gradient(flow[..., 0])
-    v_y, v_x = np.gradient(flow[..., 1])
-    return np.sqrt(u_x**2 + v_y**2 + (u_y + v_x) ** 2 / 2)
-
-
-ENCODINGS = ("minmax", "joint", "fixed")
+    return flow_strain(_check_flow(flow))[..., 0]
 
 
 def encode_flow(flow: np.ndarray, encoding: str = "minmax", pixel_range: float = 2.0) -> np.ndarray:
@@ -51,7 +43,7 @@ def encode_flow(flow: np.ndarray, encoding: str = "minmax", pixel_range: float =
 
     Args:
         flow: `(height, width, 2)` in pixels; `u = flow[..., 0]` points right, `v = flow[..., 1]` down.
-        encoding: one of `ENCODINGS`.
+        encoding: one of `flow_image.ENCODINGS`.
         pixel_range: r of `fixed`, in pixels.
 
     Returns:
@@ -60,21 +52,8 @@ def encode_flow(flow: np.ndarray, encoding: str = "minmax", pixel_range: float =
     Raises:
         DualATMEError: `flow` is no finite field of at least 2 x 2 pixels, or there is no such encoding.
     """
-    if encoding not in ENCODINGS:
-        raise DualATMEError(f"Expected an encoding out of {', '.join(ENCODINGS)}. Received: {encoding!r}.")
-    flow = _check_flow(flow)
-    channels = np.dstack([flow, optical_strain(flow)])  # (height, width, 3)
-    if encoding == "fixed":
-        low = np.array([-pixel_range, -pixel_range, 0.0])
-        scaled = np.clip((channels - low) / (pixel_range - low), 0.0, 1.0)
-        return np.rint(255 * scaled).astype("uint8")
-    low, high = channels.min(axis=(0, 1)), channels.max(axis=(0, 1))
-    if encoding == "joint":
-        low[:2], high[:2] = low[:2].min(), high[:2].max()
-    span = high - low
-    varies = span > _ROUNDING * np.abs(flow).max()
-    scaled = np.where(varies, (channels - low) / np.where(varies, span, 1.0), 0.0)
-    return np.rint(255 * scaled).astype("uint8")
+    check_encoding(encoding)
+    return flow_image(_check_flow(flow), encoding, pixel_range).astype("uint8")
 
 
 def _check_flow(flow) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.constants import LUMINANCE
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, motion_between, spot_apex
 from dualatme_keras.preprocessing.landmarks import Locate
@@ -109,7 +110,7 @@ def _spotting_faces(frames, landmarks, margin):
 
 def to_grey(image: np.ndarray) -> np.ndarray:
     """Luminance of an RGB image, uint8 `(height, width)` (ITU-R BT.601)."""
-    return np.rint(image @ np.array([0.299, 0.587, 0.114])).astype("uint8")
+    return np.rint(image @ np.array(LUMINANCE)).astype("uint8")
 
 
 def _size(image):

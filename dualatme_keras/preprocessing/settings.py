@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.geometry.flow_image import ENCODINGS
 from dualatme_keras.preprocessing.alignment import FACE_SIZE
-from dualatme_keras.preprocessing.encoding import ENCODINGS
 from dualatme_keras.preprocessing.flow import METHODS
 from dualatme_keras.preprocessing.landmarks import SOURCES
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dualatme_keras.choices import PRESETS
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.regions import resize_image
+from dualatme_keras.geometry.resampling import resize_image
 from dualatme_keras.models import Ensemble
 from dualatme_keras.preprocessing import FramePair, PrepareSettings, prepare_pair
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source

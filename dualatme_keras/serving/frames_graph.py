@@ -1,10 +1,12 @@
 """Raw frames inside a graph: decoded, checked, and the faces brought to their places."""
 
 import tensorflow as tf
+from keras import ops
 
+from dualatme_keras.geometry.face_proportions import FACE_LIMITS, face_measures
 from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
 from dualatme_keras.layers import FaceAlignment, landmarks_on_face
-from dualatme_keras.preprocessing import FACE_LIMITS, PrepareSettings, face_measures
+from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.serving.encoded_images import check_counts, check_encoded
 from dualatme_keras.serving.frame_files import decode_frame
 from dualatme_keras.video import SMALLEST_SIDE
@@ -105,6 +107,6 @@ def _checked_landmarks(landmarks, shape, item):
 
 def _in_proportion(landmarks):
     """Whether these are a face's landmarks at all, as `preprocessing.check_face` has it."""
-    measures = face_measures(landmarks, tf.atan)
+    measures = face_measures(landmarks, ops)
     inside = [(measures[name] >= at.least) & (measures[name] <= at.most) for name, at in FACE_LIMITS.items()]
     return tf.reduce_all(inside)
