@@ -1,8 +1,11 @@
 """Proportions of a face, by which landmarks are told that cannot be a face's, and those that are unusual."""
 
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
+
+from dualatme_keras.geometry.constants import Array
 
 
 class Limits(NamedTuple):
@@ -31,7 +34,7 @@ FACE_LIMITS = {
 """Who looks at the camera, or to the side by up to about 45 degrees, is between low and high."""
 
 
-def face_measures(landmarks, ops=np) -> dict:
+def face_measures(landmarks: Array, ops: ModuleType = np) -> dict:
     """Proportions of a face, which neither its place nor its size changes.
 
     Args:

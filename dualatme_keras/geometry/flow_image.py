@@ -3,10 +3,12 @@
 The encoding of the published flow images (Zhou et al., Entropy 25(3):460, section 3.1).
 """
 
+from types import ModuleType
+
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.constants import constant_like
+from dualatme_keras.geometry.constants import Array, constant_like
 
 ENCODINGS = ("minmax", "joint", "fixed")
 
@@ -20,7 +22,7 @@ def check_encoding(encoding: str) -> None:
         raise DualATMEError(f"Expected an encoding out of {', '.join(ENCODINGS)}. Received: {encoding!r}.")
 
 
-def flow_strain(flow, ops=np):
+def flow_strain(flow: Array, ops: ModuleType = np) -> Array:
     """Magnitude of the deformation in a flow field, see `preprocessing.optical_strain`.
 
     Args:
@@ -36,7 +38,7 @@ def flow_strain(flow, ops=np):
     return ops.sqrt(stretch + ops.square(shear) / 2)
 
 
-def flow_image(flow, encoding: str, pixel_range: float, ops=np):
+def flow_image(flow: Array, encoding: str, pixel_range: float, ops: ModuleType = np) -> Array:
     """A flow field as u, v and strain in whole grey values, see `preprocessing.encode_flow`.
 
     Args:

@@ -4,9 +4,11 @@ Six parameters: a shift (two), a change of size, a roll, and the first order of 
 what is nearer to the camera moves further, in proportion to the depth of an ellipsoid.
 """
 
+from types import ModuleType
+
 import numpy as np
 
-from dualatme_keras.geometry.constants import constant_like
+from dualatme_keras.geometry.constants import Array, constant_like
 from dualatme_keras.geometry.regions import eye_distance
 
 ROUNDS = 10
@@ -22,7 +24,7 @@ _ABOVE_NOSE = 0.1
 """How far its middle is above the tip of the nose, in distances between the eyes."""
 
 
-def head_depth(landmarks, shape: tuple[int, int], ops=np):
+def head_depth(landmarks: Array, shape: tuple[int, int], ops: ModuleType = np) -> Array:
     """Depth of the ellipsoid at each pixel: 1 in its middle, 0 beside it.
 
     Args:
@@ -40,7 +42,7 @@ def head_depth(landmarks, shape: tuple[int, int], ops=np):
     return ops.sqrt(ops.maximum(1.0 - ops.square(x / _HEAD[0]) - ops.square(y / _HEAD[1]), 0.0))
 
 
-def head_movements(depth, ops=np):
+def head_movements(depth: Array, ops: ModuleType = np) -> Array:
     """How far each of the six parameters moves each pixel, for a value of 1.
 
     Args:

@@ -4,10 +4,13 @@ The brow tiles lie side by side above a seam at half height, the mouth over the 
 al., Entropy 25(3):460, section 3.1). `layers.ROIPuzzle` cuts puzzles of tensors.
 """
 
+from collections.abc import Sequence
+from types import ModuleType
+
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.constants import constant_like
+from dualatme_keras.geometry.constants import Array, constant_like
 from dualatme_keras.geometry.regions import TEMPLATE_BOXES, check_boxes
 from dualatme_keras.geometry.resampling import resampling_matrix
 
@@ -21,13 +24,13 @@ def tile_sizes(size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     return (top, left), (top, width - left), (height - top, width)
 
 
-def join_tiles(tiles, ops=np):
+def join_tiles(tiles: Sequence[Array], ops: ModuleType = np) -> Array:
     """Three tiles `(..., tile_height, tile_width, channels)` -> a puzzle `(..., height, width, channels)`."""
     above = ops.concatenate(tiles[:2], axis=-2)
     return ops.concatenate([above, tiles[2]], axis=-3)
 
 
-def tile_scales(boxes, size: tuple[int, int], ops=np):
+def tile_scales(boxes: Array, size: tuple[int, int], ops: ModuleType = np) -> Array:
     """By how much a puzzle enlarges (x, y) what each of its pixels shows.
 
     Args:

@@ -5,10 +5,12 @@ its eyelid, and the mouth. Boxes are rows `(top, left, bottom, right)` in fracti
 order.
 """
 
+from types import ModuleType
+
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.constants import constant_like
+from dualatme_keras.geometry.constants import Array, constant_like
 
 TEMPLATE_BOXES = np.array(
     [
@@ -42,12 +44,21 @@ def check_landmarks(landmarks) -> np.ndarray:
             "Expected five landmarks (x, y): eyes, nose, corners of the mouth. "
             f"Received: {landmarks.tolist()}."
         )
-    if landmarks[0, 0] >= landmarks[1, 0] or landmarks[3:, 1].mean() <= landmarks[:2, 1].mean():
+    if not is_upright(landmarks):
         raise DualATMEError(
             "Expected an upright face: the image-left eye first, the mouth below the eyes. "
             f"Received: {landmarks.round(1).tolist()}. Turn frames in which the head lies on its side."
         )
     return landmarks
+
+
+def is_upright(landmarks: Array, ops: ModuleType = np) -> Array:
+    """Whether the image-left eye is left of the other and the mouth below the eyes: `(..., 5, 2)` -> `(...)`.
+
+    `ops` is the library of `landmarks`, `numpy` or `keras.ops`.
+    """
+    eyes, mouth = (ops.mean(part, axis=-1) for part in (landmarks[..., :2, 1], landmarks[..., 3:, 1]))
+    return (landmarks[..., 0, 0] < landmarks[..., 1, 0]) & (eyes < mouth)
 
 
 def boxes_from_landmarks(landmarks) -> np.ndarray:
@@ -66,7 +77,7 @@ def boxes_from_landmarks(landmarks) -> np.ndarray:
     return check_boxes(region_boxes(check_landmarks(landmarks)))
 
 
-def region_boxes(landmarks, ops=np):
+def region_boxes(landmarks: Array, ops: ModuleType = np) -> Array:
     """HARS boxes of aligned faces: those of the template, moved and scaled with eyes and mouth.
 
     The brow and lid boxes follow the middle between the eyes, the mouth box the middle of the mouth. Widths
@@ -83,26 +94,25 @@ def region_boxes(landmarks, ops=np):
     anchors, scale = _box_anchors(landmarks, ops)
     template_anchors, template_scale = _box_anchors(constant_like(TEMPLATE_LANDMARKS, landmarks), ops)
     corners = constant_like(TEMPLATE_BOXES.reshape(3, 2, 2), landmarks) - template_anchors
-    boxes = ops.clip(
-        corners * (scale / template_scale) + anchors, 0.0, 1.0
-    )  # (..., 3, 2, 2): corners, y and x
+    scale = (scale / template_scale)[..., None, None, :]
+    boxes = ops.clip(corners * scale + anchors, 0.0, 1.0)  # (..., 3, 2, 2): two corners of each, y and x
     return ops.concatenate([boxes[..., 0, :], boxes[..., 1, :]], axis=-1)
 
 
 def _box_anchors(landmarks, ops):
-    """What each box follows, `(..., 3, 1, 2)`, and the size of the face, `(..., 1, 1, 2)`; y and x."""
+    """What each box follows, `(..., 3, 1, 2)`, and the size of the face, `(..., 2)`; y and x."""
     eyes, mouth = (ops.mean(part, axis=-2) for part in (landmarks[..., :2, :], landmarks[..., 3:, :]))
     anchors = ops.stack([eyes, eyes, mouth], axis=-2)
     size = ops.stack([mouth[..., 1] - eyes[..., 1], eye_distance(landmarks, ops)], axis=-1)
-    return anchors[..., None, ::-1], size[..., None, None, :]
+    return anchors[..., None, ::-1], size
 
 
-def eye_distance(landmarks, ops=np):
+def eye_distance(landmarks: Array, ops: ModuleType = np) -> Array:
     """Distance between the eyes, `(..., 5, 2)` -> `(...)`, in the unit of the landmarks."""
     return ops.linalg.norm(landmarks[..., 1, :] - landmarks[..., 0, :], axis=-1)
 
 
-def region_mask(boxes, shape: tuple[int, int], ops=np):
+def region_mask(boxes: Array, shape: tuple[int, int], ops: ModuleType = np) -> Array:
     """Which pixels lie in one of the boxes.
 
     Args:

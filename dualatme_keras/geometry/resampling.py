@@ -1,11 +1,13 @@
 """Antialiased bilinear resizing as products of small matrices."""
 
+from types import ModuleType
+
 import numpy as np
 
-from dualatme_keras.geometry.constants import constant_like
+from dualatme_keras.geometry.constants import Array, constant_like
 
 
-def resampling_matrix(start, step, source: int, target: int, ops=np):
+def resampling_matrix(start: Array, step: Array, source: int, target: int, ops: ModuleType = np) -> Array:
     """Weights that resize an interval of a line of pixels, antialiased bilinear.
 
     A triangle filter that widens with the reduction, cut off at the border and normalised: for the whole

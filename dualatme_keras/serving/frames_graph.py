@@ -4,7 +4,7 @@ import tensorflow as tf
 from keras import ops
 
 from dualatme_keras.geometry.face_proportions import FACE_LIMITS, face_measures
-from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS
+from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS, is_upright
 from dualatme_keras.layers import FaceAlignment, landmarks_on_face
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.serving.encoded_images import check_counts, check_encoded
@@ -90,8 +90,7 @@ def _checked_landmarks(landmarks, shape, item):
             "landmarks inside the frame (or all -1: an aligned face)",
         ),
         (
-            (landmarks[0, 0] < landmarks[1, 0])
-            & (tf.reduce_mean(landmarks[:2, 1]) < tf.reduce_mean(landmarks[3:, 1])),
+            is_upright(landmarks, ops),
             "landmarks of an upright face: the image-left eye first, the mouth below the eyes",
         ),
         (

@@ -1,8 +1,7 @@
-"""The puzzle of regions in NumPy."""
+"""Where the regions of a face are."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.regions import (
@@ -11,30 +10,9 @@ from dualatme_keras.geometry.regions import (
     boxes_from_landmarks,
     check_boxes,
     check_landmarks,
-    cut_puzzle,
-    resampling_matrix,
-    resize_image,
-    tile_sizes,
+    region_boxes,
+    region_mask,
 )
-
-
-def test_resizing_is_the_antialiased_bilinear_of_pillow():
-    line = np.random.default_rng(0).uniform(size=(1, 90)).astype("float32")
-    for target in (28, 90, 130):
-        resized = line[0] @ resampling_matrix(0.0, 1.0, 90, target).T
-        pillow = np.asarray(Image.fromarray(line, mode="F").resize((target, 1), Image.Resampling.BILINEAR))
-        np.testing.assert_allclose(resized, pillow[0], atol=1e-5)
-
-
-def test_tiles_come_from_their_boxes():
-    image = np.zeros((100, 100, 1))
-    for value, (top, left, bottom, right) in enumerate(TEMPLATE_BOXES, start=1):
-        image[round(100 * top) : round(100 * bottom), round(100 * left) : round(100 * right)] = value
-    puzzle = cut_puzzle(image, size=(28, 28))[..., 0]
-    # Away from the borders of the tiles, where the filter reaches over the box's edge.
-    assert (puzzle[2:12, 2:12] == 1).all()
-    assert (puzzle[2:12, 16:26] == 2).all()
-    assert (puzzle[16:26, 2:26] == 3).all()
 
 
 def test_template_is_valid():
@@ -94,24 +72,19 @@ def test_a_puzzle_needs_three_boxes():
         check_boxes(TEMPLATE_BOXES[:2])
 
 
-def test_tiles_of_odd_sizes_fill_the_puzzle():
-    assert tile_sizes((29, 31)) == ((14, 15), (14, 16), (15, 31))
-    assert tile_sizes((2, 2)) == ((1, 1), (1, 1), (1, 2))
-    for size in ((1, 2), (2, 1)):
-        with pytest.raises(DualATMEError, match="at least 2 x 2"):
-            tile_sizes(size)
+def test_boxes_of_many_faces_are_those_of_each():
+    faces = TEMPLATE_LANDMARKS + np.random.default_rng(0).normal(0, 0.03, (2, 3, 5, 2))
+    expected = [[boxes_from_landmarks(face) for face in row] for row in faces]
+    np.testing.assert_array_equal(region_boxes(faces), expected)
+    assert region_boxes(faces.astype("float32")).dtype == "float32"
 
 
-def test_an_interval_resizes_as_the_pixels_that_it_holds():
-    # The four in the middle of eight as two: the filter reaches two pixels, beyond the interval too.
-    np.testing.assert_allclose(resampling_matrix(0.25, 0.75, 8, 2)[0], np.array([0, 1, 3, 3, 1, 0, 0, 0]) / 8)
-    # The second of four as two, a quarter to either side of its centre.
-    np.testing.assert_allclose(resampling_matrix(0.25, 0.5, 4, 2) @ [0.0, 4.0, 8.0, 12.0], [3.0, 5.0])
-
-
-def test_both_sides_of_an_image_are_resized():
-    image = np.arange(24.0).reshape(4, 6, 1)
-    resized = resize_image(image, (2, 3))
-    pillow = Image.fromarray(image[..., 0].astype("float32")).resize((3, 2), Image.Resampling.BILINEAR)
-    assert resized.shape == (2, 3, 1)
-    np.testing.assert_allclose(resized[..., 0], np.asarray(pillow), atol=1e-5)
+def test_a_mask_has_the_pixels_of_every_box():
+    # Halves are rounded to the even number, as everywhere.
+    boxes = np.array([(0.05, 0.0, 0.25, 0.5), (0.0, 0.75, 1.0, 1.0), (0.35, 0.25, 0.5, 0.3)])
+    expected = np.zeros((10, 4), bool)
+    expected[0:2, 0:2] = expected[:, 3] = True
+    expected[4:5, 1:1] = True
+    np.testing.assert_array_equal(region_mask(boxes, (10, 4)), expected)
+    both = region_mask(np.stack([boxes, boxes[:, [2, 1, 0, 3]]]), (10, 4))
+    np.testing.assert_array_equal(both, [expected, np.zeros((10, 4), bool)])

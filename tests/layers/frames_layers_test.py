@@ -5,7 +5,8 @@ import pytest
 
 from dualatme_keras import layers
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.regions import boxes_from_landmarks, resize_image
+from dualatme_keras.geometry.regions import boxes_from_landmarks
+from dualatme_keras.geometry.resampling import resize_image
 from dualatme_keras.preprocessing import (
     align_face,
     encode_flow,

@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from gradients import gradient
 
 from dualatme_keras import layers
-from dualatme_keras.geometry import regions
+from dualatme_keras.geometry.puzzle import cut_puzzle
+from dualatme_keras.geometry.regions import TEMPLATE_BOXES
 
 IMAGES = (2, 8, 8, 16)
 FEATURES = ((3, 5), (3, 5))
@@ -175,12 +176,12 @@ def test_no_similarity_loss_without_weight():
 
 def test_puzzle_layer_equals_numpy():
     images = np.random.default_rng(1).uniform(-1, 1, (3, 30, 40, 2)).astype("float32")
-    boxes = np.clip(regions.TEMPLATE_BOXES + np.array([[[0.0]], [[0.03]], [[-0.05]]]), 0, 1)
+    boxes = np.clip(TEMPLATE_BOXES + np.array([[[0.0]], [[0.03]], [[-0.05]]]), 0, 1)
     puzzles = layers.ROIPuzzle((28, 27))(images, boxes=boxes)
     for image, own, puzzle in zip(images, boxes, puzzles, strict=True):
-        np.testing.assert_allclose(puzzle, regions.cut_puzzle(image, own, (28, 27)), atol=1e-5)
+        np.testing.assert_allclose(puzzle, cut_puzzle(image, own, (28, 27)), atol=1e-5)
     default = layers.ROIPuzzle((28, 27))(images)
-    np.testing.assert_allclose(default[0], regions.cut_puzzle(images[0], size=(28, 27)), atol=1e-5)
+    np.testing.assert_allclose(default[0], cut_puzzle(images[0], size=(28, 27)), atol=1e-5)
 
 
 def test_puzzle_of_quadrants():

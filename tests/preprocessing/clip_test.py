@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.regions import (
-    TEMPLATE_BOXES,
-    TEMPLATE_LANDMARKS,
-    boxes_from_landmarks,
-    cut_puzzle,
-)
+from dualatme_keras.geometry.puzzle import cut_puzzle
+from dualatme_keras.geometry.regions import TEMPLATE_BOXES, TEMPLATE_LANDMARKS, boxes_from_landmarks
 from dualatme_keras.preprocessing import LANDMARK_COLUMNS as COLUMNS
 from dualatme_keras.preprocessing import (
     PrepareSettings,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.geometry.regions import resize_image
+from dualatme_keras.geometry.resampling import resize_image
 from dualatme_keras.preprocessing import PrepareSettings, encode_flow, optical_strain
 from dualatme_keras.preprocessing.clip import encode_image
 
