@@ -185,7 +185,7 @@ def _are_numbered(entries: Sequence[ListEntry]) -> bool:
             "Expected databases by number or by name in the third column, one way in all lists. "
             f"Received: {number.database} at {number.source} and {name.database!r} at {name.source}."
         )
-    return name is None
+    return number is not None
 
 
 def _only_database(test: Sequence[ListEntry]) -> str:

@@ -112,3 +112,9 @@ def test_find_truth_by_subject_and_clip_name(stem, subject, clip):
     database, _ = parse_subject(subject)
     row = find_truth(Clip(f"/d/flow/{stem}.png", subject, database, 0), index_truth(truth))
     assert (row and row.clip) == clip
+
+
+def test_a_subject_of_another_database_has_no_row():
+    index = index_truth([GroundTruth("casme2", "sub01", "EP02_01f", 0)])
+    clips = [Clip("/d/flow/sub01_EP02_01f_flow.png", "sub01", name, 0) for name in ("casme2", "lab")]
+    assert [find_truth(clip, index) is None for clip in clips] == [False, True]

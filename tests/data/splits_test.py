@@ -139,6 +139,9 @@ def test_missing_pieces_are_named(lists_dir, tmp_path):
     (lists_dir / "s02_test.txt").unlink()
     with pytest.raises(DualATMEError, match=r", s02_train.txt and 1 more\."):
         read_protocol(lists_dir)
+    (lists_dir / "subName.txt").write_text("Anna\n")
+    with pytest.raises(DualATMEError, match=r"of the 1 subjects .*no Anna_train.txt, Anna_test.txt\."):
+        read_protocol(lists_dir)
     (lists_dir / "subName.txt").unlink()
     with pytest.raises(DualATMEError, match=r"without subName\.txt"):
         read_protocol(lists_dir)
