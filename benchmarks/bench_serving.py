@@ -6,7 +6,6 @@ Each signature and batch size is asked for about --seconds, after a first reques
 are made-up clips, and landmarks are sent with them. A server adds its own transport and batching.
 """
 
-import io
 import json
 import os
 import time
@@ -15,10 +14,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from absl import app, flags
-from PIL import Image
 
 from dualatme_keras.preprocessing import read_settings
 from dualatme_keras.synthetic.databases import synthetic_clips
+from dualatme_keras.video import image_file
 
 _EXPORT = flags.DEFINE_string("export", "runs/demo/export/1", "folder of an exported version")
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "64"], "items per request")
@@ -55,13 +54,13 @@ def _inputs(signatures):
     flows = rng.integers(0, 256, (16, size, size, 3), dtype="uint8")
     clips = [recording for _record, recording in synthetic_clips("casme2", 5, 4, 4, _FRAME_SIZE.value)]
     frames = {
-        f"{name}_bytes": [_png(clip.frame(getattr(clip.timing, name))) for clip in clips]
+        f"{name}_bytes": [image_file(clip.frame(getattr(clip.timing, name))) for clip in clips]
         for name in ("onset", "apex")
     }
     landmarks = np.stack([clip.landmarks(clip.timing.onset) for clip in clips]).astype("float32")
     return {
         "serving_default": {name: (flows / 127.5 - 1).astype("float32") for name in names},
-        "serve_images": {f"{name}_bytes": [_png(image) for image in flows] for name in names},
+        "serve_images": {f"{name}_bytes": [image_file(image) for image in flows] for name in names},
         "serve_frames": {**frames, "landmarks": landmarks},
     }
 
@@ -140,12 +139,6 @@ def _print_stages(frames, batch=8):
     for name, value in stages.items():
         print(f"  {name:<30} {1000 * value / batch:>7.1f}  {value / total:>5.1%}")
     print(f"  {'together':<30} {1000 * total / batch:>7.1f}")
-
-
-def _png(image):
-    content = io.BytesIO()
-    Image.fromarray(image).save(content, "PNG")
-    return content.getvalue()
 
 
 if __name__ == "__main__":

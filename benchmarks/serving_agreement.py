@@ -6,7 +6,6 @@ Made-up clips of people that the run has not seen, true landmarks, onset and ape
 class is the same, and how far probabilities are apart.
 """
 
-import io
 import os
 import tempfile
 
@@ -14,11 +13,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from absl import app, flags
-from PIL import Image
 
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import FramePair
 from dualatme_keras.synthetic.databases import synthetic_clips
+from dualatme_keras.video import image_file
 
 _RUN = flags.DEFINE_string("run", "runs/demo", "a run with a final network")
 _CLIPS = flags.DEFINE_integer(
@@ -75,17 +74,11 @@ def _ask(serve, pairs):
     import tensorflow as tf
 
     answers = serve(
-        onset_bytes=tf.constant([_png(pair.onset_frame) for pair in pairs]),
-        apex_bytes=tf.constant([_png(pair.apex_frame) for pair in pairs]),
+        onset_bytes=tf.constant([image_file(pair.onset_frame) for pair in pairs]),
+        apex_bytes=tf.constant([image_file(pair.apex_frame) for pair in pairs]),
         landmarks=tf.constant([pair.landmarks for pair in pairs], tf.float32),
     )
     return answers["probabilities"].numpy()
-
-
-def _png(frame):
-    content = io.BytesIO()
-    Image.fromarray(frame).save(content, "PNG")
-    return content.getvalue()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
 """Figures of a run, drawn without pyplot: no window, no global state."""
 
-import io
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from dualatme_keras.evaluation.tables import format_score
 from dualatme_keras.megc2019 import CLASS_NAMES, database_title
-
-_INK, _MUTED, _ACCENT = "#1b2430", "#66717f", "#1f5fa8"
+from dualatme_keras.plots.style import ACCENT, INK, MUTED, clean_axes, draw_grid
 
 
 def confusion_figure(part: str, scores: dict) -> Figure:
@@ -28,19 +25,19 @@ def confusion_figure(part: str, scores: dict) -> Figure:
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.15)  # the darkest blue would drown the text
     for (truth, predicted), count in np.ndenumerate(confusion):
-        ink = "white" if shares[truth, predicted] > 0.55 else _INK
+        ink = "white" if shares[truth, predicted] > 0.55 else INK
         place = {"ha": "center", "color": ink}
         axes.text(predicted, truth + 0.02, str(count), va="bottom", fontsize=17, weight="bold", **place)
         share = f"{shares[truth, predicted]:.0%}" if totals[truth] else "0/0"
         axes.text(predicted, truth + 0.09, share, va="top", fontsize=11, **place)
     rows = [f"{name}\n({total})" for name, total in zip(CLASS_NAMES, totals[:, 0], strict=True)]
-    axes.set_xticks(range(len(CLASS_NAMES)), CLASS_NAMES, fontsize=11, color=_INK)
-    axes.set_yticks(range(len(CLASS_NAMES)), rows, fontsize=11, color=_INK)
-    axes.set_xlabel("predicted", fontsize=11, color=_MUTED)
-    axes.set_ylabel("true (clips)", fontsize=11, color=_MUTED)
-    _clean(axes)
+    axes.set_xticks(range(len(CLASS_NAMES)), CLASS_NAMES, fontsize=11, color=INK)
+    axes.set_yticks(range(len(CLASS_NAMES)), rows, fontsize=11, color=INK)
+    axes.set_xlabel("predicted", fontsize=11, color=MUTED)
+    axes.set_ylabel("true (clips)", fontsize=11, color=MUTED)
+    clean_axes(axes)
     title = f"{database_title(part)}   UF1 {format_score(scores['uf1'])}   UAR {format_score(scores['uar'])}"
-    figure.suptitle(title, fontsize=13, weight="bold", color=_INK)
+    figure.suptitle(title, fontsize=13, weight="bold", color=INK)
     # White gaps between the cells.
     edges = np.arange(len(CLASS_NAMES) - 1) + 0.5
     axes.hlines(edges, -0.5, len(CLASS_NAMES) - 0.5, color="white", linewidth=3)
@@ -69,14 +66,6 @@ def curves_figure(histories: list[dict[str, np.ndarray]]) -> Figure:
     return figure
 
 
-def figure_png(figure: Figure) -> bytes:
-    """The figure as a PNG file's content."""
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # inches
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    return buffer.getvalue()
-
-
 def _draw_curves(axes, name, histories):
     """One panel; folds may have different numbers of epochs."""
     length = max(len(history[name]) for history in histories)
@@ -85,15 +74,10 @@ def _draw_curves(axes, name, histories):
         row[: len(history[name])] = history[name]
     longest = max(histories, key=lambda history: len(history[name]))
     epochs = longest.get("epoch", np.arange(1, length + 1))
-    axes.plot(epochs, values.T, color=_ACCENT, alpha=max(0.12, 1 / (1 + len(histories))), linewidth=0.8)
+    axes.plot(epochs, values.T, color=ACCENT, alpha=max(0.12, 1 / (1 + len(histories))), linewidth=0.8)
     measured = np.isfinite(values).any(axis=0)
-    axes.plot(epochs[measured], np.nanmedian(values[:, measured], axis=0), color=_ACCENT, linewidth=2)
-    axes.set_title(name, fontsize=11, color=_INK, loc="left")
-    axes.set_xlabel("epoch", fontsize=9, color=_MUTED)
-    axes.grid(color="#e3e8ee", linewidth=0.8)
-    _clean(axes)
-
-
-def _clean(axes):
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelcolor=_INK)
+    axes.plot(epochs[measured], np.nanmedian(values[:, measured], axis=0), color=ACCENT, linewidth=2)
+    axes.set_title(name, fontsize=11, color=INK, loc="left")
+    axes.set_xlabel("epoch", fontsize=9, color=MUTED)
+    draw_grid(axes)
+    clean_axes(axes)

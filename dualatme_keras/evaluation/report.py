@@ -3,7 +3,16 @@
 import numpy as np
 
 from dualatme_keras.evaluation.challenge_log import clip_name
-from dualatme_keras.evaluation.page import (
+from dualatme_keras.evaluation.tables import (
+    PART_OF_PROTOCOL,
+    SCORES,
+    format_folds,
+    format_interval,
+    format_score,
+    missing_folds,
+)
+from dualatme_keras.megc2019 import CLASS_NAMES, database_title, order_databases
+from dualatme_keras.plots.page import (
     Html,
     bar,
     image,
@@ -14,15 +23,6 @@ from dualatme_keras.evaluation.page import (
     text,
     wide_image,
 )
-from dualatme_keras.evaluation.tables import (
-    PART_OF_PROTOCOL,
-    SCORES,
-    format_folds,
-    format_interval,
-    format_score,
-    missing_folds,
-)
-from dualatme_keras.megc2019 import CLASS_NAMES, database_title, order_databases
 from dualatme_keras.runs import Predictions
 
 _TRAINED = {

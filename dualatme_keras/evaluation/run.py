@@ -5,11 +5,12 @@ import os
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
-from dualatme_keras.evaluation.figures import confusion_figure, curves_figure, figure_png
+from dualatme_keras.evaluation.figures import confusion_figure, curves_figure
 from dualatme_keras.evaluation.report import render_report
 from dualatme_keras.evaluation.tables import missing_folds
 from dualatme_keras.files import read_json, replace_file, write_json
 from dualatme_keras.metrics.pooled import pooled_scores
+from dualatme_keras.plots.style import figure_png
 from dualatme_keras.runs import Predictions, RunDirectory, read_histories, read_predictions, read_run_folds
 
 
@@ -81,10 +82,10 @@ def score_predictions(predictions: Predictions) -> dict:
 
 def _draw(metrics, histories):
     """Name -> PNG bytes of each figure."""
-    figures = {f"confusion_{part}": figure_png(confusion_figure(part, metrics[part])) for part in metrics}
+    figures = {f"confusion_{part}": confusion_figure(part, scores) for part, scores in metrics.items()}
     if histories:
-        figures["training_curves"] = figure_png(curves_figure(histories))
-    return figures
+        figures["training_curves"] = curves_figure(histories)
+    return {name: figure_png(figure, dpi=150, padding=(0.12, 0.12)) for name, figure in figures.items()}
 
 
 def _flatten(settings, prefix=""):

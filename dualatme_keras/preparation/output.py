@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
@@ -22,6 +21,7 @@ from dualatme_keras.preprocessing import (
     draw_strip,
     read_settings,
 )
+from dualatme_keras.video import image_file
 
 _PACKAGES = ("dualatme-keras", "mtcnn", "numpy", "opencv-contrib-python-headless", "opencv-contrib-python")
 
@@ -129,14 +129,14 @@ class PreparedFolder:
         base = self.path / record.database
         row = _manifest_row(record, clip, self._settings["landmarks"]) | {"origin": origin}
         entire, puzzled, strip = self._images(row)
-        self._write(entire, _encoded(clip.entire, "PNG"))
-        self._write(puzzled, _encoded(clip.puzzled, "PNG"))
+        self._write(entire, image_file(clip.entire))
+        self._write(puzzled, image_file(clip.puzzled))
         if keep_flow:
             content = io.BytesIO()
             flows = {"flow": clip.flow, "puzzle_flow": clip.puzzle_flow}
             np.savez_compressed(content, **{name: flow.astype("float16") for name, flow in flows.items()})
             self._write(base / "flow_raw" / f"{record.name}.npz", content.getvalue())
-        self._write(strip, _encoded(draw_strip(clip), "JPEG"))
+        self._write(strip, image_file(draw_strip(clip), "JPEG", quality=90))
         self._write_row(row)
 
     def manifest_rows(self) -> list[dict]:
@@ -240,9 +240,3 @@ def _version(package):
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _encoded(image, kind):
-    content = io.BytesIO()
-    Image.fromarray(image).save(content, kind, quality=90)
-    return content.getvalue()

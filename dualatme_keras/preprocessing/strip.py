@@ -3,11 +3,11 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
+from dualatme_keras.plots.style import REGION_COLOURS
 from dualatme_keras.preprocessing.clip import PreparedClip
 
 _TILE = 168
 _GAP = 4
-_BOX_COLOURS = ((255, 170, 0), (0, 200, 255), (120, 230, 80))
 
 
 def draw_strip(clip: PreparedClip) -> np.ndarray:
@@ -16,7 +16,7 @@ def draw_strip(clip: PreparedClip) -> np.ndarray:
     resampling = (Image.BICUBIC, Image.BICUBIC, Image.NEAREST, Image.NEAREST)
     tiles = [tile.resize((_TILE, _TILE), how) for tile, how in zip(tiles, resampling, strict=True)]
     draw = ImageDraw.Draw(tiles[1])
-    for (top, left, bottom, right), colour in zip(clip.boxes * _TILE, _BOX_COLOURS, strict=True):
+    for (top, left, bottom, right), colour in zip(clip.boxes * _TILE, REGION_COLOURS, strict=True):
         draw.rectangle((left + 1, top + 1, right - 2, bottom - 2), outline=colour, width=2)
     strip = Image.new("RGB", (4 * _TILE + 3 * _GAP, _TILE), "white")
     for index, tile in enumerate(tiles):

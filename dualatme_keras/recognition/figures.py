@@ -1,19 +1,16 @@
 """Pictures of answers, drawn without pyplot: no window, no global state."""
 
-import io
-
 import numpy as np
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.plots.style import GRID, INK, MUTED, PALE, REGION_COLOURS, clean_axes, draw_grid
 from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey, transform_points
 from dualatme_keras.recognition.result import Recognition
 
-INK, MUTED, GRID = "#1b2430", "#66717f", "#e3e8ee"
 CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#b2182b", "#1a7f37", "#b97700"), strict=True))
-_BOX_COLOURS = ("#ffaa00", "#00c8ff", "#78e650")
 _LARGEST_SHARE = 0.995
 """Share of the pixels whose flow has its full colour at most."""
 
@@ -55,14 +52,6 @@ def clip_figure(recognition: Recognition) -> Figure:
     return figure
 
 
-def figure_png(figure: Figure) -> bytes:
-    """The figure as a PNG file's content."""
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)  # inches
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    return buffer.getvalue()
-
-
 def set_figure_title(figure, text):
     figure.suptitle(text, fontsize=13, weight="bold", color=INK, x=0.012, ha="left")
 
@@ -80,7 +69,7 @@ def _draw_faces(axes, clip: PreparedClip, recognition):
     size = clip.onset_face.shape[0]
     show(axes[0], clip.onset_face, f"onset, frame {clip.onset}")
     show(axes[1], clip.apex_face, f"apex, frame {clip.apex} {clip.apex_found}")
-    for (top, left, bottom, right), colour in zip(clip.boxes * size, _BOX_COLOURS, strict=True):
+    for (top, left, bottom, right), colour in zip(clip.boxes * size, REGION_COLOURS, strict=True):
         box = Rectangle(
             (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.6
         )
@@ -104,13 +93,13 @@ def _draw_faces(axes, clip: PreparedClip, recognition):
 def _draw_frames(onset, apex, pair):
     show(onset, pair.onset_frame, f"onset, frame {pair.onset}")
     show(apex, pair.apex_frame, f"apex, frame {pair.apex} {pair.apex_found}")
-    onset.plot(*pair.landmarks.T, ".", color=_BOX_COLOURS[0], markersize=4)
+    onset.plot(*pair.landmarks.T, ".", color=REGION_COLOURS[0], markersize=4)
 
 
 def _draw_bars(axes, recognition):
     values = [recognition.probabilities[name] for name in CLASS_NAMES]
     places = range(len(CLASS_NAMES))
-    colours = [CLASS_COLOURS[name] if name == recognition.label else "#c3cbd5" for name in CLASS_NAMES]
+    colours = [CLASS_COLOURS[name] if name == recognition.label else PALE for name in CLASS_NAMES]
     axes.barh(places, values, color=colours, height=0.62)
     if len(recognition.members) > 1:
         jitter = np.linspace(-0.2, 0.2, len(recognition.members))
@@ -188,7 +177,6 @@ def label_beside(axes, value, text):
 
 
 def clean(axes):
-    axes.spines[:].set_visible(False)
-    axes.grid(color=GRID, linewidth=0.8, axis="y" if axes.get_yticks().size > 3 else "x")
+    clean_axes(axes, labelsize=9)
+    draw_grid(axes, "y" if axes.get_yticks().size > 3 else "x")
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelcolor=INK, labelsize=9)

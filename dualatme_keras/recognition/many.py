@@ -12,9 +12,10 @@ from pathlib import Path
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
+from dualatme_keras.plots.style import figure_png
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
-from dualatme_keras.recognition.figures import clip_figure, figure_png
+from dualatme_keras.recognition.figures import clip_figure
 from dualatme_keras.recognition.result import COLUMNS, Recognition
 from dualatme_keras.recognition.timeline import timeline_figure
 
@@ -69,7 +70,7 @@ def predict_clips(
         result.failed.update({_what(row): row["error"] for row in rows if row["error"]})
         result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
         for name, draw in pictures.items() if figures else ():
-            _write(Path(figures) / name, figure_png(draw()))
+            _write(Path(figures) / name, figure_png(draw(), dpi=130, padding=(0.08, 0.06)))
         _write(output, _table(result.rows))
         progress.finish_clip(failed=any(row["error"] for row in rows))
     return result

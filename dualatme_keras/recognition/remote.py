@@ -1,16 +1,15 @@
 """Clips recognised by a server: face and apex are found here, all else in the server's graph."""
 
-import io
 import os
 from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
 
 from dualatme_keras.preprocessing import FramePair, PrepareSettings
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
 from dualatme_keras.recognition.result import Recognition
+from dualatme_keras.video import image_file
 
 _MARGIN = 0.1
 """Around the faces in which the apex is spotted, where nobody says how the network's images were prepared."""
@@ -61,8 +60,8 @@ class RemoteRecognizer(ClipRecognizer):
     def answer(self, pair: FramePair, name: str, offset: int | None = None) -> Recognition:
         answer = self._client.predict(
             {
-                "onset_bytes": [_png(pair.onset_frame)],
-                "apex_bytes": [_png(pair.apex_frame)],
+                "onset_bytes": [image_file(pair.onset_frame, compress_level=1)],
+                "apex_bytes": [image_file(pair.apex_frame, compress_level=1)],
                 "landmarks": pair.landmarks[np.newaxis].astype("float32"),
             },
             signature="serve_frames",
@@ -70,9 +69,3 @@ class RemoteRecognizer(ClipRecognizer):
         return Recognition.of_members(
             answer["probabilities"], answer.get("similarity"), name=name, pair=pair, offset=offset
         )
-
-
-def _png(frame):
-    content = io.BytesIO()
-    Image.fromarray(frame).save(content, "PNG", compress_level=1)
-    return content.getvalue()

@@ -5,10 +5,10 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
+from dualatme_keras.plots.style import MUTED, PALE
 from dualatme_keras.preprocessing import SPOTTING_EYES
 from dualatme_keras.recognition.figures import (
     CLASS_COLOURS,
-    MUTED,
     clean,
     label_beside,
     set_figure_title,
@@ -67,7 +67,7 @@ def _draw_course(axes, video):
 
 def _draw_lost(axes, first, last, length):
     """Seconds in which there is no face to be measured."""
-    axes.axvspan(first, last, facecolor="white", edgecolor="#c3cbd5", hatch="////", linewidth=0)
+    axes.axvspan(first, last, facecolor="white", edgecolor=PALE, hatch="////", linewidth=0)
     if last - first > 0.05 * length:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
         place = {"xy": ((first + last) / 2, 0.5), "xycoords": ("data", "axes fraction")}

@@ -1,7 +1,14 @@
 """Tier 0: frames of a clip, whatever they come from: an image, a folder, a video, an array. NumPy only."""
 
 from dualatme_keras.video.frames import VIDEO_SUFFIXES, Clip, Frame, Frames, open_frames
-from dualatme_keras.video.images import IMAGE_SUFFIXES, MOST_PIXELS, SMALLEST_SIDE, check_size, read_image
+from dualatme_keras.video.images import (
+    IMAGE_SUFFIXES,
+    MOST_PIXELS,
+    SMALLEST_SIDE,
+    check_size,
+    image_file,
+    read_image,
+)
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -12,6 +19,7 @@ __all__ = [
     "Frame",
     "Frames",
     "check_size",
+    "image_file",
     "open_frames",
     "read_image",
 ]

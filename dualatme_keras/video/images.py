@@ -1,5 +1,6 @@
-"""Images as frames: 8 bits, upright, of a size in which a face can be looked for."""
+"""Images as frames: 8 bits, upright, of a size in which a face can be looked for; and as files again."""
 
+import io
 import os
 
 import numpy as np
@@ -45,6 +46,21 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
             return np.asarray(upright.convert("RGB"))
     except (OSError, Image.DecompressionBombError) as error:
         raise DualATMEError(f"Expected an image. Received: {path} ({error}).") from error
+
+
+def image_file(image: np.ndarray, kind: str = "PNG", **options) -> bytes:
+    """The content of an image file.
+
+    Args:
+        image: `(height, width, 3)` or `(height, width)`, uint8.
+        kind: `PNG`, `JPEG` or another format of Pillow.
+        options: what Pillow takes for such files, e.g. `quality=90`.
+    """
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, kind, **options)
+    return content.getvalue()
 
 
 def _check_readable(image, path):

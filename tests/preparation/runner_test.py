@@ -164,7 +164,7 @@ def test_the_preview_finds_pictures_of_every_name(trees, tmp_path):
     )
     assert prepare_database(config).prepared == 2
     page = (tmp_path / "output" / "preview.html").read_text()
-    sources = re.findall("src='([^']*)'", page)
+    sources = re.findall('src="([^"]*)"', page)
     assert len(sources) == 2
     for address in sources:
         assert (tmp_path / "output" / unquote(urlsplit(html.unescape(address)).path)).is_file()

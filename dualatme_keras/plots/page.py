@@ -1,4 +1,4 @@
-"""The few HTML pieces that the report is built from. Text is escaped unless it is `Html` already."""
+"""The few HTML pieces that pages are built from. Text is escaped unless it is `Html` already."""
 
 import base64
 from html import escape
@@ -83,6 +83,14 @@ def image(png: bytes, description: str) -> Html:
     return Html(f'<figure><img alt="{text(description)}" src="data:image/png;base64,{data}"></figure>')
 
 
+def linked_image(address: str, description: str, caption: Html) -> Html:
+    """An image that lies in a file of its own, loaded when it comes into view."""
+    return Html(
+        f'<figure><img loading="lazy" alt="{text(description)}" src="{text(address)}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
 def wide_image(png: bytes, description: str) -> Html:
     """A PNG that stays readable on a narrow screen: it scrolls sideways there."""
     return Html(f'<div class="scroll wide" tabindex="0">{image(png, description)}</div>')
@@ -109,12 +117,12 @@ def section(title: str, *pieces) -> Html:
     return Html(f"<section><h2>{text(title)}</h2>\n{body}</section>")
 
 
-def page(title: str, subtitle: str, sections) -> str:
-    """A whole document that needs no other file."""
+def page(title: str, subtitle: str, sections, style: str = "") -> str:
+    """A whole document, whose style is that of all pages and `style`."""
     body = "\n".join(sections)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(title)}</title>\n<style>{_STYLE}</style></head>\n<body><main>\n"
+        f"<title>{text(title)}</title>\n<style>{_STYLE}{style}</style></head>\n<body><main>\n"
         f'<h1>{text(title)}</h1>\n<p class="muted">{text(subtitle)}</p>\n{body}\n</main></body></html>\n'
     )
