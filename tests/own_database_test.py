@@ -114,8 +114,8 @@ def test_the_command_takes_a_database(root, tmp_path):
 
 def test_a_database_is_for_own_clips_only():
     with pytest.raises(
-        DualATMEError, match="--database with --dataset=folder only. Received: 'lab' for samm"
+        DualATMEError, match="`database` with `dataset='folder'` only. Received: 'lab' for samm"
     ):
         PrepareConfig(dataset="samm", annotations="x.xlsx", database="lab")
-    with pytest.raises(DualATMEError, match="--database to be one word.*'my lab', which has spaces"):
+    with pytest.raises(DualATMEError, match="`database` to be one word.*'my lab', which has spaces"):
         PrepareConfig(dataset="folder", database="my lab")

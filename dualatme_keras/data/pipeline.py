@@ -11,7 +11,7 @@ from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.paths import find_image, puzzled_path
 from dualatme_keras.errors import DualATMEError
 
-_INPUTS = ("entire", "puzzled")
+INPUTS = ("entire", "puzzled")
 
 
 def decode_image(encoded: tf.Tensor, size: int) -> tf.Tensor:
@@ -52,11 +52,11 @@ class ImageTable:
         self,
         clips: Iterable[Clip],
         image_size: int = 28,
-        inputs: Sequence[str] = _INPUTS,
+        inputs: Sequence[str] = INPUTS,
         data_root: str | os.PathLike | None = None,
     ):
-        if not inputs or set(inputs) - set(_INPUTS):
-            raise DualATMEError(f"Expected inputs out of {', '.join(_INPUTS)}. Received: {inputs}.")
+        if not inputs or set(inputs) - set(INPUTS):
+            raise DualATMEError(f"Expected inputs out of {', '.join(INPUTS)}. Received: {inputs}.")
         databases = {clip.path: clip.database for clip in clips}
         self._databases = np.array(list(databases.values()))  # of each row
         self._rows = {path: row for row, path in enumerate(databases)}

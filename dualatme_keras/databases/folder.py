@@ -70,8 +70,8 @@ def _row_record(row, database):
     subject, label, told = row.values["subject"], row.values["label"], row.values.get("database")
     if told and database and told != database:
         raise DualATMEError(
-            f"{row.source}: Expected clips of {database!r}, as --database says. Received: {told!r}. "
-            "With several databases in a table, leave --database out."
+            f"{row.source}: Expected clips of {database!r}, as `database` says. Received: {told!r}. "
+            "With several databases in a table, leave `database` out."
         )
     return _new_record(place, subject, label, told or database, row.source, warnings=row.warnings, **frames)
 

@@ -169,7 +169,7 @@ class DualATME(keras.Model):
         if load_weights:
             raise DualATMEError(
                 f"Expected a preset that comes with weights. Received: {preset!r} with load_weights=True; no "
-                "preset has any. Leave load_weights out for fresh weights, train the network (train.py), or "
+                "preset has any. Leave load_weights out for fresh weights, train the network (run_loso), or "
                 "load a trained one: models.load_model(FILE)."
             )
         return cls(**{**config, **overrides})

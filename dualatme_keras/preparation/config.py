@@ -47,12 +47,12 @@ class PrepareConfig(PrepareSettings):
             )
         if self.database is not None and self.dataset != "folder":
             raise DualATMEError(
-                f"Expected --database with --dataset=folder only. Received: {self.database!r} for "
+                f"Expected `database` with `dataset='folder'` only. Received: {self.database!r} for "
                 f"{self.dataset}, whose name is its own."
             )
         if self.database is not None and (fault := fault_of_database(self.database)):
             raise DualATMEError(
-                "Expected --database to be one word that a file can be called. "
+                "Expected `database` to be one word that a file can be called. "
                 f"Received: {self.database!r}, which {fault}."
             )
         if self.workers < 1:

@@ -81,8 +81,8 @@ class Recognizer(ClipRecognizer):
         if isinstance(preset, str) and preset in PRESETS:
             raise DualATMEError(
                 f"Expected a preset that comes with weights. Received: {preset!r}; no preset has any. Train "
-                f"the network (train.py --preset={preset} --final_model) and give the run's folder, or a "
-                "file of weights."
+                f"the network (dualatme-train --preset={preset} --final_model) and give the run's folder, "
+                "or a file of weights."
             )
         return cls(preset, **arguments)
 

@@ -6,7 +6,8 @@ CONTINUE_DESPITE = ("version", "form", "threads", "device", "unrecorded")
 """Differences despite which a run may be continued: these round differently, or nobody knows whether they are
 there. All others would mix two experiments."""
 
-_UNRECORDED = "not recorded"
+PLUGGED_IN = ("new_model", "callbacks", "augment")
+"""What a run may be given besides its settings; a record without one of them was made without it."""
 
 
 def find_differences(begun: dict, now: dict, may_differ=()) -> Iterator[tuple[str | None, str]]:
@@ -22,6 +23,7 @@ def find_differences(begun: dict, now: dict, may_differ=()) -> Iterator[tuple[st
         For each difference its name in `CONTINUE_DESPITE`, or None where it is never passed over, and what
         it is in words, e.g. `batch_size 5 -> 6`, `the images of smic changed`.
     """
+    begun, now = ({**dict.fromkeys(PLUGGED_IN), **record} for record in (begun, now))
     names = sorted({*begun, *now} - {*may_differ})
     unrecorded = [name for name in names if name not in begun]
     for name in names:

@@ -31,20 +31,22 @@ class StopOnDivergence(keras.callbacks.Callback):
         self._highest = DIVERGED * float(loss(labels, np.zeros((len(labels), len(CLASS_NAMES)), "float32")))
 
     def on_epoch_end(self, epoch, logs=None):
-        loss = logs["loss"]
-        if not np.isfinite(loss):
-            raise diverged(self._fold, epoch + 1, "a finite loss", loss)
-        if epoch + 1 < self.params["epochs"]:
-            return
+        self._epoch, self._loss = epoch + 1, logs["loss"]
+        if not np.isfinite(self._loss):
+            raise diverged(self._fold, self._epoch, "a finite loss", self._loss)
+
+    def on_train_end(self, logs=None):
+        """After the last epoch, which another callback may have chosen."""
+        loss = self._loss
         if loss > self._highest:
             expected = (
                 f"a loss of at most {self._highest:.3g} in the last epoch, {DIVERGED:.0f} times that of a "
                 "network that calls all classes equally likely"
             )
-            raise diverged(self._fold, epoch + 1, expected, f"{loss:.3g}")
+            raise diverged(self._fold, self._epoch, expected, f"{loss:.3g}")
         # The last step changes the weights after its loss is known.
         if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
-            raise diverged(self._fold, epoch + 1, "finite weights", f"others, after a loss of {loss:.3g}")
+            raise diverged(self._fold, self._epoch, "finite weights", f"others, after a loss of {loss:.3g}")
 
 
 def diverged(fold: Fold, epoch: int, expected: str, received) -> DualATMEError:

@@ -13,6 +13,7 @@ from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import Predictions, RunWriter
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import prepare_devices, threads_of_each
+from dualatme_keras.training.extensions import Extensions
 from dualatme_keras.training.fold_trainer import FoldTrainer
 
 
@@ -26,16 +27,24 @@ class FoldRunner:
         config: the run's settings; its seed and folder do not matter here.
         clips: the clips of all folds.
         preparation: how their images were prepared; None where not known.
+        extensions: another network, callbacks, augmentation.
     """
 
-    def __init__(self, config: TrainConfig, clips: Sequence[Clip], preparation: PrepareSettings | None):
+    def __init__(
+        self,
+        config: TrainConfig,
+        clips: Sequence[Clip],
+        preparation: PrepareSettings | None,
+        extensions: Extensions,
+    ):
         self._config = config
+        self._extensions = extensions
         self._clips = clips
         self._preparation = preparation
 
     @functools.cached_property
     def _trainer(self) -> FoldTrainer:
-        return FoldTrainer(self._config, self._preparation)
+        return FoldTrainer(self._config, self._preparation, self._extensions)
 
     @functools.cached_property
     def _table(self) -> ImageTable:
@@ -62,48 +71,42 @@ class FoldRunner:
         history = self._trainer.train(Fold("final", train=self._clips, test=()), self._table, seed)
         run.write_final(history, self._trainer.save)
 
+    def run_in_processes(
+        self, folds: Sequence[Fold], seed: int, run: RunWriter
+    ) -> Iterator[tuple[str, float]]:
+        """Runs folds side by side in `config.workers` processes, which share the processors evenly.
 
-def run_in_processes(
-    config: TrainConfig,
-    clips: Sequence[Clip],
-    preparation: PrepareSettings | None,
-    images: dict[str, str],
-    folds: Sequence[Fold],
-    run: RunWriter,
-) -> Iterator[tuple[str, float]]:
-    """Runs folds side by side in `config.workers` processes, which share the processors evenly.
+        Processes stay for the next call, with their compiled networks and images.
 
-    Processes stay for the next call, with their compiled networks and images.
+        Args:
+            folds: what to run.
+            seed: of the run.
+            run: the run's folder.
 
-    Args:
-        config: the run's settings.
-        clips: the clips of all folds.
-        preparation: how their images were prepared; None where not known.
-        images: digests of their images, see `ImageTable.digests`; others are decoded anew.
-        folds: what to run.
-        run: the run's folder.
+        Yields:
+            Name of a finished fold and the seconds it took, in the order in which they finish.
 
-    Yields:
-        Name of a finished fold and the seconds it took, in the order in which they finish.
-
-    Raises:
-        DualATMEError: as a single fold does; the folds that finished before are kept.
-    """
-    threads = threads_of_each(config)
-    config = dataclasses.replace(config, threads=threads)
-    parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=threads)
-    data = (tuple(clips), preparation, images)
-    return parallel(joblib.delayed(_run_in_worker)(config, data, fold, run) for fold in folds)
+        Raises:
+            DualATMEError: as a single fold does; the folds that finished before are kept.
+        """
+        threads = threads_of_each(self._config)
+        config = dataclasses.replace(self._config.for_any_seed(), threads=threads)
+        # Functions as bytes: those sent twice would be two functions. Images that changed are decoded anew.
+        data = (tuple(self._clips), self._preparation, self._extensions.packed(), self.image_digests())
+        parallel = joblib.Parallel(
+            config.workers, return_as="generator_unordered", inner_max_num_threads=threads
+        )
+        return parallel(joblib.delayed(_run_in_worker)((config, *data), fold, seed, run) for fold in folds)
 
 
 _worker_runner: tuple[tuple, FoldRunner] | None = None
 """What this worker process runs folds with, and the settings and data that it was made for."""
 
 
-def _run_in_worker(config, data, fold, run):
+def _run_in_worker(key, fold, seed, run):
     global _worker_runner
-    key = (config.for_any_seed(), data)
     if _worker_runner is None or _worker_runner[0] != key:
+        config, clips, preparation, extensions, _ = key
         prepare_devices(config)
-        _worker_runner = (key, FoldRunner(config, *data[:2]))
-    return fold.name, _worker_runner[1].run(fold, config.seed, run)
+        _worker_runner = (key, FoldRunner(config, clips, preparation, Extensions.unpacked(extensions)))
+    return fold.name, _worker_runner[1].run(fold, seed, run)

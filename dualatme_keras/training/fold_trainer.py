@@ -11,9 +11,11 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import get_loss
 from dualatme_keras.models import DualATME
 from dualatme_keras.preprocessing import PrepareSettings
+from dualatme_keras.training.augmentation import augment_batches
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import get_strategy
 from dualatme_keras.training.divergence import StopOnDivergence, diverged
+from dualatme_keras.training.extensions import NO_EXTENSIONS, Extensions
 from dualatme_keras.training.optimizers import new_optimizer
 
 
@@ -26,16 +28,24 @@ class FoldTrainer:
     Args:
         config: the run's settings.
         preparation: how the images were prepared, which the saved networks tell; None where not known.
+        extensions: another network, callbacks, augmentation.
     """
 
-    def __init__(self, config: TrainConfig, preparation: PrepareSettings | None = None):
+    def __init__(
+        self,
+        config: TrainConfig,
+        preparation: PrepareSettings | None = None,
+        extensions: Extensions = NO_EXTENSIONS,
+    ):
         self._config = config
+        self._extensions = extensions
         self._preparation = preparation
         # Only here, as it throws away what TensorFlow has compiled, which costs seconds. A constant,
         # because it enters the order of clips beside the seed of the fold.
         keras.utils.set_random_seed(0)
         strategy = get_strategy(config)
         self._devices = strategy.num_replicas_in_sync
+        self._dtype = keras.dtype_policies.get(config.precision).variable_dtype
         if config.batch_size % self._devices:
             raise DualATMEError(
                 f"Expected `batch_size` to be a multiple of the {self._devices} devices that share a batch. "
@@ -45,7 +55,7 @@ class FoldTrainer:
             self._model = self._build()
             self._model.compile(
                 optimizer=new_optimizer(config),
-                loss=get_loss(config.loss, keras.dtype_policies.get(config.precision).variable_dtype),
+                loss=get_loss(config.loss, self._dtype),
                 metrics=["accuracy"],
                 jit_compile=config.jit_compile,
                 steps_per_execution=config.steps_per_execution,
@@ -53,7 +63,7 @@ class FoldTrainer:
             self._model.optimizer.build(self._model.trainable_variables)
         if config.distribute == "none":
             # Makes the variables of the metrics, which would make TensorFlow trace the first step twice.
-            logits = keras.ops.zeros((1, *self._model.output.shape[1:]))
+            logits = keras.ops.zeros((1, *self._model.outputs[0].shape[1:]))
             self._model.compute_metrics(None, keras.ops.zeros((1,), "int64"), logits)
             self._model.reset_metrics()
         self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
@@ -66,7 +76,7 @@ class FoldTrainer:
     @property
     def image_size(self) -> int:
         """Side of the images that the network takes, in pixels."""
-        return self._model.image_size
+        return self._model.inputs[0].shape[1]
 
     def train(self, fold: Fold, table: ImageTable, seed: int, callbacks=()) -> dict:
         """Trains on the fold's train clips with the published recipe, from fresh weights.
@@ -88,11 +98,15 @@ class FoldTrainer:
         # Keras learns shapes from the first batch and wants it in equal parts for all devices.
         clips = len(fold.train)
         batch_size = min(self._config.batch_size, max(clips - clips % self._devices, 1))
+        batches = table.dataset(fold.train, batch_size, shuffle_seed=seed)
+        if self._extensions.augment is not None:
+            batches = augment_batches(batches, self._extensions.augment, seed)
+        own = self._extensions.new_callbacks(fold)
         return self._model.fit(
-            table.dataset(fold.train, batch_size, shuffle_seed=seed),
+            self._as_taken(batches),
             shuffle=False,  # the dataset does, reproducibly
             epochs=self._config.epochs,
-            callbacks=[StopOnDivergence(fold, self._model.loss), *callbacks],
+            callbacks=[StopOnDivergence(fold, self._model.loss), *callbacks, *own],
             verbose=0,
         ).history
 
@@ -102,8 +116,9 @@ class FoldTrainer:
         Raises:
             DualATMEError: they are not finite.
         """
-        dataset = table.dataset(fold.test, self._config.batch_size)
-        probabilities = self._model.predict_probabilities(dataset)
+        dataset = self._as_taken(table.dataset(fold.test, self._config.batch_size))
+        logits = self._model.predict(dataset, verbose=0).astype(self._dtype)
+        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
         if not np.isfinite(probabilities).all():
             raise diverged(fold, self._config.epochs, "finite answers", "answers that are not")
         return probabilities
@@ -113,8 +128,24 @@ class FoldTrainer:
         self._untrained.set_weights(self._model.get_weights())
         self._untrained.save(path)
 
-    def _build(self) -> DualATME:
+    def _as_taken(self, dataset):
+        """Batches whose images are in the structure of the network's inputs: a dict, a list, a single one."""
+        model = self._model
+        inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        if isinstance(inputs, dict):
+            return dataset
+
+        def pick(images, labels):
+            if isinstance(inputs, (list, tuple)):  # as a tuple: tf.data makes one tensor of a list
+                return tuple(images[tensor.name] for tensor in inputs), labels
+            return images[inputs.name], labels
+
+        return dataset.map(pick)
+
+    def _build(self) -> keras.Model:
         config = self._config
+        if self._extensions.new_model is not None:
+            return self._extensions.build_model(config.precision)
         return DualATME.from_preset(
             config.preset,
             puzzle=config.puzzle,
@@ -126,11 +157,27 @@ class FoldTrainer:
     def _reset(self, seed):
         random.seed(seed)  # where Keras draws the seeds of initial weights and dropout from
         self._untrained = self._build()
+        _check_fresh(self._model, self._untrained)
         # Unlike weights, variables include the random state of dropout.
         for variable, value in zip(self._model.variables, self._untrained.variables, strict=True):
             variable.assign(value)
         for variable, value in zip(self._model.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
+
+
+def _check_fresh(model, fresh):
+    """Raises `DualATMEError` where another network than before would go on with what was learnt."""
+    shapes = [[tuple(variable.shape) for variable in one.variables] for one in (model, fresh)]
+    if shapes[0] != shapes[1]:
+        raise DualATMEError(
+            "Expected `new_model` to return a network of the same architecture at each call. "
+            f"Received: variables of shapes {shapes[1]}, and {shapes[0]} before."
+        )
+    if {id(variable) for variable in model.variables} & {id(variable) for variable in fresh.variables}:
+        raise DualATMEError(
+            "Expected `new_model` to make a new network at each call: one for all folds would remember the "
+            "clips that it is tested on. Received: variables of the network before."
+        )
 
 
 def fold_seed(seed: int, name: str) -> int:

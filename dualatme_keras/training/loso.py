@@ -2,10 +2,14 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+import io
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dualatme_keras.data import audit, make_folds, read_ground_truth, read_protocol
+import keras
+
+from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth, read_protocol
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.metrics import pooled_scores
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
@@ -17,7 +21,8 @@ from dualatme_keras.training.devices import (
     describe_environment,
     prepare_devices,
 )
-from dualatme_keras.training.fold_runner import FoldRunner, run_in_processes
+from dualatme_keras.training.extensions import Extensions
+from dualatme_keras.training.fold_runner import FoldRunner
 from dualatme_keras.training.progress import Progress
 
 
@@ -38,15 +43,39 @@ class RunResult:
     final_model: Path | None
 
 
-def run_loso(config: TrainConfig) -> RunResult:
+def run_loso(
+    config: TrainConfig,
+    new_model: Callable[[], keras.Model] | None = None,
+    callbacks: Callable[[Fold], Sequence[keras.callbacks.Callback]] | None = None,
+    augment: Callable | keras.Layer | None = None,
+    verbose: int = 1,
+) -> RunResult:
     """Trains and tests every fold of the protocol and scores the pooled predictions.
 
     Finished folds of an earlier run with the same settings are kept. Writes `config.json`,
     `environment.json`, `folds.csv`, `folds/`, `predictions.csv`, `metrics.json` and, with `final_model`,
     `final/` into the run's folder. The last epoch is evaluated; the test fold chooses nothing.
 
+    Continuing a run with another network, other callbacks or another augmentation is refused. config.json
+    knows a network and a layer by `get_config()`, but a function by its name alone: choose another folder
+    after changing one. With `workers` from 2, all three are sent to the processes by cloudpickle. Open
+    files, locks and generators cannot be sent; callbacks stay there, so what they collect does not come back.
+
     Args:
         config: the settings.
+        new_model: makes the network, a new one of the same architecture at each call: a `keras.Model` with
+            inputs `entire`, `puzzled` or both, float32 `(batch, size, size, 3)` in [-1, 1], that gives logits
+            `(batch, 3)`. What is random in it comes from Keras or Python's `random`, which the fold's seed
+            seeds; `precision` is its dtype policy. It is saved as `.keras` files, which `Recognizer` and
+            exports do not take unless it is a `DualATME`. Defaults to the preset of `config`.
+        callbacks: called with each fold (without its test clips, which choose nothing; the final network's is
+            named `final`), returns a list of new Keras callbacks. Defaults to none.
+        augment: changes the images of training batches, never of test clips: a function `(images, seed) ->
+            images` of a dict of float32 `(batch, size, size, 3)` and an int64 tensor `(2,)` for
+            `tf.image.stateless_*`, or a Keras layer, which does the same to both images of a clip. Every
+            batch has a seed of its own, which comes from the fold's. Defaults to none.
+        verbose: 1 prints the folds, on a terminal the epochs too; 0 prints nothing, warnings of the audit
+            among it.
 
     Returns:
         Scores and predictions.
@@ -54,18 +83,35 @@ def run_loso(config: TrainConfig) -> RunResult:
     Raises:
         DualATMEError: lists, images or settings are not as expected, the folder holds another run, or a
             loss diverged; finished folds are kept.
+
+    Example:
+
+    >>> def new_model():
+    ...     entire = keras.Input((28, 28, 3), name="entire")
+    ...     return keras.Model(entire, keras.layers.Dense(3)(keras.layers.Flatten()(entire)))
+    >>> shift = keras.layers.RandomTranslation(0.1, 0.1)
+    >>> run_loso(TrainConfig(workdir="runs/linear"), new_model, augment=shift)
     """
-    (result,) = run_seeds(config, [config.seed], [config.workdir])
+    (result,) = run_seeds(config, [config.seed], [config.workdir], new_model, callbacks, augment, verbose)
     return result
 
 
-def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str | Path]) -> list[RunResult]:
+def run_seeds(
+    config: TrainConfig,
+    seeds: Sequence[int],
+    workdirs: Sequence[str | Path],
+    new_model: Callable[[], keras.Model] | None = None,
+    callbacks: Callable[[Fold], Sequence[keras.callbacks.Callback]] | None = None,
+    augment: Callable | keras.Layer | None = None,
+    verbose: int = 1,
+) -> list[RunResult]:
     """Runs the same experiment with several seeds, on one compiled network and one set of images.
 
     Args:
         config: the settings; its own seed and folder are not used.
         seeds: the seeds.
         workdirs: folder of each seed's run, each as `run_loso` makes it.
+        new_model, callbacks, augment, verbose: see `run_loso`.
 
     Returns:
         The result of each run.
@@ -73,35 +119,41 @@ def run_seeds(config: TrainConfig, seeds: Sequence[int], workdirs: Sequence[str 
     Raises:
         DualATMEError: as `run_loso`; finished runs and folds are kept.
     """
+    if verbose not in (0, 1):
+        raise DualATMEError(f"Expected `verbose` to be 0 or 1. Received: {verbose!r}.")
+    stream = sys.stdout if verbose else io.StringIO()
+    extensions = Extensions(new_model, callbacks, augment)
+    extensions.check(config)
     if config.tensorboard:
         check_tensorboard()
-    all_folds, folds = _read_folds(config)
-    clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
     prepare_devices(config)
+    all_folds, folds = _read_folds(config, extensions, stream)
+    clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
     preparation = _preparation(config.data_root)
-    runner = FoldRunner(config, clips, preparation)
+    runner = FoldRunner(config, clips, preparation, extensions)
     described = {
         "lists_sha256": _digest(all_folds),
         "images_sha256": runner.image_digests(),
         "preparation": preparation and dataclasses.asdict(preparation),
         "computed_with": describe_computation(config),
+        **extensions.record(config.precision),
     }
     results = []
     for seed, workdir in zip(seeds, workdirs, strict=True):
         own = dataclasses.replace(config, seed=seed, workdir=str(workdir))
         if len(seeds) > 1:
-            print(f"seed {seed}: {workdir}", flush=True)
+            print(f"seed {seed}: {workdir}", file=stream, flush=True)
         record = {**dataclasses.asdict(own), **described}
         run = RunWriter(workdir, record, MAY_DIFFER, config.continue_despite)
         run_folds = run.write_folds(all_folds)
-        _run_folds(own, clips, preparation, folds, run, runner)
-        results.append(_finish(own, clips, run_folds, run, runner))
+        _run_folds(own, folds, run, runner, stream)
+        results.append(_finish(own, clips, run_folds, run, runner, stream))
     return results
 
 
-def _run_folds(config, clips, preparation, folds, run, runner):
+def _run_folds(config, folds, run, runner, stream):
     """Runs the folds that are not finished yet."""
-    progress = Progress(len(folds), config.epochs, config.workers)
+    progress = Progress(len(folds), config.epochs, config.workers, stream)
     for fold in folds:
         if run.finished(fold.name):
             progress.finish_fold(fold.name, run.read_fold(fold.name), seconds=None)
@@ -109,7 +161,7 @@ def _run_folds(config, clips, preparation, folds, run, runner):
     if left or (config.final_model and not run.final_model.exists()):
         run.write_environment(describe_environment(), [fold.name for fold in left])
     if config.workers > 1:
-        done = run_in_processes(config, clips, preparation, runner.image_digests(), left, run)
+        done = runner.run_in_processes(left, config.seed, run)
     else:
         done = (
             (fold.name, runner.run(fold, config.seed, run, [progress.epoch_callback(fold.name)]))
@@ -119,7 +171,7 @@ def _run_folds(config, clips, preparation, folds, run, runner):
         progress.finish_fold(name, run.read_fold(name), seconds)
 
 
-def _finish(config, clips, run_folds, run, runner):
+def _finish(config, clips, run_folds, run, runner, stream):
     """Pools and scores what is finished: a run may be done a few subjects at a time."""
     predictions = concatenate(run.read_fold(name) for name in run_folds.finished)
     metrics = pooled_scores(
@@ -128,12 +180,12 @@ def _finish(config, clips, run_folds, run, runner):
     metrics = run_folds.add_counts(metrics, predictions)
     run.write_scores(predictions, metrics)
     if config.final_model and not run.final_model.exists():
-        print(f"final model: training on all {len(clips)} clips", flush=True)
+        print(f"final model: training on all {len(clips)} clips", file=stream, flush=True)
         runner.run_final(config.seed, run)
     return RunResult(run.path, metrics, predictions, run.final_model if config.final_model else None)
 
 
-def _read_folds(config):
+def _read_folds(config, extensions, stream):
     """Reads and audits the lists; returns all folds of the protocol and those to run."""
     if not Path(config.lists).is_dir():
         raise DualATMEError(
@@ -148,12 +200,12 @@ def _read_folds(config):
         protocol,
         truth,
         data_root=config.data_root,
-        puzzled=config.puzzle == "image",
+        puzzled="puzzled" in extensions.inputs(config),
         check_files=True,
     )
     report.raise_if_failed(strict=config.strict)
     if report.warnings:
-        print(report)
+        print(report, file=stream)
     all_folds = make_folds(protocol, config.protocol, config.databases)
     return all_folds, make_folds(protocol, config.protocol, config.databases, config.subjects)
 

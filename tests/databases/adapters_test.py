@@ -172,7 +172,7 @@ def test_own_clips_are_of_the_database_that_they_name(tmp_path):
         ("s02_clip2", "smic"),
         ("sub01_clip3", "lab2"),
     ]
-    with pytest.raises(DualATMEError, match="own.csv:5: Expected clips of 'lab'.*'lab2'.*leave --database"):
+    with pytest.raises(DualATMEError, match="own.csv:5: Expected clips of 'lab'.*'lab2'.*leave `database`"):
         read_folder(tmp_path, table, "lab")
 
 

@@ -1,0 +1,271 @@
+"""Runs of another network, with callbacks and augmentation of the caller."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from demo_data import SUBJECTS, write_colours
+
+from dualatme_keras.data.pipeline import ImageTable
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import DualATME
+from dualatme_keras.training import TrainConfig, run_loso, run_seeds
+from dualatme_keras.training.augmentation import augment_batches
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("colours")
+    return directory, write_colours(directory)
+
+
+@pytest.fixture
+def config(clips, tmp_path):
+    places = {"lists": str(clips[0] / "lists"), "data_root": str(clips[0]), "workdir": str(tmp_path / "run")}
+    return TrainConfig(**places, epochs=3, batch_size=5, learning_rate=0.01)
+
+
+def linear(names=("entire",), classes=3, units=4):
+    """A function that makes small networks; one that a worker can be sent."""
+
+    def new_model():
+        import keras
+
+        inputs = [keras.Input((14, 14, 3), name=name) for name in names]
+        features = [keras.layers.Flatten()(keras.layers.AveragePooling2D(7)(one)) for one in inputs]
+        x = features[0] if len(features) == 1 else keras.layers.Concatenate()(features)
+        x = keras.layers.Dropout(0.1)(keras.layers.Dense(units, activation="tanh")(x))
+        return keras.Model(inputs[0] if len(inputs) == 1 else inputs, keras.layers.Dense(classes)(x))
+
+    return new_model
+
+
+def elsewhere(config, tmp_path, name, **changes):
+    return dataclasses.replace(config, workdir=str(tmp_path / name), **changes)
+
+
+@pytest.mark.filterwarnings("error:The structure of `inputs`")
+@pytest.mark.parametrize("names", [("entire",), ("puzzled", "entire")], ids=["one input", "two in a list"])
+def test_another_network_learns(names, config):
+    config = dataclasses.replace(config, epochs=40, final_model=True)
+    result = run_loso(config, linear(names))
+    assert result.metrics["full"]["uf1"] > 0.9
+    saved = keras.models.load_model(result.final_model)
+    assert [tuple(tensor.shape) for tensor in saved.inputs] == [(None, 14, 14, 3)] * len(names)
+    record = json.loads(Path(config.workdir, "config.json").read_text())
+    assert record["new_model"].startswith("linear.<locals>.new_model ")
+    assert (record["preset"], record["puzzle"]) == (None, None)
+
+
+def test_images_that_the_network_does_not_take_need_not_be_there(tmp_path):
+    write_colours(tmp_path)
+    for path in tmp_path.glob("*/flow_puzzle/*.png"):
+        path.unlink()
+    config = TrainConfig(str(tmp_path / "lists"), str(tmp_path), str(tmp_path / "run"), epochs=1)
+    assert len(run_loso(config, linear()).predictions) == 18
+    with pytest.raises(DualATMEError, match="flow_puzzle"):
+        run_loso(elsewhere(config, tmp_path, "both"), linear(("entire", "puzzled")))
+
+
+def test_a_preset_given_as_a_function_is_that_preset_and_another_run(config, tmp_path):
+    """Its seeds, order of clips and training are those of every network, its name is not."""
+    config = dataclasses.replace(config, subjects=("s01",), epochs=1)
+    named = dataclasses.replace(config, preset="tiny", form="plain")
+    expected = run_loso(named)
+
+    def new_model():
+        return DualATME.from_preset("tiny", form="plain")
+
+    given = run_loso(elsewhere(config, tmp_path, "given"), new_model)
+    np.testing.assert_array_equal(given.predictions.probabilities, expected.predictions.probabilities)
+    record = json.loads(Path(config.workdir, "config.json").read_text())
+    assert not {"new_model", "callbacks", "augment"} & set(record)
+    # A record that lacks these names has no gap that could be passed over.
+    with pytest.raises(DualATMEError, match="new_model None -> .*Choose another `workdir`, or delete"):
+        run_loso(dataclasses.replace(config, continue_despite=("unrecorded",)), new_model)
+
+
+def test_another_network_is_another_run(config):
+    config = dataclasses.replace(config, epochs=1)
+    run_loso(dataclasses.replace(config, subjects=("s01",)), linear())
+    run_loso(config, linear())  # the same goes on, whatever numbers Keras gives its layers
+    for other, words in ((linear(units=5), "new_model '.*' -> '.*'"), (None, "new_model '.*' -> None")):
+        with pytest.raises(DualATMEError, match=f"Received: .*{words}.* Choose another `workdir`, or delete"):
+            run_loso(config, other)
+    with pytest.raises(DualATMEError, match="Received: augment None -> 'shift'. Choose another"):
+        run_loso(config, linear(), augment=shift)
+    with pytest.raises(DualATMEError, match="Received: callbacks None -> "):
+        run_loso(config, linear(), callbacks=lambda fold: [])
+    with pytest.raises(DualATMEError, match="Received: augment None -> 'RandomFlip [0-9a-f]{12}'"):
+        run_loso(config, linear(), augment=keras.layers.RandomFlip())
+
+
+def shift(images, seed):
+    return images
+
+
+def brighten():
+    """A function that draws from the seed of the batch."""
+
+    def augment(images, seed):
+        import tensorflow as tf
+
+        amount = tf.random.stateless_uniform((), seed, 0.5, 1.5)
+        return {name: image * amount for name, image in images.items()}
+
+    return augment
+
+
+def test_workers_give_what_one_gives(config, tmp_path):
+    """All three are sent there."""
+
+    def callbacks(fold):
+        import keras
+
+        assert not fold.test
+        return [keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 / (epoch + len(fold.name)))]
+
+    plugged = {
+        "new_model": linear(),
+        "callbacks": callbacks,
+        "augment": keras.layers.RandomTranslation(0.2, 0.2),
+    }
+    one = run_loso(config, **plugged)
+    two = run_loso(elsewhere(config, tmp_path, "two", workers=2), **plugged)
+    np.testing.assert_allclose(two.predictions.probabilities, one.predictions.probabilities, atol=1e-5)
+
+
+def test_what_cannot_be_sent_to_workers_is_refused(config, tmp_path):
+    with (tmp_path / "log").open("w") as log:
+
+        def callbacks(fold):
+            print(fold.name, file=log)
+            return []
+
+        with pytest.raises(DualATMEError, match="sent to other processes.*no open file.*`workers` at 1"):
+            run_loso(dataclasses.replace(config, workers=2), linear(), callbacks)
+        assert not Path(config.workdir).exists()
+        run_loso(dataclasses.replace(config, final_model=True), linear(), callbacks)
+    assert sorted((tmp_path / "log").read_text().split()) == sorted([*SUBJECTS, "final"])
+
+
+def test_callbacks_may_end_a_fold(config):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    run_loso(dataclasses.replace(config, epochs=9), linear(), lambda fold: [Stop()])
+    histories = [path.read_text().splitlines() for path in Path(config.workdir).glob("folds/*/history.csv")]
+    assert [len(lines) for lines in histories] == [3, 3, 3]
+
+
+def test_a_fold_that_a_callback_ends_is_judged_too(config):
+    class Ruin(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.set_weights([np.full_like(weights, np.nan) for weights in self.model.get_weights()])
+            self.model.stop_training = True
+
+    with pytest.raises(DualATMEError, match="epoch 1: Expected finite weights"):
+        run_loso(config, linear(), lambda fold: [Ruin()])
+
+
+def test_augmentation_is_of_training_alone_and_decided_by_the_seed(config, tmp_path):
+    """Folds on their own give what they give in the whole run; another augmentation gives something else."""
+    whole = run_loso(config, linear(), augment=brighten())
+    last = run_loso(elsewhere(config, tmp_path, "last", subjects=("s01",)), linear(), augment=brighten())
+    rows = whole.predictions.subjects == "s01"
+    np.testing.assert_array_equal(last.predictions.probabilities, whole.predictions.probabilities[rows])
+    plain = run_loso(elsewhere(config, tmp_path, "plain"), linear())
+    assert not np.array_equal(plain.predictions.probabilities, whole.predictions.probabilities)
+    # The network of a fold answers for test images as they are.
+    model = keras.models.load_model(Path(config.workdir, "folds", "s01", "model.keras"))
+    table = ImageTable(_clips_of(whole, "s01"), 14, ("entire",), config.data_root)
+    logits = model.predict(table.images["entire"].numpy(), verbose=0)
+    np.testing.assert_allclose(keras.ops.softmax(logits), whole.predictions.probabilities[rows], atol=1e-5)
+
+
+def _clips_of(result, subject):
+    from dualatme_keras.data import Clip
+
+    rows = zip(
+        *(getattr(result.predictions, name) for name in ("paths", "subjects", "databases", "labels")),
+        strict=True,
+    )
+    return [Clip(*map(str, row[:3]), int(row[3])) for row in rows if row[1] == subject]
+
+
+@pytest.mark.parametrize("layer", [False, True], ids=["function", "layer"])
+def test_batches_change_from_epoch_to_epoch_alike_for_a_seed(clips, layer):
+    table = ImageTable(clips[1], 28, ("entire", "puzzled"), clips[0])
+    table.images["puzzled"] = table.images["entire"]  # so that it can be told what happens to both
+    augment = keras.Sequential([keras.layers.RandomTranslation(0.3, 0.3), keras.layers.RandomFlip()])
+
+    def epochs(seed):
+        dataset = augment_batches(table.dataset(clips[1], 5), augment if layer else brighten(), seed)
+        return [[images for images, _ in dataset.as_numpy_iterator()] for _ in range(2)]
+
+    (first, second), again, other = epochs(7), epochs(7), epochs(8)
+    for images in first:
+        np.testing.assert_array_equal(images["entire"], images["puzzled"])
+    for epoch, repeated in zip((first, second), again, strict=True):
+        for images, same in zip(epoch, repeated, strict=True):
+            np.testing.assert_array_equal(images["entire"], same["entire"])
+    for different in (second, other[0]):
+        assert not np.array_equal(first[0]["entire"], different[0]["entire"])
+    plain = [images["entire"] for images, _ in table.dataset(clips[1], 5).as_numpy_iterator()]
+    assert [batch["entire"].shape for batch in first] == [batch.shape for batch in plain]
+    assert not np.array_equal(first[0]["entire"], plain[0])
+
+
+def test_silence(config, tmp_path, capfd):
+    seeds = ((1, 2), [tmp_path / "seed_1", tmp_path / "seed_2"])
+    run_seeds(dataclasses.replace(config, final_model=True, epochs=1), *seeds, linear(), verbose=0)
+    assert capfd.readouterr().out == ""
+    run_seeds(dataclasses.replace(config, final_model=True, epochs=1), *seeds, linear())
+    printed = capfd.readouterr().out
+    assert printed.count("finished before") == 6
+    assert f"seed 2: {tmp_path / 'seed_2'}" in printed
+
+
+def shared():
+    model = linear()()
+    return lambda: model
+
+
+def growing():
+    sizes = iter(range(4, 100))
+    return lambda: linear(units=next(sizes))()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"new_model": lambda: None}, "return a keras.Model that tells its inputs.*NoneType"),
+        ({"new_model": linear(("face",))}, "inputs out of entire, puzzled.*'face'"),
+        ({"new_model": linear(classes=5)}, r"logits \(None, 3\). Received: \(None, 5\)"),
+        ({"new_model": shared()}, "a new network at each call"),
+        ({"new_model": growing()}, "the same architecture at each call"),
+        ({"new_model": linear()()}, "`new_model` to be a function. Received: <Functional"),
+        ({"callbacks": lambda fold: keras.callbacks.History()}, "`callbacks` to return a list of keras"),
+        ({"callbacks": []}, "`callbacks` to be a function"),
+        ({"augment": lambda images, seed: images["entire"]}, "`augment` to return images like"),
+        ({"augment": lambda images, seed: {"entire": images["entire"][:, :7]}}, "`augment` to return images"),
+        ({"verbose": 2}, "`verbose` to be 0 or 1. Received: 2"),
+    ],
+)
+def test_what_is_no_such_thing_is_refused(given, message, config):
+    with pytest.raises(DualATMEError, match=message):
+        run_loso(config, **{"new_model": linear(), **given})
+
+
+@pytest.mark.parametrize("change", [{"preset": "released"}, {"puzzle": "layer"}, {"form": "fast"}])
+def test_settings_of_presets_are_refused_with_another_network(change, config):
+    ((name, _),) = change.items()
+    with pytest.raises(DualATMEError, match=f"either `new_model` or `{name}`"):
+        run_loso(dataclasses.replace(config, **change), linear())
