@@ -52,6 +52,12 @@ def test_settings_that_are_gone_and_new_ones():
     assert (name, words) == ("unrecorded", "a run that did not record gamma")
 
 
+@pytest.mark.parametrize("name", ["new_model", "callbacks", "augment"])
+def test_what_is_plugged_in_is_not_there_where_no_record_has_it(name):
+    assert list(find_differences(RECORD, {**RECORD, name: "mine"})) == [(None, f"{name} None -> 'mine'")]
+    assert list(find_differences({**RECORD, name: "mine"}, RECORD)) == [(None, f"{name} 'mine' -> None")]
+
+
 def test_run_of_an_older_version(tmp_path):
     """It did not record images and computation; accepted once, they are recorded from then on."""
     older = {name: RECORD[name] for name in ("epochs", "databases", "lists_sha256", "preparation")}
