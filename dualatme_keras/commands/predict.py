@@ -9,7 +9,6 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
 
 flags = Flags(__doc__, frames_per_second="fps")
@@ -77,11 +76,12 @@ def main(arguments):
 def _predict(clips):
     from dualatme_keras.recognition.many import predict_clips
 
-    result = predict_clips(_recognizer(), clips, _OUTPUT.value, _FIGURES.value, _SPOT.value, _FPS.value)
+    recognizer = _recognizer()
+    result = predict_clips(recognizer, clips, _OUTPUT.value, _FIGURES.value, _SPOT.value, _FPS.value)
     answered = [row for row in result.rows if not row["error"]]
     width = max((len(row["clip"]) for row in answered), default=0)
     for row in answered:
-        shares = "  ".join(f"{name} {float(row[f'p_{name}']):.2f}" for name in CLASS_NAMES)
+        shares = "  ".join(f"{name} {float(row[f'p_{name}']):.2f}" for name in recognizer.class_names)
         print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  apex {row['apex']}{_at(row)}")
         if row["doubts"]:
             print(f"{'':<{width}}  look at it: {row['doubts']}")

@@ -3,11 +3,12 @@
 import abc
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import (
     FramePair,
     PrepareSettings,
@@ -69,8 +70,8 @@ class ClipRecognizer(abc.ABC):
         margin: around the faces in which the apex is spotted, see `preprocessing.PrepareSettings`.
     """
 
-    def __init__(self, locate: Locate, margin: float):
-        self._locate, self._margin = locate, margin
+    def __init__(self, locate: Locate, margin: float, class_names: Sequence[str] = CLASS_NAMES):
+        self._locate, self._margin, self.class_names = locate, margin, tuple(class_names)
 
     @abc.abstractmethod
     def answer(self, pair: FramePair, name: str, offset: int | None = None) -> Recognition:

@@ -5,14 +5,18 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.plots.style import GRID, INK, MUTED, PALE, REGION_COLOURS, clean_axes, draw_grid
 from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey, transform_points
 from dualatme_keras.recognition.result import Recognition
 
-CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#b2182b", "#1a7f37", "#b97700"), strict=True))
+CLASS_COLOURS = ("#b2182b", "#1a7f37", "#b97700", "#2166ac", "#762a83", "#01665e", "#8c510a", "#c51b7d")
 _LARGEST_SHARE = 0.995
 """Share of the pixels whose flow has its full colour at most."""
+
+
+def class_colour(recognition: Recognition) -> str:
+    """The colour of the answer's class."""
+    return CLASS_COLOURS[recognition.class_id % len(CLASS_COLOURS)]
 
 
 def flow_colours(flow: np.ndarray, largest: float) -> np.ndarray:
@@ -97,9 +101,9 @@ def _draw_frames(onset, apex, pair):
 
 
 def _draw_bars(axes, recognition):
-    values = [recognition.probabilities[name] for name in CLASS_NAMES]
-    places = range(len(CLASS_NAMES))
-    colours = [CLASS_COLOURS[name] if name == recognition.label else PALE for name in CLASS_NAMES]
+    names, values = list(recognition.probabilities), list(recognition.probabilities.values())
+    places = range(len(names))
+    colours = [class_colour(recognition) if name == recognition.label else PALE for name in names]
     axes.barh(places, values, color=colours, height=0.62)
     if len(recognition.members) > 1:
         jitter = np.linspace(-0.2, 0.2, len(recognition.members))
@@ -112,7 +116,7 @@ def _draw_bars(axes, recognition):
         axes.text(
             1.02 if several else value + 0.015, place, f"{value:.2f}", va="center", fontsize=10, color=INK
         )
-    axes.set_yticks(places, CLASS_NAMES, fontsize=10)
+    axes.set_yticks(places, names, fontsize=10)
     axes.set_xlim(0, 1.12)
     axes.set_xticks([])
     axes.invert_yaxis()

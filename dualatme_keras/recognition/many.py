@@ -16,7 +16,7 @@ from dualatme_keras.plots.style import figure_png
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
 from dualatme_keras.recognition.figures import clip_figure
-from dualatme_keras.recognition.result import COLUMNS, Recognition
+from dualatme_keras.recognition.result import Recognition, table_columns
 from dualatme_keras.recognition.timeline import timeline_figure
 
 
@@ -25,7 +25,7 @@ class PredictResult:
     """What came of many clips.
 
     Attributes:
-        rows: of the table, by the names of `result.COLUMNS`, in the order of the clips.
+        rows: of the table, by the names of `result.table_columns`, in the order of the clips.
         failed: `{clip: reason}`; an expression of a video that could not be answered is named with its
             frames.
     """
@@ -48,8 +48,8 @@ def predict_clips(
     Args:
         recognizer: who answers.
         clips: video files and folders of frames.
-        output: CSV of `result.COLUMNS`, a row for each clip, or each expression found by `spot`; what fails
-            has its reason in the column `error`.
+        output: CSV of `result.table_columns`, a row for each clip, or each expression found by `spot`; what
+            fails has its reason in the column `error`.
         figures: folder for a PNG per row, and one per video with `spot`; None for none.
         spot: look for expressions in each video, instead of taking it as the clip of one.
         frames_per_second: of the clips, which folders of frames do not tell.
@@ -71,7 +71,7 @@ def predict_clips(
         result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
         for name, draw in pictures.items() if figures else ():
             _write(Path(figures) / name, figure_png(draw(), dpi=130, padding=(0.08, 0.06)))
-        _write(output, _table(result.rows))
+        _write(output, _table(result.rows, recognizer.class_names))
         progress.finish_clip(failed=any(row["error"] for row in rows))
     return result
 
@@ -125,9 +125,9 @@ def _without_onset(stem):
     return re.sub(r"(_onset\d+)+$", "", stem).casefold()
 
 
-def _table(rows):
+def _table(rows, class_names):
     content = io.StringIO()
-    writer = csv.DictWriter(content, COLUMNS, restval="", lineterminator="\n")
+    writer = csv.DictWriter(content, table_columns(class_names), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return content.getvalue().encode()

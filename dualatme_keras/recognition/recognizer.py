@@ -61,8 +61,8 @@ class Recognizer(ClipRecognizer):
         for run in runs[1:]:
             run.settings_for(self.settings)
         locate = face_source(self.settings, str(runs[0].path), landmarks, landmarks_file, face)
-        super().__init__(locate, self.settings.margin)
         self._ensemble = Ensemble([file for run in runs for file in run.networks])
+        super().__init__(locate, self.settings.margin, self._ensemble.class_names)
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike, **arguments) -> "Recognizer":
@@ -102,6 +102,7 @@ class Recognizer(ClipRecognizer):
         return Recognition.of_members(
             answers.probabilities[:, 0],
             None if similarity is None else similarity[:, 0],
+            self.class_names,
             name=name,
             pair=pair,
             clip=clip,

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import FramePair, PrepareSettings
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
 from dualatme_keras.recognition.result import Recognition
@@ -18,7 +19,8 @@ _MARGIN = 0.1
 class PredictClient(Protocol):
     """What asks a server; `serving.Client` does.
 
-    It may have `settings`, the `PrepareSettings` of the network's images, as `serving.LocalExport` does.
+    It may have `settings`, the `PrepareSettings` of the network's images, and the network's `class_names`, as
+    `serving.LocalExport` does.
     """
 
     def predict(self, inputs: Mapping, signature: str) -> dict[str, np.ndarray]:
@@ -50,7 +52,8 @@ class RemoteRecognizer(ClipRecognizer):
     ):
         settings = settings or getattr(client, "settings", None)
         locate = face_source(settings, "the export", landmarks, landmarks_file, face)
-        super().__init__(locate, settings.margin if settings else _MARGIN)
+        class_names = getattr(client, "class_names", CLASS_NAMES)
+        super().__init__(locate, settings.margin if settings else _MARGIN, class_names)
         self._client = client
 
     def __len__(self):
@@ -67,5 +70,10 @@ class RemoteRecognizer(ClipRecognizer):
             signature="serve_frames",
         )
         return Recognition.of_members(
-            answer["probabilities"], answer.get("similarity"), name=name, pair=pair, offset=offset
+            answer["probabilities"],
+            answer.get("similarity"),
+            self.class_names,
+            name=name,
+            pair=pair,
+            offset=offset,
         )

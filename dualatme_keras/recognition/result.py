@@ -2,16 +2,14 @@
 
 import bisect
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import LITTLE_MOTION, FramePair, PreparedClip, SpottingCourse
 
-COLUMNS = (
-    "clip",
-    "label",
-    *(f"p_{name}" for name in CLASS_NAMES),
+_AFTER_CLASSES = (
     "similarity",
     "agreement",
     "motion",
@@ -26,7 +24,11 @@ COLUMNS = (
     "picture",
     "error",
 )
-"""Columns of the table that dualatme-predict writes."""
+
+
+def table_columns(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Columns of the table that dualatme-predict writes."""
+    return ("clip", "label", *(f"p_{name}" for name in class_names), *_AFTER_CLASSES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Recognition:
 
     Attributes:
         name: of the clip.
-        label: the most probable class, one of `megc2019.CLASS_NAMES`.
+        label: the most probable class, one of the network's `class_names`.
         probabilities: of each class, by name; mean of the networks.
         similarity: cosine between the features of the two branches, in [-1, 1], mean of the networks; None
             for a network of a single branch.
@@ -67,12 +69,18 @@ class Recognition:
     offset_seconds: float | None = None
 
     @classmethod
-    def of_members(cls, members: np.ndarray, similarity: np.ndarray | None, **others) -> "Recognition":
+    def of_members(
+        cls,
+        members: np.ndarray,
+        similarity: np.ndarray | None,
+        class_names: Sequence[str] = CLASS_NAMES,
+        **others,
+    ) -> "Recognition":
         """The mean answer of networks: probabilities `(networks, classes)`, similarities `(networks,)`."""
         mean = members.mean(axis=0)
         return cls(
-            label=CLASS_NAMES[int(mean.argmax())],
-            probabilities={name: float(value) for name, value in zip(CLASS_NAMES, mean, strict=True)},
+            label=class_names[int(mean.argmax())],
+            probabilities={name: float(value) for name, value in zip(class_names, mean, strict=True)},
             similarity=None if similarity is None else float(np.mean(similarity)),
             members=members,
             **others,
@@ -105,12 +113,17 @@ class Recognition:
         return (*self.pair.doubts, f"little motion: below {LITTLE_MOTION:g} it can be noise")
 
     @property
+    def class_id(self) -> int:
+        """Index of the label among the classes."""
+        return list(self.probabilities).index(self.label)
+
+    @property
     def agreement(self) -> float:
         """Share of the networks that alone would have given this label."""
-        return float(np.mean(self.members.argmax(axis=1) == CLASS_NAMES.index(self.label)))
+        return float(np.mean(self.members.argmax(axis=1) == self.class_id))
 
     def row(self) -> dict:
-        """The answer as a row of `COLUMNS`."""
+        """The answer as a row of `table_columns`."""
         return {
             "clip": self.name,
             "label": self.label,
@@ -145,8 +158,12 @@ class LostExpression:
     offset_seconds: float
 
     def row(self) -> dict:
-        """The expression as a row of `COLUMNS`, without an answer."""
-        return dict.fromkeys(COLUMNS, "") | _times(self) | {"apex_found": "spotted", "error": self.reason}
+        """The expression as a row of `table_columns`, without an answer."""
+        return (
+            dict.fromkeys(table_columns(()), "")
+            | _times(self)
+            | {"apex_found": "spotted", "error": self.reason}
+        )
 
 
 def _times(expression):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from dualatme_keras.plots.style import MUTED, PALE
 from dualatme_keras.preprocessing import SPOTTING_EYES
 from dualatme_keras.recognition.figures import (
-    CLASS_COLOURS,
+    class_colour,
     clean,
     label_beside,
     set_figure_title,
@@ -78,7 +78,7 @@ def _draw_found(axes, found, length):
     """Expressions as bands, their numbers above the course where they do not meet."""
     taken = [-1.0] * _NUMBER_ROWS
     for number, recognition in enumerate(found, start=1):
-        colour, apex = CLASS_COLOURS[recognition.label], recognition.apex_seconds
+        colour, apex = class_colour(recognition), recognition.apex_seconds
         axes.axvspan(
             recognition.onset_seconds, recognition.offset_seconds, color=colour, alpha=0.22, linewidth=0
         )
@@ -109,4 +109,4 @@ def _draw_apexes(figure, video, rows):
         share = recognition.probabilities[recognition.label]
         axes.set_visible(True)
         show(axes, image, f"{number}  {recognition.label} {share:.0%}\n{recognition.apex_seconds:.2f} s")
-        axes.title.set_color(CLASS_COLOURS[recognition.label])
+        axes.title.set_color(class_colour(recognition))

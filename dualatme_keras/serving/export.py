@@ -109,7 +109,7 @@ _NOT_OF_THE_NETWORK = ("name", "dtype", "form", "preparation")
 
 def _write_assets(folder, model, settings, metrics):
     folder.mkdir(exist_ok=True)
-    (folder / "labels.txt").write_text("\n".join(model.class_names) + "\n")
+    (folder / "labels.txt").write_text("\n".join(model.class_names) + "\n", encoding="utf-8")
     contents = {
         "network.json": {k: v for k, v in model.get_config().items() if k not in _NOT_OF_THE_NETWORK},
         "prepare.json": settings and dataclasses.asdict(settings),

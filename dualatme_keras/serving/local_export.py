@@ -21,22 +21,25 @@ class LocalExport:
     Attributes:
         settings: how the images were prepared that the network was trained on; None where the export does not
             say.
+        class_names: names of the classes, in the order of the probabilities.
 
     Raises:
-        DualATMEError: there is no SavedModel.
+        DualATMEError: there is no SavedModel of an export.
     """
 
     def __init__(self, path: str | os.PathLike):
         versions = [entry for entry in Path(path).glob("*/saved_model.pb") if entry.parent.name.isdigit()]
         newest = max(versions, key=lambda entry: int(entry.parent.name), default=None)
         self.path = str(newest.parent) if newest else os.fspath(path)
-        if not tf.saved_model.contains_saved_model(self.path):
+        labels = Path(self.path, "assets", "labels.txt")
+        if not tf.saved_model.contains_saved_model(self.path) or not labels.is_file():
             raise DualATMEError(
                 "Expected the folder of an export or one of its versions, such as models/dualatme/1. "
                 f"Received: {self.path}."
             )
         settings = Path(self.path, "assets", SETTINGS_FILE)
         self.settings = read_settings(settings) if settings.is_file() else None
+        self.class_names = tuple(labels.read_text(encoding="utf-8").splitlines())
         self._model = tf.saved_model.load(self.path)
 
     def predict(self, inputs: Mapping, signature: str = "serving_default") -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ class Told:
     """A recognizer that knows the answer."""
 
     def __init__(self, answer):
-        self.answer = answer
+        self.answer, self.class_names = answer, tuple(answer.probabilities)
 
     def recognize(self, clip, frames_per_second=None):
         return dataclasses.replace(self.answer, name=str(clip))

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import sys
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from dualatme_keras.preprocessing import (
     prepare_clip,
     read_settings,
 )
+from dualatme_keras.recognition.figures import clip_figure
+from dualatme_keras.recognition.many import predict_clips
 
 TEMPLATE = landmark_source("template")
 
@@ -181,6 +184,28 @@ def test_a_file_that_knows_its_preparation_needs_nothing_else(run, answer, frame
     other.save(tmp_path / "other.keras")
     with pytest.raises(DualATMEError, match="other.keras was trained with"):
         dualatme_keras.Recognizer([file, tmp_path / "other.keras"])
+
+
+def test_other_classes_are_the_networks(frames, tmp_path):
+    """From the file to the table and the picture."""
+    names = ("calm", "moved", "other", "stirred")
+    write_run(tmp_path / "run", folds=0, class_names=names)
+    recognizer = dualatme_keras.Recognizer(tmp_path / "run", landmarks="template")
+    found = recognizer.recognize((frames[0], frames[12]))
+    assert recognizer.class_names == tuple(found.probabilities) == names
+    assert found.label == names[int(np.argmax(found.members[0]))] == names[found.class_id]
+    assert found.agreement == 1.0
+    ticks = [axes.get_yticklabels() for axes in clip_figure(found).axes]
+    assert list(names) in [[tick.get_text() for tick in labels] for labels in ticks]
+    for number in (0, 12):
+        (tmp_path / "clip").mkdir(exist_ok=True)
+        Image.fromarray(frames[number]).save(tmp_path / "clip" / f"{number}.png")
+    result = predict_clips(recognizer, [tmp_path / "clip"], tmp_path / "out.csv", stream=io.StringIO())
+    with (tmp_path / "out.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert result.failed == {}
+    assert [name for name in row if name.startswith("p_")] == [f"p_{name}" for name in names]
+    assert sum(float(row[f"p_{name}"]) for name in names) == pytest.approx(1, abs=1e-3)
 
 
 def test_recognizers_by_name(run):

@@ -346,6 +346,8 @@ def test_names_of_classes_and_preparation_are_the_networks(tmp_path):
     assert read_settings(version / "assets" / "prepare.json") == SETTINGS
     signatures = tf.saved_model.load(str(version)).signatures
     assert "serve_frames" in signatures
+    remote = RemoteRecognizer(LocalExport(version), landmarks="template")
+    assert remote.class_names == names
     inputs = {name: tf.random.uniform((5, 28, 28, 3), -1, 1) for name in ("entire", "puzzled")}
     answers = signatures["serving_default"](**inputs)
     labels = [label.decode() for label in answers["label"].numpy()]
