@@ -15,7 +15,6 @@ import numpy as np
 from absl import app, flags
 
 from dualatme_keras.megc2019 import CLASS_NAMES
-from dualatme_keras.preprocessing import FramePair
 from dualatme_keras.synthetic.databases import synthetic_clips
 from dualatme_keras.video import image_file
 
@@ -58,16 +57,7 @@ def _pairs():
         for _record, recording in synthetic_clips(
             database, _SEED.value, -(-_CLIPS.value // 12), 4, _FRAME_SIZE.value
         ):
-            timing = recording.timing
-            yield FramePair(
-                onset=timing.onset,
-                apex=timing.apex,
-                apex_found="given",
-                onset_frame=recording.frame(timing.onset),
-                apex_frame=recording.frame(timing.apex),
-                landmarks=recording.landmarks(timing.onset),
-                course=np.array([]),
-            )
+            yield recording.true_pair()
 
 
 def _ask(serve, pairs):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dualatme_keras.preprocessing import FramePair
 from dualatme_keras.synthetic.faces import FaceLook, render_frame
 from dualatme_keras.synthetic.head_motion import head_motion_flow
 from dualatme_keras.synthetic.muscles import REFERENCE_SIZE, action_unit_flow, pixel_grid
@@ -160,6 +161,19 @@ class ClipRecording(Recording):
         self.timing = _new_timing(rng, blinks)
         self.blinks = self.timing.blinks
         self._expression = self.expression_field(expression)
+
+    def true_pair(self) -> FramePair:
+        """Onset and apex as they are in truth, with the true landmarks."""
+        onset, apex = self.timing.onset, self.timing.apex
+        return FramePair(
+            onset=onset,
+            apex=apex,
+            apex_found="given",
+            onset_frame=self.frame(onset),
+            apex_frame=self.frame(apex),
+            landmarks=self.landmarks(onset),
+            course=np.array([]),
+        )
 
     def strength(self, frame: int) -> float:
         """How much of the expression shows, 0 to 1."""

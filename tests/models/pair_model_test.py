@@ -7,7 +7,7 @@ import pytest
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import pair_model
-from dualatme_keras.preprocessing import FramePair, PrepareSettings, prepare_pair, transform_points
+from dualatme_keras.preprocessing import PrepareSettings, prepare_pair, transform_points
 from dualatme_keras.synthetic.databases import synthetic_clips
 
 SETTINGS = PrepareSettings(face_size=64)
@@ -16,18 +16,7 @@ SETTINGS = PrepareSettings(face_size=64)
 @pytest.fixture(scope="module")
 def pairs():
     clips = synthetic_clips("casme2", 9, 3, 1)
-    return [
-        FramePair(
-            onset=0,
-            apex=1,
-            apex_found="given",
-            onset_frame=recording.frame(recording.timing.onset),
-            apex_frame=recording.frame(recording.timing.apex),
-            landmarks=recording.landmarks(recording.timing.onset),
-            course=np.array([]),
-        )
-        for _record, recording in clips
-    ]
+    return [recording.true_pair() for _record, recording in clips]
 
 
 @pytest.mark.parametrize(

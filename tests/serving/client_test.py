@@ -1,6 +1,5 @@
 """The client against a server that answers, is slow, breaks off and refuses, over REST and gRPC."""
 
-import io
 import json
 import socket
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 from predict_server import PredictServer, Relay
@@ -21,6 +19,7 @@ from predict_server import PredictServer, Relay
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.serving import transports
 from dualatme_keras.serving.client import Client, RequestRefused, ServerUnavailable
+from dualatme_keras.video import image_file
 
 BATCH = 7
 SIGNATURES = ("serving_default", "serve_images")
@@ -49,9 +48,7 @@ def inputs():
     rng = np.random.default_rng(0)
 
     def png(size):
-        buffer = io.BytesIO()
-        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype="uint8")).save(buffer, "PNG")
-        return buffer.getvalue()
+        return image_file(rng.integers(0, 256, (*size, 3), dtype="uint8"))
 
     names = ("entire", "puzzled")
     tensors = {name: rng.uniform(-1, 1, (BATCH, 28, 28, 3)).astype("float32") for name in names}

@@ -23,7 +23,6 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import cosine_similarity
 from dualatme_keras.models import DualATME, pair_model
 from dualatme_keras.preprocessing import (
-    FramePair,
     align_face,
     eye_transform,
     landmark_source,
@@ -35,6 +34,7 @@ from dualatme_keras.recognition import RemoteRecognizer
 from dualatme_keras.serving import Client, LocalExport, RequestRefused, export_saved_model
 from dualatme_keras.serving.frames_graph import FramesGraph
 from dualatme_keras.synthetic.databases import synthetic_clips
+from dualatme_keras.video import image_file
 
 # Argument 1: the SavedModel, 2: arrays to send, 3: where to write the answers.
 CLIENT = """
@@ -62,12 +62,6 @@ np.savez(sys.argv[3], **answers)
 OUTPUTS = {"probabilities", "class_id", "label", "similarity"}
 
 
-def png(image):
-    content = io.BytesIO()
-    Image.fromarray(image).save(content, "PNG")
-    return content.getvalue()
-
-
 @pytest.fixture(scope="module")
 def model(tiny):
     return tiny[0]
@@ -84,26 +78,12 @@ def pairs():
     pairs = []
     for index, size in enumerate((120, 150) * 3):
         recording = next(clip[1] for clip in synthetic_clips("smic", 20 + index, 1, 1, size))
-        pairs.append(frame_pair(recording))
+        pairs.append(recording.true_pair())
     face = align_face(pairs[0].onset_frame, eye_transform(pairs[0].landmarks, 64), 64)
     moved = align_face(pairs[0].apex_frame, eye_transform(pairs[0].landmarks, 64), 64)
     template = landmark_source("template")(face, "").landmarks
     pairs.append(dataclasses.replace(pairs[0], onset_frame=face, apex_frame=moved, landmarks=template))
     return pairs
-
-
-def frame_pair(recording):
-    timing = recording.timing
-    frames = {name: recording.frame(getattr(timing, name)) for name in ("onset", "apex")}
-    return FramePair(
-        onset=timing.onset,
-        apex=timing.apex,
-        apex_found="given",
-        onset_frame=frames["onset"],
-        apex_frame=frames["apex"],
-        landmarks=recording.landmarks(timing.onset),
-        course=np.array([]),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +94,10 @@ def sent(pairs):
     for name in ("entire", "puzzled"):
         images = [getattr(clip, name) for clip in clips]
         images[1] = rng.integers(0, 255, (90, 64, 3), dtype="uint8")  # larger than the network's
-        inputs[f"{name}_bytes"] = np.array([png(image) for image in images])
-        inputs[name] = np.stack([decode_image(tf.constant(png(image)), 28) for image in images])
+        inputs[f"{name}_bytes"] = np.array([image_file(image) for image in images])
+        inputs[name] = np.stack([decode_image(tf.constant(image_file(image)), 28) for image in images])
     for name in ("onset", "apex"):
-        inputs[f"{name}_bytes"] = np.array([png(getattr(pair, f"{name}_frame")) for pair in pairs])
+        inputs[f"{name}_bytes"] = np.array([image_file(getattr(pair, f"{name}_frame")) for pair in pairs])
     landmarks = np.stack([pair.landmarks for pair in pairs]).astype("float32")
     landmarks[-1] = -1.0
     return {**inputs, "landmarks": landmarks}
@@ -193,7 +173,7 @@ def test_landmarks_may_be_left_out(export, signatures, sent, answers):
 
 
 def noisy(height, width):
-    return png(np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype="uint8"))
+    return image_file(np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype="uint8"))
 
 
 def huge():
@@ -279,10 +259,9 @@ def test_jpeg_frames(signatures, pairs):
     """As the same pixels in another file."""
     landmarks, asked = tf.constant(pairs[1].landmarks[None], tf.float32), {"JPEG": {}, "PNG": {}}
     for name in ("onset", "apex"):
-        content = io.BytesIO()
-        Image.fromarray(getattr(pairs[1], f"{name}_frame")).save(content, "JPEG", quality=80)
-        asked["JPEG"][f"{name}_bytes"] = tf.constant([content.getvalue()])
-        asked["PNG"][f"{name}_bytes"] = tf.constant([png(np.asarray(Image.open(content)))])
+        content = image_file(getattr(pairs[1], f"{name}_frame"), "JPEG", quality=80)
+        asked["JPEG"][f"{name}_bytes"] = tf.constant([content])
+        asked["PNG"][f"{name}_bytes"] = tf.constant([image_file(np.asarray(Image.open(io.BytesIO(content))))])
     jpeg, same = (signatures["serve_frames"](**asked[kind], landmarks=landmarks) for kind in ("JPEG", "PNG"))
     np.testing.assert_allclose(jpeg["probabilities"], same["probabilities"], atol=1e-5)
 
