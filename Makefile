@@ -24,6 +24,7 @@ demo: .venv/installed-prepare,serving
 	$(BIN)/dualatme-export --run=$(RUN)
 	$(BIN)/dualatme-predict $(DEMO_CLIP) --export=$(RUN)/export --output=$(RUN)/recognised.csv \
 		--figures=$(RUN)/figures
+	@echo "This clip was among those that the network was trained on: the answer shows the way, not the skill."
 
 # Raw frames of a made-up person, through the exported graph.
 DEMO_CLIP = $(DEMO)/raw/casme2/Cropped/sub01/EP01_01f

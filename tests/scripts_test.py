@@ -217,7 +217,7 @@ def test_evaluate_published_weights(data, torch_tensors, tmp_path, capsys):
         (
             "evaluate",
             ["--workdir=nowhere"],
-            "evaluate.py: .*nowhere, without predictions.csv. Train first: dualatme-train",
+            "evaluate.py: .*nowhere, which is not there",
         ),
         ("evaluate", ["--weights=a.keras"], "Expected --lists"),
         ("evaluate", ["--weights=a.keras", "--lists=b"], "a.keras"),

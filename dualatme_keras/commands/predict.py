@@ -20,7 +20,7 @@ _EXPORT = flags.DEFINE_string(
     "export", None, "instead of --run: folder of an export, or of one of its versions"
 )
 _MODEL = flags.DEFINE_string("model", "dualatme", "name of the model on --server")
-_OUTPUT = flags.DEFINE_string("output", "predictions.csv", "table to write, a row per clip")
+_OUTPUT = flags.DEFINE_string("output", "recognised.csv", "table to write, a row per clip")
 _FIGURES = flags.DEFINE_string("figures", None, "folder for a picture per clip")
 _SPOT = flags.DEFINE_boolean("spot", False, "find the expressions of longer videos first")
 _FPS = flags.DEFINE_float(
@@ -82,10 +82,13 @@ def _predict(clips):
     width = max((len(row["clip"]) for row in answered), default=0)
     for row in answered:
         shares = "  ".join(f"{name} {float(row[f'p_{name}']):.2f}" for name in recognizer.class_names)
-        print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  apex {row['apex']}{_at(row)}")
+        motion = f"  motion {row['motion']}%" if row["motion"] else ""
+        print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  apex {row['apex']}{_at(row)}{motion}")
         if row["doubts"]:
             print(f"{'':<{width}}  look at it: {row['doubts']}")
-    print(f"\ntable: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
+    networks = f"{len(recognizer)} network" + "s that answer together" * (len(recognizer) > 1)
+    print(f"\nanswered by: {networks}, of {', '.join(_RUN.value or [_EXPORT.value or _SERVER.value])}")
+    print(f"table: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
     for clip, reason in result.failed.items():
         print(f"failed: {clip}: {flags.in_flags(reason)}", file=sys.stderr)
     return 1 if result.failed else 0

@@ -215,6 +215,10 @@ def _find_images(
         else:
             wanted.append(("puzzled image", puzzle, _file(puzzle, data_root), sources[path]))
     place = "on disk; no data root was given" if data_root is None else f"below {os.fspath(data_root)}"
+    if data_root is not None and not any(located.values()):
+        first = next(iter(located))
+        message = f"none of {len(located)} images is {place}, {first} for one: is the data root right?"
+        return [Finding("image", message, sources[first])], []
     missing += [
         Finding(kind, f"{path} is not {place}", where) for kind, path, found, where in wanted if not found
     ]

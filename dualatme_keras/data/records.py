@@ -87,7 +87,8 @@ def check_names(records: list[ClipRecord]) -> list[ClipRecord]:
         key = record.name.lower()
         if key in seen:
             raise DualATMEError(
-                f"{record.source}: Expected every clip once. Received: {record.name}, also at {seen[key]}."
+                f"{record.source}: Expected every clip once. Received: {record.name}, also at {seen[key]}. "
+                "A subject's clips need names of their own: rename one."
             )
         seen[key] = record.source
     return records

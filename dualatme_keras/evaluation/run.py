@@ -61,10 +61,12 @@ def score_run(workdir) -> tuple[Predictions, dict]:
     """
     run = RunDirectory(workdir)
     if not run.predictions.is_file():
-        raise DualATMEError(
-            f"Expected a finished run. Received: {workdir}, without predictions.csv. "
-            f"Train first: dualatme-train --workdir={workdir}."
-        )
+        what = "which is not there"
+        if run.config.exists():
+            what = "a run without a finished fold; the command that began it goes on with it"
+        elif run.path.is_dir():
+            what = "which is no run"
+        raise DualATMEError(f"Expected a run with a predictions.csv. Received: {workdir}, {what}.")
     predictions = read_predictions(run.predictions)
     metrics, folds = score_predictions(predictions), read_run_folds(workdir)
     if folds is None:

@@ -50,7 +50,8 @@ class TrainedRun:
             return given
         if given is not None and (changes := differing_settings(self.settings, given)):
             raise DualATMEError(
-                f"Expected the settings that {self.path} was trained with. Received: {', '.join(changes)}."
+                f"Expected the settings that {self.path} was trained with, which it stores: leave `settings` "
+                f"out. Received: {', '.join(changes)}."
             )
         return given or self.settings
 

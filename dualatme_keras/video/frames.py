@@ -135,7 +135,12 @@ class _FrameFolder(Frames):
                 )
             self._files[number] = file
         if not self._files:
-            raise DualATMEError(f"Expected numbered frames (.jpg, .png, .bmp). Received: {path} without any.")
+            what = (
+                "which holds folders: give one of them"
+                if any(map(Path.is_dir, path.iterdir()))
+                else "without any"
+            )
+            raise DualATMEError(f"Expected numbered frames (.jpg, .png, .bmp). Received: {path}, {what}.")
         super().__init__(name, sorted(self._files), frames_per_second)
 
     def read(self, number):
@@ -152,7 +157,9 @@ class _VideoFile(Frames):
         self._open()
         count = self._count()
         if not count:
-            raise DualATMEError(f"Expected a video with frames. Received: {path}, of which none can be read.")
+            raise DualATMEError(
+                f"Expected a video. Received: {path}, in which OpenCV finds no frame that it can read."
+            )
         # OpenCV turns by quarters only, and leaves others as they are.
         if turn := self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 90:
             raise DualATMEError(

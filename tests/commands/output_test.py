@@ -22,13 +22,23 @@ ROW = {
     "p_surprise": "0.7",
     "apex": 12,
     "apex_seconds": "",
+    "motion": "",
     "doubts": "",
     "error": "",
 }
 
 
+class Networks:
+    """What a recogniser tells of itself."""
+
+    class_names = ("negative", "positive", "surprise")
+
+    def __len__(self):
+        return 2
+
+
 def predict(monkeypatch, capsys, *rows, failed=()):
-    monkeypatch.setattr(recognition, "Recognizer", lambda *_arguments: None)
+    monkeypatch.setattr(recognition, "Recognizer", lambda *_arguments: Networks())
     monkeypatch.setattr(many, "predict_clips", lambda *_arguments: many.PredictResult([*rows], dict(failed)))
     with pytest.raises(SystemExit) as ended:
         script_calls.call(COMMANDS / "predict.py", "a.mp4", "--run=r", "--output=out.csv")
@@ -37,13 +47,14 @@ def predict(monkeypatch, capsys, *rows, failed=()):
 
 
 def test_a_line_for_each_answer(monkeypatch, capsys):
-    long = ROW | {"clip": "b/longer.mp4", "label": "positive", "apex_seconds": "0.4"}
+    long = ROW | {"clip": "b/longer.mp4", "label": "positive", "apex_seconds": "0.4", "motion": "0.91"}
     code, lines, _ = predict(monkeypatch, capsys, ROW, long)
     assert code == 0
     assert lines == [
         "a.mp4         surprise  negative 0.10  positive 0.20  surprise 0.70  apex 12",
-        "b/longer.mp4  positive  negative 0.10  positive 0.20  surprise 0.70  apex 12 (0.40 s)",
+        "b/longer.mp4  positive  negative 0.10  positive 0.20  surprise 0.70  apex 12 (0.40 s)  motion 0.91%",
         "",
+        "answered by: 2 networks that answer together, of r",
         "table: out.csv",
     ]
 

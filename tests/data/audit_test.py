@@ -201,6 +201,14 @@ def test_images_are_looked_for_when_asked(clips, lists_dir, tmp_path):
     assert puzzled_path(clips[6].path) in report.errors[1].message
 
 
+def test_a_wrong_data_root_is_one_line(lists_dir, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    report = _audit(lists_dir, data_root=tmp_path / "elsewhere", check_files=True)
+    (finding,) = report.errors
+    assert "none of 12 images is below" in finding.message
+    assert finding.message.endswith("is the data root right?")
+
+
 def test_images_without_a_data_root(clips, lists_dir):
     report = _audit(lists_dir, check_files=True)
     assert _kinds(report.errors) == {"image": 12, "puzzled image": 12}

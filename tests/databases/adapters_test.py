@@ -336,7 +336,7 @@ def test_faulty_places(tmp_path):
     (tmp_path / "sub01").mkdir()
     (tmp_path / "sub01" / "clip.mp4").write_bytes(b"no video")
     (own,) = read_folder(tmp_path, own_rows(tmp_path, ("sub01/clip.mp4", "sub01", "0", "", "", "")))
-    with pytest.raises(DualATMEError, match="Expected a video with frames.*clip.mp4"):
+    with pytest.raises(DualATMEError, match="Expected a video. Received: .*clip.mp4"):
         open_clip(own, tmp_path)
 
 

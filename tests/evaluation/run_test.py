@@ -283,8 +283,14 @@ def test_a_perfect_run_of_one_subject(tmp_path):
 
 
 def test_what_is_missing_or_malformed_is_named(workdir):
-    with pytest.raises(DualATMEError, match=r"nowhere, without predictions\.csv.*Train first"):
+    with pytest.raises(DualATMEError, match="nowhere, which is not there"):
         evaluate_run(workdir / "nowhere")
+    (workdir / "begun").mkdir()
+    with pytest.raises(DualATMEError, match="begun, which is no run"):
+        evaluate_run(workdir / "begun")
+    (workdir / "begun" / "config.json").write_text("{}")
+    with pytest.raises(DualATMEError, match="begun, a run without a finished fold"):
+        evaluate_run(workdir / "begun")
     (workdir / "config.json").write_text('{\n"epochs": }')
     with pytest.raises(DualATMEError, match=r"config\.json:2: Expected JSON"):
         evaluate_run(workdir)

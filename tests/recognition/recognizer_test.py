@@ -277,7 +277,7 @@ HUGE = np.broadcast_to(np.uint8(0), (10000, 10000, 3))
         (lambda frames: [[[1, 2], [3]], frames[0]], "images. Received: frame 0"),
         (lambda frames: [frames[0][:0]] * 2, "at least 32 x 32.*frame 0 of 96 x 0"),
         (lambda frames: "nowhere.mp4", "'nowhere.mp4', which is not there"),
-        (lambda frames: __file__, "recognizer_test.py, of which none can be read"),
+        (lambda frames: __file__, "recognizer_test.py, in which OpenCV finds no frame"),
     ],
 )
 def test_what_is_no_clip(change, message, recognizer, frames):
@@ -297,7 +297,7 @@ def test_images_that_are_none(recognizer, frames, tmp_path):
     with pytest.raises(DualATMEError, match="good.png, a single image"):
         recognizer.recognize(good)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DualATMEError, match="numbered frames.*empty without any"):
+    with pytest.raises(DualATMEError, match="numbered frames.*empty, without any"):
         recognizer.recognize(tmp_path / "empty")
 
 
