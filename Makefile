@@ -45,7 +45,7 @@ test: .venv/installed-dev
 
 test-jax: .venv-jax/installed
 	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/losses tests/metrics \
-		tests/models/dual_atme_test.py tests/models/hand_fit_test.py tests/models/pair_model_test.py tests/models/parity_test.py
+		tests/models/dual_atme_test.py tests/models/hand_fit_test.py tests/models/preprocessor_test.py tests/models/parity_test.py
 
 mutants: .venv/installed-mutants
 	$(BIN)/python benchmarks/mutants.py

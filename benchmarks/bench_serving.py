@@ -94,13 +94,13 @@ def _print_stages(frames, batch=8):
     import tensorflow as tf
 
     from dualatme_keras.layers import RegionBoxes, ROIPuzzle, TVL1Flow
-    from dualatme_keras.models import DualATME, answering_model, pair_model
+    from dualatme_keras.models import DualATME, flow_preprocessor, prediction_model
     from dualatme_keras.serving.frames_graph import FramesGraph
 
     assets = os.path.join(_EXPORT.value, "assets")
     settings = read_settings(os.path.join(assets, "prepare.json"))
     with open(os.path.join(assets, "network.json")) as file:
-        network = answering_model(DualATME.from_config(json.load(file)))
+        network = prediction_model(DualATME.from_config(json.load(file)))
     size = settings.face_size
     sent = {key: tf.constant(_repeated(values, batch)) for key, values in frames.items()}
     decode = tf.function(
@@ -111,7 +111,7 @@ def _print_stages(frames, batch=8):
         )
     )
     faces_of, flow_of = tf.function(FramesGraph(settings).faces), tf.function(TVL1Flow(dtype="float32"))
-    images_of, answer = tf.function(pair_model(settings)), tf.function(network)
+    images_of, answer = tf.function(flow_preprocessor(settings)), tf.function(network)
     faces = faces_of(**sent)
     grey = [tf.reduce_mean(faces[name], axis=-1, keepdims=True) for name in ("onset_face", "apex_face")]
     boxes, cut = RegionBoxes()(faces["landmarks"]), ROIPuzzle((size, size), dtype="float32")

@@ -13,7 +13,7 @@ import numpy as np
 from absl import app, flags
 from spotting_accuracy import worsen
 
-from dualatme_keras.preprocessing import LITTLE_MOTION, Face, choose_pair, expression_motion
+from dualatme_keras.preprocessing import LITTLE_MOTION, Face, expression_motion, find_onset_apex
 from dualatme_keras.synthetic.databases import synthetic_clips
 
 _MARGIN = 0.1
@@ -31,7 +31,7 @@ def motion_of(recording, expression, head, noise, jpeg, rng):
     numbers = range(timing.onset, timing.offset + 1)
     frames = {number: worsen(recording.frame(number), noise, jpeg, rng) for number in numbers}
     face = Face(recording.landmarks(timing.onset))
-    pair = choose_pair(numbers, frames.__getitem__, lambda frame, name: face, _MARGIN)
+    pair = find_onset_apex(numbers, frames.__getitem__, lambda frame, name: face, _MARGIN)
     return expression_motion(pair, _MARGIN)
 
 

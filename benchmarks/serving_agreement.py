@@ -35,7 +35,7 @@ def main(_arguments):
 
     recognizer = Recognizer(_RUN.value, networks="final")
     pairs = list(_pairs())
-    python = np.array([recognizer.answer(pair, "clip").members[0] for pair in pairs])
+    python = np.array([recognizer.recognize_onset_apex(pair, "clip").members[0] for pair in pairs])
     with tempfile.TemporaryDirectory() as folder:
         export = export_run(_RUN.value, folder, warm_up=False).paths["saved_model"]
         serve = tf.saved_model.load(str(export)).signatures["serve_frames"]

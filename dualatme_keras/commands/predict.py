@@ -74,7 +74,7 @@ def main(arguments):
 
 
 def _predict(clips):
-    from dualatme_keras.recognition.many import predict_clips
+    from dualatme_keras.recognition.clip_table import predict_clips
 
     recognizer = _recognizer()
     result = predict_clips(recognizer, clips, _OUTPUT.value, _FIGURES.value, _SPOT.value, _FPS.value)

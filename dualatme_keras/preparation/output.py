@@ -18,7 +18,7 @@ from dualatme_keras.preprocessing import (
     PreparedClip,
     PrepareSettings,
     differing_settings,
-    draw_strip,
+    draw_contact_sheet,
     read_settings,
 )
 from dualatme_keras.video import image_file
@@ -136,7 +136,7 @@ class PreparedFolder:
             flows = {"flow": clip.flow, "puzzle_flow": clip.puzzle_flow}
             np.savez_compressed(content, **{name: flow.astype("float16") for name, flow in flows.items()})
             self._write(base / "flow_raw" / f"{record.name}.npz", content.getvalue())
-        self._write(strip, image_file(draw_strip(clip), "JPEG", quality=90))
+        self._write(strip, image_file(draw_contact_sheet(clip), "JPEG", quality=90))
         self._write_row(row)
 
     def manifest_rows(self) -> list[dict]:

@@ -13,7 +13,7 @@ from dualatme_keras.preprocessing.encoding import encode_flow
 from dualatme_keras.preprocessing.flow import optical_flow
 from dualatme_keras.preprocessing.head_motion import head_motion
 from dualatme_keras.preprocessing.landmarks import Locate
-from dualatme_keras.preprocessing.pair import FramePair, choose_pair, to_grey
+from dualatme_keras.preprocessing.onset_apex import OnsetApex, find_onset_apex, to_grey
 from dualatme_keras.preprocessing.settings import PrepareSettings
 
 
@@ -59,10 +59,10 @@ def prepare_clip(
     apex: int | None = None,
     name: str = "",
 ) -> PreparedClip:
-    """Prepares a clip: `choose_pair`, then `prepare_pair`.
+    """Prepares a clip: `find_onset_apex`, then `prepare_onset_apex`.
 
     Args:
-        frames, read, locate, apex, name: see `choose_pair`.
+        frames, read, locate, apex, name: see `find_onset_apex`.
         settings: how.
 
     Returns:
@@ -71,10 +71,10 @@ def prepare_clip(
     Raises:
         DualATMEError: there is no face or no motion to find, or frames differ in size.
     """
-    return prepare_pair(choose_pair(frames, read, locate, settings.margin, apex, name), settings)
+    return prepare_onset_apex(find_onset_apex(frames, read, locate, settings.margin, apex, name), settings)
 
 
-def prepare_pair(pair: FramePair, settings: PrepareSettings) -> PreparedClip:
+def prepare_onset_apex(pair: OnsetApex, settings: PrepareSettings) -> PreparedClip:
     """Aligns onset and apex, measures the flow between them and between their puzzles, and encodes both.
 
     Raises:

@@ -36,7 +36,8 @@ def encode_flow(flow: np.ndarray, encoding: str = "minmax", pixel_range: float =
     and v share their extremes, which keeps directions. With `fixed` -r to r pixels of u and v and 0 to r of
     strain become 0 to 255, what lies beyond is clipped: zero is grey and magnitude survives. Strain counts
     pixels of `flow` from one pixel of the image to the next: of flow that was made smaller before, as
-    `prepare_pair` does, it grows by face_size / image_size, which the extremes of the others take out again.
+    `prepare_onset_apex` does, it grows by face_size / image_size, which the extremes of the others take out
+    again.
 
     A constant channel, which has no extremes, becomes 0; so does one that is constant but for rounding, such
     as the strain of a rotation.

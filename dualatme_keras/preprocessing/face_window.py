@@ -11,7 +11,7 @@ from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, counted_pixels
 from dualatme_keras.preprocessing.flow import optical_flow
 from dualatme_keras.preprocessing.head_motion import HeadMotion
 from dualatme_keras.preprocessing.landmarks import Locate
-from dualatme_keras.preprocessing.pair import to_grey
+from dualatme_keras.preprocessing.onset_apex import to_grey
 from dualatme_keras.video import check_size
 
 _MARGIN = 0.1

@@ -10,10 +10,10 @@ import numpy as np
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import (
-    FramePair,
+    OnsetApex,
     PrepareSettings,
-    choose_pair,
     expression_motion,
+    find_onset_apex,
     landmark_source,
     spot_intervals,
 )
@@ -63,7 +63,7 @@ def face_source(
 
 
 class ClipRecognizer(abc.ABC):
-    """Finds face, onset and apex of a clip; `answer` tells what the pair shows.
+    """Finds face, onset and apex of a clip; `recognize_onset_apex` tells what the pair shows.
 
     Args:
         locate: finds the face in a frame, see `preprocessing.landmark_source`.
@@ -74,7 +74,7 @@ class ClipRecognizer(abc.ABC):
         self._locate, self._margin, self.class_names = locate, margin, tuple(class_names)
 
     @abc.abstractmethod
-    def answer(self, pair: FramePair, name: str, offset: int | None = None) -> Recognition:
+    def recognize_onset_apex(self, pair: OnsetApex, name: str, offset: int | None = None) -> Recognition:
         """Tells the expression between two frames.
 
         Args:
@@ -125,7 +125,7 @@ class ClipRecognizer(abc.ABC):
                 f"Expected the apex after the onset {numbers[0]} and up to the offset {numbers[-1]}. "
                 f"Received: {apex}."
             )
-        pair = choose_pair(numbers, frames.read, self._locate, self._margin, apex, frames.name)
+        pair = find_onset_apex(numbers, frames.read, self._locate, self._margin, apex, frames.name)
         if np.array_equal(pair.onset_frame, pair.apex_frame):
             raise DualATMEError(
                 f"Expected motion. Received: frames {pair.onset} and {pair.apex}, which are the same."
@@ -181,13 +181,13 @@ class ClipRecognizer(abc.ABC):
 
     def _answer_interval(self, interval, frames):
         numbers = frames.between(interval.onset, interval.apex)
-        pair = choose_pair(numbers, frames.read, self._locate, self._margin, interval.apex, frames.name)
+        pair = find_onset_apex(numbers, frames.read, self._locate, self._margin, interval.apex, frames.name)
         return self._answer(dataclasses.replace(pair, apex_found="spotted"), frames, interval.offset)
 
     def _answer(self, pair, frames, offset):
         """The answer, with what does not depend on who gives it."""
         return dataclasses.replace(
-            self.answer(pair, frames.name, offset),
+            self.recognize_onset_apex(pair, frames.name, offset),
             motion=expression_motion(pair, self._margin),
             onset_seconds=frames.seconds(pair.onset),
             apex_seconds=frames.seconds(pair.apex),

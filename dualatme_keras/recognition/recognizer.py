@@ -9,7 +9,7 @@ from dualatme_keras.choices import PRESETS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.resampling import resize_image
 from dualatme_keras.models import Ensemble
-from dualatme_keras.preprocessing import FramePair, PrepareSettings, prepare_pair
+from dualatme_keras.preprocessing import OnsetApex, PrepareSettings, prepare_onset_apex
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
 from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.runs import read_run
@@ -90,14 +90,14 @@ class Recognizer(ClipRecognizer):
         """Number of networks."""
         return len(self._ensemble)
 
-    def answer(self, pair: FramePair, name: str, offset: int | None = None) -> Recognition:
-        clip = prepare_pair(pair, self.settings)
+    def recognize_onset_apex(self, pair: OnsetApex, name: str, offset: int | None = None) -> Recognition:
+        clip = prepare_onset_apex(pair, self.settings)
         size = (self._ensemble.image_size,) * 2
         images = {
             key: (resize_image(image / 127.5 - 1.0, size)[np.newaxis]).astype("float32")
             for key, image in (("entire", clip.entire), ("puzzled", clip.puzzled))
         }
-        answers = self._ensemble.answer(images)
+        answers = self._ensemble.predict(images)
         similarity, attention = answers.similarity, answers.attention
         return Recognition.of_members(
             answers.probabilities[:, 0],

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from dualatme_keras.megc2019 import CLASS_NAMES
-from dualatme_keras.preprocessing import FramePair, PrepareSettings
+from dualatme_keras.preprocessing import OnsetApex, PrepareSettings
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
 from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.video import image_file
@@ -60,7 +60,7 @@ class RemoteRecognizer(ClipRecognizer):
         """Number of networks."""
         return 1
 
-    def answer(self, pair: FramePair, name: str, offset: int | None = None) -> Recognition:
+    def recognize_onset_apex(self, pair: OnsetApex, name: str, offset: int | None = None) -> Recognition:
         answer = self._client.predict(
             {
                 "onset_bytes": [image_file(pair.onset_frame, compress_level=1)],

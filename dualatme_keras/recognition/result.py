@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dualatme_keras.megc2019 import CLASS_NAMES
-from dualatme_keras.preprocessing import LITTLE_MOTION, FramePair, PreparedClip, SpottingCourse
+from dualatme_keras.preprocessing import LITTLE_MOTION, OnsetApex, PreparedClip, SpottingCourse
 
 _AFTER_CLASSES = (
     "similarity",
@@ -59,7 +59,7 @@ class Recognition:
     probabilities: dict[str, float]
     similarity: float | None
     members: np.ndarray
-    pair: FramePair
+    pair: OnsetApex
     clip: PreparedClip | None = None
     attention: np.ndarray | None = None
     offset: int | None = None

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import DualATME, answering_model
+from dualatme_keras.models import DualATME, prediction_model
 from dualatme_keras.serving.signatures import example_inputs
 
 TOLERANCE = 1e-4
@@ -50,7 +50,7 @@ class Converter(NamedTuple):
         """
         plain = DualATME.from_config({**model.get_config(), "form": "plain"})  # as few operations as it takes
         plain.set_weights(model.get_weights())
-        answering = answering_model(plain)
+        answering = prediction_model(plain)
         # The number of the largest probability is left out: Keras's argmax has operations ONNX does not.
         outputs = {name: output for name, output in answering.output.items() if name != "class_id"}
         answering = keras.Model(answering.input, outputs)

@@ -16,7 +16,7 @@ NO_LANDMARKS = -1.0
 
 
 class FramesGraph:
-    """Onset and apex frames as files -> aligned faces, as `preprocessing.prepare_pair` aligns them.
+    """Onset and apex frames as files -> aligned faces, as `preprocessing.prepare_onset_apex` aligns them.
 
     Args:
         settings: size of the face and margin.

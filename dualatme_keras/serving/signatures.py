@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from dualatme_keras.data import decode_image
-from dualatme_keras.models import DualATME, answering_model, pair_model
+from dualatme_keras.models import DualATME, flow_preprocessor, prediction_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.serving.encoded_images import check_counts, check_encoded
 from dualatme_keras.serving.frames_graph import NO_LANDMARKS, FramesGraph
@@ -27,7 +27,7 @@ def new_signatures(
     Returns:
         What holds the variables, and the functions by name of the signature, see `export_saved_model`.
     """
-    answering = answering_model(model)
+    answering = prediction_model(model)
     holder = tf.Module()
     holder.weights = [weight.value for weight in answering.weights]
     answer = _labelled(answering, model.class_names)
@@ -67,7 +67,7 @@ def _serve_images(answer, names, size):
 
 
 def _serve_frames(answer, names, size, settings):
-    graph, flow_images = FramesGraph(settings), pair_model(settings)
+    graph, flow_images = FramesGraph(settings), flow_preprocessor(settings)
     none = tf.constant(NO_LANDMARKS, shape=(0, 5, 2))
 
     def serve_frames(onset_bytes, apex_bytes, landmarks=none):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dualatme_keras.preprocessing import FramePair
+from dualatme_keras.preprocessing import OnsetApex
 from dualatme_keras.synthetic.faces import FaceLook, render_frame
 from dualatme_keras.synthetic.head_motion import head_motion_flow
 from dualatme_keras.synthetic.muscles import REFERENCE_SIZE, action_unit_flow, pixel_grid
@@ -162,10 +162,10 @@ class ClipRecording(Recording):
         self.blinks = self.timing.blinks
         self._expression = self.expression_field(expression)
 
-    def true_pair(self) -> FramePair:
+    def true_pair(self) -> OnsetApex:
         """Onset and apex as they are in truth, with the true landmarks."""
         onset, apex = self.timing.onset, self.timing.apex
-        return FramePair(
+        return OnsetApex(
             onset=onset,
             apex=apex,
             apex_found="given",

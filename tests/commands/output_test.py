@@ -10,7 +10,7 @@ import script_calls
 
 import dualatme_keras
 from dualatme_keras import recognition, serving
-from dualatme_keras.recognition import many
+from dualatme_keras.recognition import clip_table
 
 COMMANDS = Path(dualatme_keras.__file__).parent / "commands"
 
@@ -39,7 +39,9 @@ class Networks:
 
 def predict(monkeypatch, capsys, *rows, failed=()):
     monkeypatch.setattr(recognition, "Recognizer", lambda *_arguments: Networks())
-    monkeypatch.setattr(many, "predict_clips", lambda *_arguments: many.PredictResult([*rows], dict(failed)))
+    monkeypatch.setattr(
+        clip_table, "predict_clips", lambda *_arguments: clip_table.PredictResult([*rows], dict(failed))
+    )
     with pytest.raises(SystemExit) as ended:
         script_calls.call(COMMANDS / "predict.py", "a.mp4", "--run=r", "--output=out.csv")
     printed = capsys.readouterr()

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from dualatme_keras.preprocessing import LITTLE_MOTION, SPOTTING_EYES, SpottingCourse, draw_strip
+from dualatme_keras.preprocessing import LITTLE_MOTION, SPOTTING_EYES, SpottingCourse, draw_contact_sheet
 from dualatme_keras.recognition.figures import clip_figure, flow_colours
 from dualatme_keras.recognition.result import LostExpression, SpottedVideo
 from dualatme_keras.recognition.timeline import timeline_figure
@@ -129,7 +129,7 @@ def test_the_course_shows_the_apex_and_what_is_little(axes, answer):
 
 def test_the_strip_of_a_prepared_clip(answer):
     """Four tiles, white between them; the regions drawn over the apex."""
-    strip = draw_strip(answer.clip)
+    strip = draw_contact_sheet(answer.clip)
     assert strip.shape == (168, 684, 3)
     for gap in (168, 340, 512):
         assert (strip[:, gap : gap + 4] == 255).all()

@@ -27,8 +27,8 @@ from dualatme_keras.preprocessing import (
     prepare_clip,
     read_settings,
 )
+from dualatme_keras.recognition.clip_table import predict_clips
 from dualatme_keras.recognition.figures import clip_figure
-from dualatme_keras.recognition.many import predict_clips
 
 TEMPLATE = landmark_source("template")
 

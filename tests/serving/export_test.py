@@ -21,12 +21,12 @@ from tiny_export import METRICS, SETTINGS
 from dualatme_keras.data import decode_image
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import cosine_similarity
-from dualatme_keras.models import DualATME, pair_model
+from dualatme_keras.models import DualATME, flow_preprocessor
 from dualatme_keras.preprocessing import (
     align_face,
     eye_transform,
     landmark_source,
-    prepare_pair,
+    prepare_onset_apex,
     read_settings,
     transform_points,
 )
@@ -89,7 +89,7 @@ def pairs():
 @pytest.fixture(scope="module")
 def sent(pairs):
     """What each signature is sent, seven items of each input, and the images that the network must see."""
-    clips = [prepare_pair(pair, SETTINGS) for pair in pairs]
+    clips = [prepare_onset_apex(pair, SETTINGS) for pair in pairs]
     rng, inputs = np.random.default_rng(0), {}
     for name in ("entire", "puzzled"):
         images = [getattr(clip, name) for clip in clips]
@@ -144,7 +144,7 @@ def faces(sent):
 
 def test_faces_are_those_of_preparation(faces, pairs):
     for index, pair in enumerate(pairs):
-        clip = prepare_pair(pair, SETTINGS)
+        clip = prepare_onset_apex(pair, SETTINGS)
         for name in ("onset_face", "apex_face"):
             difference = np.abs(faces[name][index].numpy() - getattr(clip, name))
             assert difference.max() <= 1
@@ -154,7 +154,7 @@ def test_faces_are_those_of_preparation(faces, pairs):
 
 
 def test_raw_frames_are_answered_from_these_faces(model, faces, answers):
-    expected = tf.nn.softmax(model(pair_model(SETTINGS).predict_on_batch(faces))).numpy()
+    expected = tf.nn.softmax(model(flow_preprocessor(SETTINGS).predict_on_batch(faces))).numpy()
     for batch in (1, 7):
         given = answers[f"serve_frames.{batch}.probabilities"]
         assert np.abs(given - expected[:batch]).max() < 0.5 * expected.std(axis=0).max()
@@ -278,7 +278,8 @@ def test_a_clip_through_a_server(transport, export, pairs, answers):
     """Frames and landmarks of a recogniser reach the graph, and its answer comes back."""
 
     def ask(client):
-        return RemoteRecognizer(client, landmarks="template").answer(pairs[0], "mine", offset=40)
+        recognizer = RemoteRecognizer(client, landmarks="template")
+        return recognizer.recognize_onset_apex(pairs[0], "mine", offset=40)
 
     if transport == "local":
         found = ask(LocalExport(export))

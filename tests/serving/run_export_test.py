@@ -19,7 +19,7 @@ from small_runs import SETTINGS, write_run
 
 import dualatme_keras
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import answering_model
+from dualatme_keras.models import prediction_model
 from dualatme_keras.serving import export_run
 from dualatme_keras.serving.formats import CONVERTERS
 
@@ -71,7 +71,7 @@ def test_files_of_a_version(output):
 def test_other_runtimes_answer_as_keras(form, batch, run, output):
     rng = np.random.default_rng(1)
     images = {n: rng.uniform(-1, 1, (batch, 28, 28, 3)).astype("float32") for n in ("entire", "puzzled")}
-    expected = answering_model(run[1])(images)
+    expected = prediction_model(run[1])(images)
     if form == "onnx":
         session = onnxruntime.InferenceSession(str(output / "onnx" / "1.onnx"))
         given = dict(zip(("probabilities", "similarity"), session.run(None, images), strict=True))

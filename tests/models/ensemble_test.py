@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import DualATME, Ensemble, answering_model
+from dualatme_keras.models import DualATME, Ensemble, prediction_model
 
 
 def new_images(seed, clips=2):
@@ -40,12 +40,12 @@ def ensemble(members):
 
 def test_answers_are_those_of_each_network(members, ensemble):
     images = new_images(0)
-    answers = ensemble.answer({**images, "other": None})
+    answers = ensemble.predict({**images, "other": None})
     assert len(ensemble) == 3
     assert answers.probabilities.shape == (3, 2, 3)
     attention = []
     for member, model in enumerate(members.values()):
-        alone = answering_model(model, attention=True).predict_on_batch(images)
+        alone = prediction_model(model, attention=True).predict_on_batch(images)
         np.testing.assert_array_equal(answers.probabilities[member], alone["probabilities"])
         np.testing.assert_array_equal(answers.similarity[member], alone["similarity"])
         attention.append(alone["attention"])
@@ -55,11 +55,11 @@ def test_answers_are_those_of_each_network(members, ensemble):
 
 def test_threads_do_not_mix_their_answers(ensemble):
     asked = [new_images(seed) for seed in range(4)]
-    expected = [ensemble.answer(images).probabilities for images in asked]
+    expected = [ensemble.predict(images).probabilities for images in asked]
     assert len({answer.tobytes() for answer in expected}) == 4
 
     def ask(number):
-        return [ensemble.answer(asked[number]).probabilities for _ in range(5)]
+        return [ensemble.predict(asked[number]).probabilities for _ in range(5)]
 
     with concurrent.futures.ThreadPoolExecutor(4) as threads:
         for number, answers in enumerate(threads.map(ask, range(4))):
@@ -80,5 +80,5 @@ def test_number_format_of_the_networks_is_kept(tmp_path):
     model.save(tmp_path / "model.keras")
     images = new_images(0)
     expected = keras.ops.softmax(model.predict_on_batch(images).astype("float32"), axis=-1)
-    found = Ensemble([tmp_path / "model.keras"]).answer(images).probabilities[0]
+    found = Ensemble([tmp_path / "model.keras"]).predict(images).probabilities[0]
     np.testing.assert_array_equal(found, expected)

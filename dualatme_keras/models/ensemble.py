@@ -10,10 +10,10 @@ import numpy as np
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import cosine_similarity
 from dualatme_keras.models.dual_atme import DualATME
-from dualatme_keras.models.saved import load_model
+from dualatme_keras.models.loading import load_model
 
 
-def answering_model(model: DualATME, attention: bool = False) -> keras.Model:
+def prediction_model(model: DualATME, attention: bool = False) -> keras.Model:
     """The network with other outputs: a dict instead of logits.
 
     Args:
@@ -40,7 +40,7 @@ def answering_model(model: DualATME, attention: bool = False) -> keras.Model:
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class EnsemblePredictions:
     """Answers of `members` networks for a batch.
 
     Attributes:
@@ -78,7 +78,7 @@ class Ensemble:
                 raise DualATMEError(
                     f"Expected networks of one architecture. Received: {files[0]} and {file}, which differ."
                 )
-        self._answering = _GivenVariables(answering_model(self._model, attention=True))
+        self._answering = _GivenVariables(prediction_model(self._model, attention=True))
         self._answering.make_predict_function()  # threads would each compile their own
 
     def __len__(self):
@@ -94,7 +94,7 @@ class Ensemble:
         """Side of the images that the networks take, in pixels."""
         return self._model.image_size
 
-    def answer(self, images: dict[str, np.ndarray]) -> Answers:
+    def predict(self, images: dict[str, np.ndarray]) -> EnsemblePredictions:
         """Asks every network.
 
         Args:
@@ -107,7 +107,7 @@ class Ensemble:
             for variables in self._members
         ]
         together = {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
-        return Answers(
+        return EnsemblePredictions(
             probabilities=together["probabilities"],
             similarity=together.get("similarity"),
             attention=together["attention"].mean(axis=0) if "attention" in together else None,

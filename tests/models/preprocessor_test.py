@@ -1,4 +1,4 @@
-"""Aligned faces to flow images in a graph: as `prepare_pair` makes them."""
+"""Aligned faces to flow images in a graph: as `prepare_onset_apex` makes them."""
 
 import dataclasses
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import pair_model
-from dualatme_keras.preprocessing import PrepareSettings, prepare_pair, transform_points
+from dualatme_keras.models import flow_preprocessor
+from dualatme_keras.preprocessing import PrepareSettings, prepare_onset_apex, transform_points
 from dualatme_keras.synthetic.databases import synthetic_clips
 
 SETTINGS = PrepareSettings(face_size=64)
@@ -31,9 +31,9 @@ def pairs():
 )
 def test_images_are_those_of_python(pairs, changes):
     settings = dataclasses.replace(SETTINGS, **changes)
-    clips = [prepare_pair(pair, settings) for pair in pairs]
+    clips = [prepare_onset_apex(pair, settings) for pair in pairs]
     places = [(transform_points(clip.landmarks, clip.transform) + 0.5) / settings.face_size for clip in clips]
-    images = pair_model(settings).predict_on_batch(
+    images = flow_preprocessor(settings).predict_on_batch(
         {
             "onset_face": np.stack([clip.onset_face for clip in clips]).astype("float32"),
             "apex_face": np.stack([clip.apex_face for clip in clips]).astype("float32"),
@@ -49,4 +49,4 @@ def test_images_are_those_of_python(pairs, changes):
 
 def test_flow_that_graphs_do_not_have():
     with pytest.raises(DualATMEError, match="Received: 'dis'"):
-        pair_model(dataclasses.replace(SETTINGS, flow="dis"))
+        flow_preprocessor(dataclasses.replace(SETTINGS, flow="dis"))

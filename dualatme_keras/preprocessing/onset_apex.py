@@ -14,7 +14,7 @@ from dualatme_keras.video import check_size
 
 
 @dataclasses.dataclass(frozen=True)
-class FramePair:
+class OnsetApex:
     """Onset and apex of a clip.
 
     Attributes:
@@ -39,14 +39,14 @@ class FramePair:
     course_frames: tuple[int, ...] = ()
 
 
-def choose_pair(
+def find_onset_apex(
     frames: Sequence[int],
     read: Callable[[int], np.ndarray],
     locate: Locate,
     margin: float,
     apex: int | None = None,
     name: str = "",
-) -> FramePair:
+) -> OnsetApex:
     """Finds the face in the onset frame and, where it is not known, the apex.
 
     Args:
@@ -82,15 +82,15 @@ def choose_pair(
         course = expression_course(faces, places)
         apex, motion, seen, found = frames[spot_apex(course.along)], course.motion, tuple(frames), "spotted"
     apex_frame = read_checked(apex)
-    return FramePair(
+    return OnsetApex(
         frames[0], apex, found, onset_frame, apex_frame, landmarks, motion, face.doubts, course_frames=seen
     )
 
 
-def expression_motion(pair: FramePair, margin: float) -> float:
+def expression_motion(pair: OnsetApex, margin: float) -> float:
     """How far the face has moved from onset to apex, in per cent of the distance between the eyes.
 
-    The same for given and spotted apexes, and the value of `FramePair.course` at the apex; below
+    The same for given and spotted apexes, and the value of `OnsetApex.course` at the apex; below
     `LITTLE_MOTION` it can be noise.
 
     Args:

@@ -1,4 +1,4 @@
-"""From two aligned faces to the images of the network: `preprocessing.prepare_pair` as a Keras model."""
+"""From two aligned faces to the network's images: `preprocessing.prepare_onset_apex` as a Keras model."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from dualatme_keras.layers import FlowImage, HeadMotion, RegionBoxes, ROIPuzzle,
 from dualatme_keras.preprocessing import PrepareSettings
 
 
-def pair_model(settings: PrepareSettings) -> keras.Model:
+def flow_preprocessor(settings: PrepareSettings) -> keras.Model:
     """A model without weights that computes flow images in a graph.
 
     Inputs: `onset_face`, `apex_face`, `(batch, face_size, face_size, 3)`, RGB in [0, 255], and `landmarks`,

@@ -12,7 +12,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import Interval, SpottingCourse
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.recognition import Recognizer, clip_recognizer
-from dualatme_keras.recognition.many import predict_clips
+from dualatme_keras.recognition.clip_table import predict_clips
 from dualatme_keras.recognition.result import LostExpression, SpottedVideo
 from dualatme_keras.recognition.timeline import timeline_figure
 

@@ -10,7 +10,7 @@ _TILE = 168
 _GAP = 4
 
 
-def draw_strip(clip: PreparedClip) -> np.ndarray:
+def draw_contact_sheet(clip: PreparedClip) -> np.ndarray:
     """Onset, apex with the HARS boxes, flow image and puzzle side by side, uint8 `(168, 684, 3)`."""
     tiles = [Image.fromarray(image) for image in (clip.onset_face, clip.apex_face, clip.entire, clip.puzzled)]
     resampling = (Image.BICUBIC, Image.BICUBIC, Image.NEAREST, Image.NEAREST)
