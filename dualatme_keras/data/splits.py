@@ -114,7 +114,7 @@ def read_protocol(directory: str | os.PathLike) -> Protocol:
 
     Raises:
         DualATMEError: missing directory or files, a malformed line, an unknown or repeated subject, numbers
-            of both countings or beside names, or one subject's clips in two databases.
+            of both countings or mixed with names, or one subject's clips in two databases.
     """
     directory = Path(directory)
     if not (directory / SUBJECTS_FILE).is_file():

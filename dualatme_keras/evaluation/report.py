@@ -32,7 +32,7 @@ _TRAINED = {
 }
 
 _UNKNOWN = {
-    "Origin of the answers": "Unknown: there is no config.json of a training run beside the predictions. "
+    "Origin of the answers": "Unknown: there is no config.json of a training run next to the predictions. "
     "These scores are a test only if the network that answered was not trained on these people.",
 }
 
@@ -92,7 +92,7 @@ def _scores_section(metrics):
     headers = ("", *SCORES.values(), "clips", "subjects", "folds")
     notes = ["In brackets: 95% interval over subjects."]
     if "folds" not in metrics["full"]:
-        notes.append("Whether folds are missing is not known: there is no folds.csv beside the predictions.")
+        notes.append("Whether folds are missing is not known: there is no folds.csv next to the predictions.")
     return section("Scores", table(headers, rows, "llllrrr"), *notes)
 
 
@@ -162,7 +162,7 @@ def _subjects_section(predictions):
 
 
 def _protocol_section(trained):
-    """What the scores mean. Predictions without a training run beside them may come from any weights."""
+    """What the scores mean. Predictions without a training run next to them may come from any weights."""
     notes = (_TRAINED if trained else _UNKNOWN) | _SCORING
     pairs = (f"<dt>{text(term)}</dt><dd>{text(meaning)}</dd>" for term, meaning in notes.items())
     return section("Protocol", Html(f"<dl>{''.join(pairs)}</dl>"))

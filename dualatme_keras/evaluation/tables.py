@@ -7,7 +7,7 @@ SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 
 
 PART_OF_PROTOCOL = "{}: scores of a part, not of the whole protocol"
-"""What is said beside scores of which folds are missing."""
+"""What is said of scores of which folds are missing."""
 
 
 def format_score(value: float, digits: int = 4) -> str:

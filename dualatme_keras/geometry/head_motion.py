@@ -25,7 +25,7 @@ _ABOVE_NOSE = 0.1
 
 
 def head_depth(landmarks: Array, shape: tuple[int, int], ops: ModuleType = np) -> Array:
-    """Depth of the ellipsoid at each pixel: 1 in its middle, 0 beside it.
+    """Depth of the ellipsoid at each pixel: 1 in its middle, 0 outside.
 
     Args:
         landmarks: `(..., 5, 2)` of the aligned face, in fractions of it.

@@ -58,7 +58,7 @@ class EnsemblePredictions:
 class Ensemble:
     """Networks of one architecture that answer together: folds or seeds of a run, or a single one.
 
-    One function is compiled, which takes the weights of a network beside the images, so nothing changes while
+    One function is compiled, which takes the weights of a network and the images, so nothing changes while
     it answers: threads may ask at the same time.
 
     Args:

@@ -151,7 +151,7 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
 
 
 def clip_origin(record: ClipRecord, root, config: PrepareConfig, table: Mapping) -> dict:
-    """What decides a clip's images, beside the settings: where it is made from what differs, it is made anew.
+    """What decides a clip's images, besides the settings: a clip made from something else is made anew.
 
     `frames` is the folder or video, or None where there is none; `landmarks` those of the `table`, or the
     name of their source; `face` which of several is taken.

@@ -1,4 +1,4 @@
-"""How clips become flow images: a frozen record, stored beside the images and in runs trained on them."""
+"""How clips become flow images: a frozen record, stored with the images and in runs trained on them."""
 
 import dataclasses
 import json

@@ -78,7 +78,7 @@ class RunFolds:
             shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
             raise DualATMEError(
                 f"Expected {self.run.predictions} to have the clips of the finished folds, as in folds.csv "
-                f"beside it. Received: {shown}. The dualatme-train command of the run writes it anew."
+                f"next to it. Received: {shown}. The dualatme-train command of the run writes it anew."
             )
 
 

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving wants to know beside the model: which to load, and how to batch requests."""
+"""What TensorFlow Serving wants to know besides the model: which to load, and how to batch requests."""
 
 
 def models_config(model_name: str) -> str:

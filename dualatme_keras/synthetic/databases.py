@@ -1,4 +1,4 @@
-"""Made-up databases as users unpack real ones: folders of frames and annotation files, the truth beside.
+"""Made-up databases as users unpack real ones: folders of frames, annotation files, and the truth.
 
     OUTPUT/casme2/CASME2-coding-demo.xlsx      OUTPUT/casme2/Cropped/sub01/EP01_01f/reg_img46.jpg
     OUTPUT/samm/SAMM_Micro_FACS_Codes_v2.xlsx  OUTPUT/samm/SAMM/001/001_1_1/001_05562.jpg

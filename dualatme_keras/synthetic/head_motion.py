@@ -39,6 +39,6 @@ def head_motion_flow(
 
 
 def _face_mask(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """1 on the face, 0 beside the jaw, with a soft edge; `(size, size)`."""
+    """1 on the face, 0 next to the jaw, with a soft edge; `(size, size)`."""
     radius = np.hypot((x - 0.5) / 0.56, (y - 0.42) / 0.62)
     return 1.0 / (1.0 + np.exp((radius - 1.05) / 0.04))

@@ -117,7 +117,7 @@ def _gpu_names():
 
 
 def describe_environment() -> dict:
-    """Versions and devices that a run depends on beside its configuration."""
+    """Versions and devices that a run depends on besides its configuration."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

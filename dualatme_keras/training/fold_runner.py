@@ -1,4 +1,4 @@
-"""One fold from its clips to its files, in this process or in several beside it."""
+"""One fold from its clips to its files, in this process or in several others."""
 
 import dataclasses
 import functools

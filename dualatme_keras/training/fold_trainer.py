@@ -41,7 +41,7 @@ class FoldTrainer:
         self._extensions = extensions
         self._preparation = preparation
         # Only here, as it throws away what TensorFlow has compiled, which costs seconds. A constant,
-        # because it enters the order of clips beside the seed of the fold.
+        # because it enters the order of clips in addition to the seed of the fold.
         keras.utils.set_random_seed(0)
         strategy = get_strategy(config)
         self._devices = strategy.num_replicas_in_sync
