@@ -31,6 +31,11 @@ MAY_DIFFER = (
 )
 """Settings that change no fold's result: where things lie, which folds to run and how, what else to write."""
 
+_NOT_THE_NETWORKS = (
+    *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
+    *("continue_despite", "final_model", "tensorboard", "protocol_csv", "strict"),
+)
+
 _LOWEST = {"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1, "seed": 0, "threads": 0}
 
 
@@ -130,6 +135,11 @@ class TrainConfig:
                 "Expected either `workers` or `distribute`: both share the devices out. "
                 f"Received: `workers={self.workers}` and `distribute={self.distribute!r}`."
             )
+
+    def for_any_run(self) -> "TrainConfig":
+        """The settings that a compiled network and its training depend on, whatever the data and folds."""
+        others = {name: TrainConfig.__dataclass_fields__[name].default for name in _NOT_THE_NETWORKS}
+        return dataclasses.replace(self, **others)
 
     def for_any_seed(self) -> "TrainConfig":
         """The settings that a compiled network depends on, the same for every seed and part of a run."""

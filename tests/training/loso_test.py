@@ -20,7 +20,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import read_predictions, read_run
-from dualatme_keras.training import TrainConfig, run_loso, run_seeds
+from dualatme_keras.training import TrainConfig, fold_runner, run_loso, run_seeds
 from dualatme_keras.training.fold_trainer import fold_seed
 
 SETTINGS = PrepareSettings(flow="dis", encoding="fixed")
@@ -143,6 +143,26 @@ def test_seeds_are_the_runs_they_would_be_alone(base, tmp_path):
     np.testing.assert_array_equal(both[1].predictions.probabilities, alone.predictions.probabilities)
     assert not np.array_equal(both[0].predictions.probabilities, both[1].predictions.probabilities)
     assert json.loads((tmp_path / "seed_2" / "config.json").read_text())["seed"] == 2
+
+
+def test_the_compiled_network_serves_the_next_run(base, tmp_path, monkeypatch):
+    compiled = []
+
+    class Counted(fold_runner.FoldTrainer):
+        def __init__(self, config, *others):
+            compiled.append(config)
+            super().__init__(config, *others)
+
+    monkeypatch.setattr(fold_runner, "FoldTrainer", Counted)
+    fold_runner._kept_trainer.cache_clear()
+    one = rerun(base, tmp_path / "one", subjects=("s01",))
+    other = rerun(base, tmp_path / "other", subjects=("006",), seed=2)
+    again = rerun(base, tmp_path / "again", subjects=("s01",))
+    assert len(compiled) == 1
+    np.testing.assert_array_equal(again.predictions.probabilities, one.predictions.probabilities)
+    assert set(other.predictions.subjects) == {"006"}
+    rerun(base, tmp_path / "larger", subjects=("s01",), batch_size=6, epochs=1)
+    assert [config.batch_size for config in compiled] == [5, 6]
 
 
 def test_workers_give_what_one_gives(base, tmp_path, capsys):
