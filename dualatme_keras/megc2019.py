@@ -4,7 +4,7 @@ Source: MEGC2019 cross-database challenge; Zhou et al., Entropy 25(3):460, secti
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 CLASS_NAMES = ("negative", "positive", "surprise")
 """Class names; a label is an index into this tuple."""
@@ -22,6 +22,12 @@ _SUBJECT_PATTERNS = (
     ("smic", re.compile(r"s(\d+)", re.IGNORECASE)),
     ("samm", re.compile(r"(\d+)")),
 )
+
+
+def describe_classes(class_names: Sequence[str]) -> str:
+    """`0 (negative), 1 (positive) or 2 (surprise)`, for messages."""
+    *others, last = (f"{label} ({name})" for label, name in enumerate(class_names))
+    return f"{', '.join(others)} or {last}"
 
 
 def database_title(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 import shutil
 import sys
 from pathlib import Path
@@ -18,7 +19,13 @@ from dualatme_keras.data import audit, make_folds, read_protocol
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import evaluate_run, format_table
 from dualatme_keras.preparation import PrepareConfig, prepare_database
-from dualatme_keras.runs import Predictions, read_run_folds, write_predictions, write_run_folds
+from dualatme_keras.runs import (
+    Predictions,
+    read_predictions,
+    read_run_folds,
+    write_predictions,
+    write_run_folds,
+)
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "prepare.py"
 PEOPLE = {"Anna": "lab", "Bob": "lab", "sub01": "", "Cleo": ""}
@@ -112,6 +119,42 @@ def test_the_command_takes_a_database(root, tmp_path):
     assert (lists / "sub01_test.txt").read_text() == "lab/flow/sub01_one_flow.png 0 lab\n"
 
 
+def test_other_classes_from_a_folder_to_the_report(root, tmp_path, capsys):
+    """Five emotions; the network that answered is replaced by its answers."""
+    names = ("anger", "calm", "fear", "joy", "Ärger")
+    for index, (subject, label) in enumerate(itertools.product(("Anna", "Bob"), names)):
+        place = tmp_path / "raw" / subject / label.lower()
+        place.mkdir(parents=True)
+        shutil.copytree(root / "clips" / "anna0", place / f"clip{index}")
+    with pytest.raises(SystemExit):
+        script_calls.call(
+            COMMAND, "--dataset=folder", "--database=lab", f"--class_names={','.join(names)}",
+            f"--root={tmp_path / 'raw'}", f"--output={tmp_path / 'out'}",
+            "--landmarks=template", "--flow=dis",
+        )  # fmt: skip
+    assert "10 clips of lab" in capsys.readouterr().out
+    assert "Ärger" in (tmp_path / "out" / "preview.html").read_text(encoding="utf-8")
+    lists = tmp_path / "out" / "MEGC2019" / "v_cde_flow"
+    with pytest.raises(DualATMEError, match=r"a label 0 \(negative\), 1 .*Received: label '[34]'"):
+        read_protocol(lists)
+    protocol = read_protocol(lists, names)
+    assert sorted(clip.label for clip in protocol.clips) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    answers = np.eye(5)[[clip.label for clip in protocol.clips]] * 0.5 + 0.1
+    answers[0] = (0.1, 0.1, 0.1, 0.1, 0.6)
+    run = tmp_path / "run"
+    run.mkdir()
+    write_predictions(run / "predictions.csv", Predictions.of_clips(protocol.clips, answers, names))
+    read = read_predictions(run / "predictions.csv")
+    assert read.class_names == names
+    np.testing.assert_array_equal(read.probabilities, answers.astype("float32"))
+    metrics = evaluate_run(run)
+    assert np.shape(metrics["lab"]["confusion"]) == (5, 5)
+    assert metrics["full"]["accuracy"] == 0.9
+    report = (run / "report.html").read_text(encoding="utf-8")
+    assert "recall Ärger" in report
+    assert "0 anger, 1 calm, 2 fear, 3 joy, 4 Ärger." in report
+
+
 def test_a_database_is_for_own_clips_only():
     with pytest.raises(
         DualATMEError, match="`database` with `dataset='folder'` only. Received: 'lab' for samm"
@@ -119,3 +162,5 @@ def test_a_database_is_for_own_clips_only():
         PrepareConfig(dataset="samm", annotations="x.xlsx", database="lab")
     with pytest.raises(DualATMEError, match="`database` to be one word.*'my lab', which has spaces"):
         PrepareConfig(dataset="folder", database="my lab")
+    with pytest.raises(DualATMEError, match="`class_names` with `dataset='folder'` only.*for samm"):
+        PrepareConfig(dataset="samm", annotations="x.xlsx", class_names=("a", "b"))

@@ -12,12 +12,14 @@ _DEFAULTS = PrepareConfig(dataset="folder")
 
 
 def _define(kind, name, description, *arguments):
-    return kind(name, getattr(_DEFAULTS, name), *arguments, description)
+    default = getattr(_DEFAULTS, name)
+    return kind(name, list(default) if isinstance(default, tuple) else default, *arguments, description)
 
 
 _SETTINGS = [
     flags.DEFINE_enum("dataset", None, DATASETS, "which database", required=True),
     _define(flags.DEFINE_string, "database", "name of the database that clips of --dataset=folder are of"),
+    _define(flags.DEFINE_list, "class_names", "names of the labels 0, 1, ... of --dataset=folder"),
     _define(flags.DEFINE_string, "root", "folder of the frames"),
     _define(flags.DEFINE_string, "annotations", "annotation file, .xlsx or .csv"),
     _define(flags.DEFINE_string, "protocol_csv", "the organisers' list: which clips, which labels"),
@@ -45,7 +47,7 @@ _AUDIT = flags.DEFINE_boolean("audit", False, "compare annotations and list, and
 def main(_arguments):
     quiet_libraries()
     values = {flag.name: flag.value for flag in _SETTINGS}
-    values["subjects"] = tuple(values["subjects"])
+    values |= {name: tuple(values[name]) for name in ("subjects", "class_names")}
     config = PrepareConfig(**values)
     sys.exit(_audit(config) if _AUDIT.value else _prepare(config))
 
@@ -57,8 +59,8 @@ def _audit(config):
 
 
 def _prepare(config):
-    result = prepare_database(config)
-    print(f"\n{result.prepared} clips of {config.dataset} in {config.output}, {result.seconds:.0f} s")
+    result, database = prepare_database(config), config.database or config.dataset
+    print(f"\n{result.prepared} clips of {database} in {config.output}, {result.seconds:.0f} s")
     for names, what in ((result.relabelled, "have another label now"), (result.left_out, "take no part now")):
         if names:
             print(f"{len(names)} clips {what}: {_shortened(names)}")

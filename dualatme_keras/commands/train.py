@@ -26,7 +26,9 @@ _DEFAULTS = TrainConfig()
 
 def _define(kind, name, description, *arguments, **options):
     """Defines the flag of a setting, whose default is the configuration's."""
-    return kind(name, getattr(_DEFAULTS, name), *arguments, description, **options)
+    default = getattr(_DEFAULTS, name)
+    default = list(default) if isinstance(default, tuple) else default
+    return kind(name, default, *arguments, description, **options)
 
 
 def _define_choice(name, choices, description):
@@ -50,6 +52,7 @@ _SETTINGS = [
         flags.DEFINE_list, "databases", "databases that take part (hde: that are held out); default: all"
     ),
     _define(flags.DEFINE_list, "subjects", "folds to run; default: all"),
+    _define(flags.DEFINE_list, "class_names", "names of the labels 0, 1, ... of the lists"),
     _define(flags.DEFINE_integer, "seed", "of initial weights, order of clips and dropout"),
     _define_choice("precision", PRECISIONS, "number format; float64 rounds too little to change answers"),
     _define(
@@ -88,9 +91,12 @@ def _one_source_of_lists(values):
     return not values["dataversion"] or values["lists"] == _DEFAULTS.lists
 
 
+_LISTS = ("class_names", "databases", "subjects", "continue_despite")
+
+
 def _config() -> TrainConfig:
     values = {flag.name: flag.value for flag in _SETTINGS}
-    values.update({name: tuple(values[name]) for name in ("databases", "subjects", "continue_despite")})
+    values.update({name: tuple(values[name]) for name in _LISTS})
     if _DATAVERSION.value:
         values["lists"] = os.path.join("data", "MEGC2019", _DATAVERSION.value)
     return TrainConfig(**values)

@@ -16,7 +16,7 @@ class Clip:
         path: the entire-face flow image, as the lists write it (see `find_image`).
         subject: name of the subject, e.g. `sub01`, `s01`, `006`, `Anna`; no two databases have the same.
         database: its name: one of `megc2019.DATABASES`, or any other word.
-        label: index into `megc2019.CLASS_NAMES`, 0 to 2.
+        label: index of its class; by default those of `megc2019.CLASS_NAMES`.
         source: `FILE:LINE` where the clip was read, or empty; two clips compare equal without it.
     """
 

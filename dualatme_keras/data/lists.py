@@ -13,12 +13,11 @@ from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.names import check_subjects, fault_of_database, fault_of_subject
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, describe_classes, parse_subject
 
 SUBJECTS_FILE = "subName.txt"
 """Names of the subjects, one a line, in the order of the folds."""
 
-_LABELS = {str(label): label for label in range(len(CLASS_NAMES))}
 _NUMBERS = {str(number): number for number in range(len(DATABASES) + 1)}
 
 
@@ -28,7 +27,7 @@ class ListEntry:
 
     Attributes:
         path: the entire-face flow image.
-        label: 0 to 2.
+        label: index of the class.
         database: its name, or a number 0 to 3: what that means depends on the whole protocol
             (`Protocol.database_base`).
         file: the list file.
@@ -67,21 +66,22 @@ def read_lines(path: str | os.PathLike) -> list[tuple[int, str]]:
         raise DualATMEError(f"{os.fspath(path)}: Expected a UTF-8 text file. Received: {error}.") from error
 
 
-def read_list(path: str | os.PathLike) -> list[ListEntry]:
+def read_list(path: str | os.PathLike, class_names: Sequence[str] = CLASS_NAMES) -> list[ListEntry]:
     """Reads one list file.
 
     Args:
         path: a file of lines `PATH LABEL DATABASE`; PATH may hold spaces, blank lines are skipped.
+        class_names: of the labels 0, 1, ...
 
     Returns:
         The entries in the order of the file, at least one.
 
     Raises:
-        DualATMEError: unreadable file, malformed line, label outside 0..2, a database that is neither a
+        DualATMEError: unreadable file, malformed line, a label that is none, a database that is neither a
             number 0 to 3 nor a name, or no entry; names file and line.
     """
     name = os.fspath(path)
-    entries = [_parse_line(text, name, number) for number, text in read_lines(path)]
+    entries = [_parse_line(text, name, number, class_names) for number, text in read_lines(path)]
     if not entries:
         raise DualATMEError(
             f"{name}:1: Expected at least one line `PATH LABEL DATABASE`. Received: an empty list."
@@ -89,15 +89,15 @@ def read_list(path: str | os.PathLike) -> list[ListEntry]:
     return entries
 
 
-def _parse_line(text: str, file: str, line: int) -> ListEntry:
+def _parse_line(text: str, file: str, line: int, class_names: Sequence[str]) -> ListEntry:
     fields = text.rsplit(maxsplit=2)
     if len(fields) != 3:
         raise DualATMEError(f"{file}:{line}: Expected a line `PATH LABEL DATABASE`. Received: {text!r}.")
     path, label, database = fields
-    if label not in _LABELS:
+    if label not in map(str, range(len(class_names))):
         raise DualATMEError(
-            f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a label 0 (negative), 1 (positive) "
-            f"or 2 (surprise). Received: label {label!r} in {text!r}."
+            f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a label "
+            f"{describe_classes(class_names)}. Received: label {label!r} in {text!r}."
         )
     number = _NUMBERS.get(database)
     if number is None and (fault := fault_of_database(database)):
@@ -105,11 +105,15 @@ def _parse_line(text: str, file: str, line: int) -> ListEntry:
             f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a database's number, 0 to 3, or its "
             f"name. Received: {database!r}, which {fault}, in {text!r}."
         )
-    return ListEntry(path, _LABELS[label], database if number is None else number, file, line)
+    return ListEntry(path, int(label), database if number is None else number, file, line)
 
 
 def write_lists(
-    clips: Iterable[Clip], directory: str | os.PathLike, database_base: int = 0, overwrite: bool = False
+    clips: Iterable[Clip],
+    directory: str | os.PathLike,
+    database_base: int = 0,
+    overwrite: bool = False,
+    class_names: Sequence[str] = CLASS_NAMES,
 ) -> None:
     """Writes the leave-one-subject-out lists of a table of clips; `read_protocol` gives the clips back.
 
@@ -124,6 +128,7 @@ def write_lists(
         database_base: number of the first database in the third column, 0 (published lists) or 1; without
             meaning where databases are written by name.
         overwrite: replace lists that are already there.
+        class_names: of the labels 0, 1, ...
 
     Raises:
         DualATMEError: a clip that the lists cannot express, a path twice, a subject's name in two databases,
@@ -132,7 +137,7 @@ def write_lists(
     clips = list(clips)
     if database_base not in (0, 1):
         raise DualATMEError(f"Expected database_base to be 0 or 1. Received: {database_base!r}.")
-    subjects = _checked_subjects(clips)
+    subjects = _checked_subjects(clips, class_names)
     texts = _list_texts(clips, subjects, database_base)
     directory = Path(directory)
     taken = sorted(name for name in (SUBJECTS_FILE, *texts) if (directory / name).exists())
@@ -148,11 +153,11 @@ def write_lists(
     replace_file(directory / SUBJECTS_FILE, "".join(f"{subject}\n" for subject in subjects).encode())
 
 
-def _checked_subjects(clips: Sequence[Clip]) -> list[str]:
+def _checked_subjects(clips: Sequence[Clip], class_names: Sequence[str]) -> list[str]:
     """Names of the subjects in order of appearance; raises where lists could not give the clips back."""
     seen_paths = set()
     for clip in clips:
-        _check_clip(clip)
+        _check_clip(clip, class_names)
         if clip.path in seen_paths:
             raise DualATMEError(f"Expected every clip once. Received: {clip.path!r} twice.")
         seen_paths.add(clip.path)
@@ -165,9 +170,11 @@ def _checked_subjects(clips: Sequence[Clip]) -> list[str]:
     return subjects
 
 
-def _check_clip(clip: Clip) -> None:
-    if clip.label not in range(len(CLASS_NAMES)):
-        raise DualATMEError(f"Expected a label 0, 1 or 2. Received: {clip.label!r} of {clip.path!r}.")
+def _check_clip(clip: Clip, class_names: Sequence[str]) -> None:
+    if clip.label not in range(len(class_names)):
+        raise DualATMEError(
+            f"Expected a label {describe_classes(class_names)}. Received: {clip.label!r} of {clip.path!r}."
+        )
     if fault := fault_of_subject(clip.subject):
         raise DualATMEError(
             f"Expected a subject's name, one that a file can have. Received: {clip.subject!r}, "

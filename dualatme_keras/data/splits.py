@@ -14,7 +14,7 @@ from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.lists import SUBJECTS_FILE, ListEntry, list_names, read_lines, read_list
 from dualatme_keras.data.names import fault_of_subject, person_key
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import DATABASES, order_databases, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, order_databases, parse_subject
 
 KINDS = ("cde", "sde", "hde")
 
@@ -98,7 +98,7 @@ def _train_clip(entry: ListEntry, known: dict[str, Clip]) -> Clip:
     return dataclasses.replace(clip, label=entry.label, source=entry.source)
 
 
-def read_protocol(directory: str | os.PathLike) -> Protocol:
+def read_protocol(directory: str | os.PathLike, class_names: Sequence[str] = CLASS_NAMES) -> Protocol:
     """Reads `subName.txt` and each subject's `SUBJECT_train.txt` and `SUBJECT_test.txt`.
 
     The third column has names of databases or, as published, numbers; one way in all lists. A name is the
@@ -108,6 +108,7 @@ def read_protocol(directory: str | os.PathLike) -> Protocol:
 
     Args:
         directory: where the lists are.
+        class_names: of the labels 0, 1, ...
 
     Returns:
         The protocol; see `audit` for what may still be wrong with it, `make_folds` for what to train.
@@ -125,7 +126,8 @@ def read_protocol(directory: str | os.PathLike) -> Protocol:
         )
     subjects = _read_subjects(directory / SUBJECTS_FILE)
     names = [name for subject in subjects for name in list_names(subject)]
-    entries = {name: tuple(read_list(directory / name)) for name in names if (directory / name).is_file()}
+    there = [name for name in names if (directory / name).is_file()]
+    entries = {name: tuple(read_list(directory / name, class_names)) for name in there}
     numbered = _are_numbered([entry for some in entries.values() for entry in some])
     if numbered:
         _check_each_once(subjects, {name: (parse_subject(name) or (None,))[0] for name in subjects})

@@ -1,13 +1,14 @@
 """One's own clips: folders of frames and video files, with a table or without -> clips."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dualatme_keras.data.names import check_subjects
 from dualatme_keras.data.records import ClipRecord, check_names
 from dualatme_keras.databases.annotations import read_annotations, whole_number
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, describe_classes, parse_subject
 from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 COLUMNS = ("path", "subject", "label", "onset", "apex", "offset")
@@ -17,7 +18,10 @@ OWN_DATABASE = "own"
 
 
 def read_folder(
-    root: str | os.PathLike, annotations: str | os.PathLike | None = None, database: str | None = None
+    root: str | os.PathLike,
+    annotations: str | os.PathLike | None = None,
+    database: str | None = None,
+    class_names: Sequence[str] = CLASS_NAMES,
 ) -> list[ClipRecord]:
     """Own clips, of any databases and subjects.
 
@@ -28,9 +32,10 @@ def read_folder(
         root: folder that paths are relative to. Without a table every folder of images and every video
             `ROOT/SUBJECT/LABEL/CLIP` is a clip.
         annotations: CSV or workbook `path,subject,label,onset,apex,offset`, perhaps with a column `database`.
-            A path has `/` or `\\` between folders. A label is a number or a name of `megc2019.CLASS_NAMES`;
+            A path has `/` or `\\` between folders. A label is a number or one of `class_names`;
             onset, apex and offset may be blank (first frame, spotted, last frame), and so may the database.
         database: the database of all clips; a row that names another is refused.
+        class_names: of the labels 0, 1, ...
 
     Raises:
         DualATMEError: no clips; a label or database that is none; a name or path that leads
@@ -39,9 +44,11 @@ def read_folder(
     root = Path(root)
     if annotations is not None:
         rows = read_annotations(annotations, COLUMNS, optional=("database",))
-        records = [_row_record(row, database) for row in rows]
+        records = [_row_record(row, database, class_names) for row in rows]
     else:
-        records = [_path_record(path.relative_to(root), str(path), database) for path in _clips(root)]
+        records = [
+            _path_record(path.relative_to(root), str(path), database, class_names) for path in _clips(root)
+        ]
     if not records:
         raise DualATMEError(
             "Expected clips SUBJECT/LABEL/CLIP, folders of frames or videos, or `annotations`. "
@@ -59,12 +66,12 @@ def _clips(root):
             yield path
 
 
-def _path_record(place, source, database):
+def _path_record(place, source, database, class_names):
     subject, label, _clip = place.parts
-    return _new_record(place, subject, label, database, source)
+    return _new_record(place, subject, label, database, source, class_names)
 
 
-def _row_record(row, database):
+def _row_record(row, database, class_names):
     place = Path(row.values["path"].replace("\\", "/"))  # as lists are read: tables come from Windows too
     frames = {name: row.number(name) for name in ("onset", "apex", "offset")}
     subject, label, told = row.values["subject"], row.values["label"], row.values.get("database")
@@ -73,15 +80,17 @@ def _row_record(row, database):
             f"{row.source}: Expected clips of {database!r}, as `database` says. Received: {told!r}. "
             "With several databases in a table, leave `database` out."
         )
-    return _new_record(place, subject, label, told or database, row.source, warnings=row.warnings, **frames)
+    return _new_record(
+        place, subject, label, told or database, row.source, class_names, warnings=row.warnings, **frames
+    )
 
 
-def _new_record(place, subject, label, database, source, **details):
-    names = {name: index for index, name in enumerate(CLASS_NAMES)}
+def _new_record(place, subject, label, database, source, class_names, **details):
+    names = {name.lower(): index for index, name in enumerate(class_names)}
     number = names.get(label.lower(), whole_number(label))
     if number not in names.values():
         raise DualATMEError(
-            f"{source}: Expected a label 0, 1, 2 or {', '.join(CLASS_NAMES)}. Received: {label!r}."
+            f"{source}: Expected a label, {describe_classes(class_names)}. Received: {label!r}."
         )
     named = parse_subject(subject)
     clip = place.stem if place.suffix.lower() in VIDEO_SUFFIXES else place.name
@@ -90,7 +99,7 @@ def _new_record(place, subject, label, database, source, **details):
         subject=subject,
         clip=clip,
         label=number,
-        emotion=CLASS_NAMES[number],
+        emotion=class_names[number],
         place=place,
         source=source,
         **details,

@@ -1,5 +1,7 @@
 """Figures of a run, drawn without pyplot: no window, no global state."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -8,12 +10,13 @@ from dualatme_keras.megc2019 import CLASS_NAMES, database_title
 from dualatme_keras.plots.style import ACCENT, INK, MUTED, clean_axes, draw_grid
 
 
-def confusion_figure(part: str, scores: dict) -> Figure:
+def confusion_figure(part: str, scores: dict, class_names: Sequence[str] = CLASS_NAMES) -> Figure:
     """Draws a confusion matrix: counts, and the share of each true class.
 
     Args:
         part: `full` or a database, see `megc2019.database_title`.
         scores: that part of `metrics.pooled_scores`.
+        class_names: names of the classes.
 
     Returns:
         The figure; rows are truth, columns prediction, colour is the share of the row.
@@ -21,7 +24,7 @@ def confusion_figure(part: str, scores: dict) -> Figure:
     confusion = np.array(scores["confusion"])
     totals = confusion.sum(axis=1, keepdims=True)  # (classes, 1)
     shares = confusion / np.maximum(totals, 1)
-    figure = Figure(figsize=(4.8, 4.6), layout="constrained")
+    figure = Figure(figsize=(1.6 * len(class_names), 1.6 * len(class_names) - 0.2), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.15)  # the darkest blue would drown the text
     for (truth, predicted), count in np.ndenumerate(confusion):
@@ -30,18 +33,18 @@ def confusion_figure(part: str, scores: dict) -> Figure:
         axes.text(predicted, truth + 0.02, str(count), va="bottom", fontsize=17, weight="bold", **place)
         share = f"{shares[truth, predicted]:.0%}" if totals[truth] else "0/0"
         axes.text(predicted, truth + 0.09, share, va="top", fontsize=11, **place)
-    rows = [f"{name}\n({total})" for name, total in zip(CLASS_NAMES, totals[:, 0], strict=True)]
-    axes.set_xticks(range(len(CLASS_NAMES)), CLASS_NAMES, fontsize=11, color=INK)
-    axes.set_yticks(range(len(CLASS_NAMES)), rows, fontsize=11, color=INK)
+    rows = [f"{name}\n({total})" for name, total in zip(class_names, totals[:, 0], strict=True)]
+    axes.set_xticks(range(len(class_names)), class_names, fontsize=11, color=INK)
+    axes.set_yticks(range(len(class_names)), rows, fontsize=11, color=INK)
     axes.set_xlabel("predicted", fontsize=11, color=MUTED)
     axes.set_ylabel("true (clips)", fontsize=11, color=MUTED)
     clean_axes(axes)
     title = f"{database_title(part)}   UF1 {format_score(scores['uf1'])}   UAR {format_score(scores['uar'])}"
     figure.suptitle(title, fontsize=13, weight="bold", color=INK)
     # White gaps between the cells.
-    edges = np.arange(len(CLASS_NAMES) - 1) + 0.5
-    axes.hlines(edges, -0.5, len(CLASS_NAMES) - 0.5, color="white", linewidth=3)
-    axes.vlines(edges, -0.5, len(CLASS_NAMES) - 0.5, color="white", linewidth=3)
+    edges = np.arange(len(class_names) - 1) + 0.5
+    axes.hlines(edges, -0.5, len(class_names) - 0.5, color="white", linewidth=3)
+    axes.vlines(edges, -0.5, len(class_names) - 0.5, color="white", linewidth=3)
     return figure
 
 

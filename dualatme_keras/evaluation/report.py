@@ -11,7 +11,7 @@ from dualatme_keras.evaluation.tables import (
     format_score,
     missing_folds,
 )
-from dualatme_keras.megc2019 import CLASS_NAMES, database_title, order_databases
+from dualatme_keras.megc2019 import database_title, order_databases
 from dualatme_keras.plots.page import (
     Html,
     bar,
@@ -42,7 +42,6 @@ _SCORING = {
     "A class that does not occur counts as 0.",
     "Intervals": "95% percentiles of 2000 resamples of the subjects, drawn with replacement. They say what "
     "other subjects would change; they do not cover the choice of the training seed.",
-    "Class order": ", ".join(f"{index} {name}" for index, name in enumerate(CLASS_NAMES)) + ".",
     "To check": "Every score on this page is recomputed from predictions.csv alone.",
 }
 
@@ -69,11 +68,11 @@ def render_report(name: str, predictions: Predictions, metrics: dict, figures: d
     parts = [
         _scores_section(metrics),
         _confusion_section(metrics, figures),
-        _classes_section(metrics),
+        _classes_section(metrics, predictions.class_names),
         _curves_section(figures),
         _mistakes_section(predictions),
         _subjects_section(predictions),
-        _protocol_section(trained=bool(settings["config"])),
+        _protocol_section(bool(settings["config"]), predictions.class_names),
         _settings_section("Configuration", settings["config"]),
         _settings_section("Environment", settings["environment"]),
     ]
@@ -103,13 +102,13 @@ def _confusion_section(metrics, figures):
     return section("Confusion", Html(f'<div class="figures">{"".join(pictures)}</div>'))
 
 
-def _classes_section(metrics):
-    headers = ("", *(f"F1 {name}" for name in CLASS_NAMES), *(f"recall {name}" for name in CLASS_NAMES))
+def _classes_section(metrics, class_names):
+    headers = ("", *(f"F1 {name}" for name in class_names), *(f"recall {name}" for name in class_names))
     rows = [
         (database_title(part), *map(format_score, scores["f1_per_class"] + scores["recall_per_class"]))
         for part, scores in metrics.items()
     ]
-    return section("Classes", table(headers, rows, "lrrrrrr"))
+    return section("Classes", table(headers, rows, "l" + "rr" * len(class_names)))
 
 
 def _curves_section(figures):
@@ -126,9 +125,10 @@ def _mistakes_section(predictions):
     # The surest mistakes first: these are the clips worth looking at.
     confidence = predictions.probabilities[wrong].max(axis=1)
     rows = [_mistake_row(predictions, i) for i in wrong[np.argsort(-confidence, kind="stable")]]
-    headers = ("clip", "subject", "database", "true", "predicted", *(f"p {name}" for name in CLASS_NAMES))
+    names = predictions.class_names
+    headers = ("clip", "subject", "database", "true", "predicted", *(f"p {name}" for name in names))
     note = f"{len(wrong)} of {len(predictions)} clips, the surest mistakes first."
-    return section("Misclassified clips", note, table(headers, rows, "lllll" + "r" * len(CLASS_NAMES)))
+    return section("Misclassified clips", note, table(headers, rows, "lllll" + "r" * len(names)))
 
 
 def _mistake_row(predictions, i):
@@ -137,8 +137,8 @@ def _mistake_row(predictions, i):
         clip_name(predictions.paths[i], database),
         predictions.subjects[i],
         database_title(database),
-        CLASS_NAMES[predictions.labels[i]],
-        CLASS_NAMES[predictions.predictions[i]],
+        predictions.class_names[predictions.labels[i]],
+        predictions.class_names[predictions.predictions[i]],
         *(bar(p, format_score(p, 2)) for p in predictions.probabilities[i]),
     )
 
@@ -161,9 +161,10 @@ def _subjects_section(predictions):
     return section("Subjects", table(("subject", "database", "clips", "correct", "share"), rows, "llrrr"))
 
 
-def _protocol_section(trained):
+def _protocol_section(trained, class_names):
     """What the scores mean. Predictions without a training run next to them may come from any weights."""
-    notes = (_TRAINED if trained else _UNKNOWN) | _SCORING
+    order = ", ".join(f"{index} {name}" for index, name in enumerate(class_names)) + "."
+    notes = (_TRAINED if trained else _UNKNOWN) | _SCORING | {"Class order": order}
     pairs = (f"<dt>{text(term)}</dt><dd>{text(meaning)}</dd>" for term, meaning in notes.items())
     return section("Protocol", Html(f"<dl>{''.join(pairs)}</dl>"))
 

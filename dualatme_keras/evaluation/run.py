@@ -37,7 +37,7 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
         file.stem: dict(_flatten(read_json(file))) if file.exists() else {}
         for file in (run.config, run.environment)
     }
-    figures = _draw(metrics, read_histories(run))
+    figures = _draw(metrics, read_histories(run), predictions.class_names)
 
     run.figures.mkdir(exist_ok=True)
     for name, png in figures.items():
@@ -78,13 +78,19 @@ def score_run(workdir) -> tuple[Predictions, dict]:
 def score_predictions(predictions: Predictions) -> dict:
     """Pooled scores of predictions; see `metrics.pooled_scores`."""
     return pooled_scores(
-        predictions.labels, predictions.predictions, predictions.subjects, predictions.databases
+        predictions.labels,
+        predictions.predictions,
+        predictions.subjects,
+        predictions.databases,
+        num_classes=len(predictions.class_names),
     )
 
 
-def _draw(metrics, histories):
+def _draw(metrics, histories, class_names):
     """Name -> PNG bytes of each figure."""
-    figures = {f"confusion_{part}": confusion_figure(part, scores) for part, scores in metrics.items()}
+    figures = {
+        f"confusion_{part}": confusion_figure(part, scores, class_names) for part, scores in metrics.items()
+    }
     if histories:
         figures["training_curves"] = curves_figure(histories)
     return {name: figure_png(figure, dpi=150, padding=(0.12, 0.12)) for name, figure in figures.items()}

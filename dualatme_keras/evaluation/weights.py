@@ -22,7 +22,7 @@ def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Pre
     Raises:
         DualATMEError: lists or images are not as expected.
     """
-    protocol = read_protocol(lists)
+    protocol = read_protocol(lists, model.class_names)
     inputs = [tensor.name for tensor in model.inputs]
     report = audit(protocol, data_root=data_root, puzzled="puzzled" in inputs, check_files=True)
     report.raise_if_failed()
@@ -30,4 +30,4 @@ def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Pre
         print(report)
     table = ImageTable(protocol.clips, model.image_size, inputs, data_root)
     probabilities = model.predict_probabilities(table.dataset(protocol.clips, batch_size))
-    return Predictions.of_clips(protocol.clips, probabilities)
+    return Predictions.of_clips(protocol.clips, probabilities, model.class_names)

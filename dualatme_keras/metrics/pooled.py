@@ -70,6 +70,7 @@ def pooled_scores(
     databases: Sequence[str],
     bootstrap: int = 2000,
     seed: int = 0,
+    num_classes: int = _NUM_CLASSES,
 ) -> dict:
     """Scores of the whole and of each database's part: what a run writes to metrics.json.
 
@@ -84,6 +85,7 @@ def pooled_scores(
         bootstrap: number of resamples; 0 for no intervals.
         seed: seed of the resampling. Each part starts from it anew, so that a database's interval does
             not depend on which other databases are there.
+        num_classes: number of classes.
 
     Returns:
         `{"full": scores, "casme2": scores, ...}` with the databases present, in the order of
@@ -94,7 +96,7 @@ def pooled_scores(
     Raises:
         DualATMEError: nothing given, lengths differ, a class out of range or a database called `full`.
     """
-    labels, predictions = _check_classes(labels, predictions, _NUM_CLASSES)
+    labels, predictions = _check_classes(labels, predictions, num_classes)
     databases = _check_databases(databases)
     if not 0 < len(labels) == len(subjects) == len(databases):
         raise DualATMEError(
@@ -106,15 +108,15 @@ def pooled_scores(
     parts = {ALL_DATABASES: np.ones(len(labels), bool)}
     parts |= {name: databases == name for name in order_databases(databases.tolist())}
     return {
-        part: _scores(labels[rows], predictions[rows], people[rows], bootstrap, seed)
+        part: _scores(labels[rows], predictions[rows], people[rows], bootstrap, seed, num_classes)
         for part, rows in parts.items()
     }
 
 
-def _scores(labels, predictions, people, bootstrap, seed):
+def _scores(labels, predictions, people, bootstrap, seed, num_classes):
     """Scores of one part; see `pooled_scores`."""
     names, person = np.unique(people, return_inverse=True)
-    per_person = _count((len(names), _NUM_CLASSES, _NUM_CLASSES), person, labels, predictions)
+    per_person = _count((len(names), num_classes, num_classes), person, labels, predictions)
     confusion = per_person.sum(axis=0)
     return {
         "uf1": float(uf1(confusion)),

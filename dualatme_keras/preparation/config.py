@@ -4,6 +4,7 @@ import dataclasses
 
 from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import PrepareSettings
 
 DATASETS = ("casme2", "samm", "smic", "folder")
@@ -16,6 +17,7 @@ class PrepareConfig(PrepareSettings):
     Attributes:
         dataset: one of `DATASETS`.
         database: name of the database that clips of `folder` are of; None: see `databases.read_folder`.
+        class_names: of the labels 0, 1, ... of `folder`.
         root: folder of the frames.
         annotations: the database's annotation file.
         protocol_csv: the organisers' list; which clips take part, and their labels. None: by the emotion.
@@ -29,6 +31,7 @@ class PrepareConfig(PrepareSettings):
 
     dataset: str = "casme2"
     database: str | None = None
+    class_names: tuple[str, ...] = CLASS_NAMES
     root: str | None = None
     annotations: str | None = None
     protocol_csv: str | None = None
@@ -54,6 +57,11 @@ class PrepareConfig(PrepareSettings):
             raise DualATMEError(
                 "Expected `database` to be one word that a file can be called. "
                 f"Received: {self.database!r}, which {fault}."
+            )
+        if self.class_names != CLASS_NAMES and self.dataset != "folder":
+            raise DualATMEError(
+                f"Expected `class_names` with `dataset='folder'` only. Received: {self.class_names!r} for "
+                f"{self.dataset}, whose clips have those of MEGC2019."
             )
         if self.workers < 1:
             raise DualATMEError(f"Expected a positive `workers`. Received: {self.workers}.")

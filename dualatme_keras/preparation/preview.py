@@ -1,6 +1,7 @@
 """A page on which a person can look over all clips in a minute."""
 
 import urllib.parse
+from collections.abc import Sequence
 
 from dualatme_keras.files import replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, database_title
@@ -17,19 +18,19 @@ figcaption { padding-top: .3em; }
 """
 
 
-def write_preview(folder, rows: list[dict]) -> None:
+def write_preview(folder, rows: list[dict], class_names: Sequence[str] = CLASS_NAMES) -> None:
     """Writes preview.html of a `PreparedFolder`: per clip onset, apex with boxes, flow images, label."""
-    figures = "\n".join(_figure(folder, row) for row in rows)
+    figures = "\n".join(_figure(folder, row, class_names) for row in rows)
     told = "Onset, apex with the HARS boxes, flow image of the entire face, flow image of the puzzle."
     clips = Html(f'<div class="clips">\n{figures}\n</div>')
     content = page(f"{len(rows)} prepared clips", told, [clips], _STYLE)
     replace_file(folder.path / "preview.html", content.encode())
 
 
-def _figure(folder, row):
+def _figure(folder, row, class_names):
     # Names may hold what an address gives another meaning: #, ?, %.
     picture = urllib.parse.quote(folder.strip(row).relative_to(folder.path).as_posix())
-    label = CLASS_NAMES[row["label"]]
+    label = text(class_names[row["label"]])
     caption = (
         f"<b>{text(row['name'])}</b> {text(database_title(row['database']))}, "
         f'<span class="{label}">{label}</span> ({text(row["emotion"])}); onset {row["onset"]}, '

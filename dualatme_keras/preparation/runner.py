@@ -73,7 +73,7 @@ def read_records(config: PrepareConfig) -> list[ClipRecord]:
         return read_samm(config.annotations)
     if config.dataset == "smic":
         return read_smic(config.annotations, config.root)
-    return read_folder(_root(config), config.annotations, config.database)
+    return read_folder(_root(config), config.annotations, config.database, config.class_names)
 
 
 def audit_database(config: PrepareConfig) -> Comparison:
@@ -136,7 +136,7 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
         progress.finish_clip(failed=bool(reason))
     rows = folder.manifest_rows()
     folder.write_manifest(rows)
-    write_preview(folder, rows)
+    write_preview(folder, rows, config.class_names)
     return PrepareResult(
         prepared=len(records) - len(failed),
         failed=failed,
@@ -145,7 +145,7 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
         warnings=warnings_of(records),
         relabelled=relabelled,
         left_out=left_out,
-        lists=_write_lists(folder, rows),
+        lists=_write_lists(folder, rows, config.class_names),
         seconds=time.perf_counter() - start,
     )
 
@@ -256,10 +256,10 @@ def _doubtful(rows, dataset):
     return {row["name"]: row["doubts"] for row in own if row.get("doubts")}
 
 
-def _write_lists(folder, rows):
+def _write_lists(folder, rows, class_names):
     clips = [Clip(row["path"], row["subject"], row["database"], int(row["label"])) for row in rows]
     # Leaving one subject out takes two.
     if len({clip.subject for clip in clips}) < 2:
         return None
-    write_lists(clips, folder.path / LISTS, overwrite=True)
+    write_lists(clips, folder.path / LISTS, overwrite=True, class_names=class_names)
     return folder.path / LISTS

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
+from dualatme_keras.megc2019 import CLASS_NAMES
+
 CONTINUE_DESPITE = ("version", "form", "threads", "device", "unrecorded")
 """Differences despite which a run may be continued: these round differently, or nobody knows whether they are
 there. All others would mix two experiments."""
 
-PLUGGED_IN = ("new_model", "callbacks", "augment")
-"""What a run may be given besides its settings; a record without one of them was made without it."""
+DEFAULTS = {"new_model": None, "callbacks": None, "augment": None, "class_names": list(CLASS_NAMES)}
+"""What a record of an earlier version does not have, and what its run had. The first three are what a run may
+be given besides its settings."""
 
 
 def find_differences(begun: dict, now: dict, may_differ=()) -> Iterator[tuple[str | None, str]]:
@@ -23,7 +26,7 @@ def find_differences(begun: dict, now: dict, may_differ=()) -> Iterator[tuple[st
         For each difference its name in `CONTINUE_DESPITE`, or None where it is never passed over, and what
         it is in words, e.g. `batch_size 5 -> 6`, `the images of smic changed`.
     """
-    begun, now = ({**dict.fromkeys(PLUGGED_IN), **record} for record in (begun, now))
+    begun, now = ({**DEFAULTS, **record} for record in (begun, now))
     names = sorted({*begun, *now} - {*may_differ})
     unrecorded = [name for name in names if name not in begun]
     for name in names:

@@ -8,7 +8,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,10 +16,16 @@ from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
-from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.megc2019 import CLASS_NAMES, describe_classes
 
-COLUMNS = ("path", "subject", "database", "label", "prediction", *(f"p_{name}" for name in CLASS_NAMES))
-"""The header of predictions.csv."""
+_COLUMNS = ("path", "subject", "database", "label", "prediction")
+_PREFIX = "p_"
+"""Before the name of a class: the column of its probability."""
+
+COLUMNS = (*_COLUMNS, *(f"{_PREFIX}{name}" for name in CLASS_NAMES))
+"""The header of predictions.csv, with the classes of MEGC2019."""
+
+_ARRAYS = ("paths", "subjects", "databases", "labels", "predictions", "probabilities")
 
 _TOLERANCE = 1e-3  # float16 probabilities may exceed 1 by a rounding; logits exceed it by far more
 
@@ -32,9 +38,10 @@ class Predictions:
         paths: path of each clip's image as in the list files, `(n,)` strings.
         subjects: subject of each clip, which is also its fold, `(n,)` strings.
         databases: database of each clip, `(n,)` strings.
-        labels: true classes, indices into `megc2019.CLASS_NAMES`, `(n,)` int64.
+        labels: true classes, indices into `class_names`, `(n,)` int64.
         predictions: predicted classes, `(n,)` int64.
         probabilities: probability of each class in [0, 1], `(n, classes)` float32.
+        class_names: names of the classes.
     """
 
     paths: np.ndarray
@@ -43,12 +50,15 @@ class Predictions:
     labels: np.ndarray
     predictions: np.ndarray
     probabilities: np.ndarray
+    class_names: tuple[str, ...] = CLASS_NAMES
 
     def __len__(self):
         return len(self.labels)
 
     @classmethod
-    def of_clips(cls, clips: Sequence[Clip], probabilities: np.ndarray) -> "Predictions":
+    def of_clips(
+        cls, clips: Sequence[Clip], probabilities: np.ndarray, class_names: Sequence[str] = CLASS_NAMES
+    ) -> "Predictions":
         """The answers for `clips`, from their probabilities `(len(clips), classes)`: the likeliest class."""
         return cls(
             paths=np.array([clip.path for clip in clips]),
@@ -57,14 +67,20 @@ class Predictions:
             labels=np.array([clip.label for clip in clips], np.int64),
             predictions=np.argmax(probabilities, axis=-1).astype(np.int64),
             probabilities=np.asarray(probabilities, np.float32),
+            class_names=tuple(class_names),
         )
+
+    @property
+    def columns(self) -> list[np.ndarray]:
+        """The arrays, in the order of the attributes."""
+        return [getattr(self, name) for name in _ARRAYS]
 
 
 def read_predictions(path: str | os.PathLike) -> Predictions:
     """Reads a predictions.csv.
 
     Args:
-        path: the file, UTF-8, with the header `COLUMNS`.
+        path: the file, UTF-8, with the header `COLUMNS`, or one of other classes: `p_NAME` for each.
 
     Returns:
         The predictions in the file's order.
@@ -77,9 +93,8 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.reader(file)
             header = next(reader, None)
-            if header is None or tuple(header) != COLUMNS:
-                raise DualATMEError(f"{path}:1: Expected the header {','.join(COLUMNS)}. Received: {header}.")
-            rows = [_parse_row(row, f"{path}:{reader.line_num}") for row in reader]
+            class_names = _class_names(header, path)
+            rows = [_parse_row(row, class_names, f"{path}:{reader.line_num}") for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DualATMEError(f"Expected a readable predictions file. Received: {path} ({error}).") from error
     if not rows:
@@ -91,6 +106,7 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
         np.array(labels, np.int64),
         np.array(predictions, np.int64),
         np.array(probabilities, np.float32),
+        class_names,
     )
 
 
@@ -106,9 +122,8 @@ def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    columns = (getattr(predictions, field.name) for field in fields(Predictions))
-    for name, subject, database, label, prediction, probabilities in zip(*columns, strict=True):
+    writer.writerow((*_COLUMNS, *(f"{_PREFIX}{name}" for name in predictions.class_names)))
+    for name, subject, database, label, prediction, probabilities in zip(*predictions.columns, strict=True):
         # Nine significant digits tell any two float32 apart.
         numbers = [f"{np.float32(p):.9g}" for p in probabilities]
         writer.writerow([name, subject, database, int(label), int(prediction), *numbers])
@@ -119,13 +134,16 @@ def concatenate(parts: Iterable[Predictions]) -> Predictions:
     """Pools the predictions of several folds, in the order given.
 
     Raises:
-        DualATMEError: there are no parts.
+        DualATMEError: there are no parts, or they are of different classes.
     """
     parts = list(parts)
     if not parts:
         raise DualATMEError("Expected the predictions of at least one fold. Received: none.")
-    names = [field.name for field in fields(Predictions)]
-    return Predictions(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    classes = {part.class_names for part in parts}
+    if len(classes) > 1:
+        raise DualATMEError(f"Expected folds of the same classes. Received: {sorted(classes)}.")
+    columns = zip(*(part.columns for part in parts), strict=True)
+    return Predictions(*map(np.concatenate, columns), parts[0].class_names)
 
 
 def _refuse_duplicates(paths, file):
@@ -134,12 +152,23 @@ def _refuse_duplicates(paths, file):
         raise DualATMEError(f"{file}: Expected every clip once. Received: {repeated!r} more than once.")
 
 
-def _parse_row(row, where):
-    """One line as `(path, subject, database, label, prediction, probabilities)`; `where` is file:line."""
-    if len(row) != len(COLUMNS):
+def _class_names(header, path):
+    """The classes that a header names."""
+    names = [column.removeprefix(_PREFIX) for column in (header or ())[len(_COLUMNS) :]]
+    expected = [*_COLUMNS, *(f"{_PREFIX}{name}" for name in names)]
+    if header != expected or len(set(names)) < max(2, len(names)) or not all(names):
         raise DualATMEError(
-            f"{where}: Expected {len(COLUMNS)} columns, {','.join(COLUMNS)}. Received: {row}."
+            f"{path}:1: Expected the header {','.join(COLUMNS)}, or p_NAME of other classes. "
+            f"Received: {header}."
         )
+    return tuple(names)
+
+
+def _parse_row(row, class_names, where):
+    """One line as `(path, subject, database, label, prediction, probabilities)`; `where` is file:line."""
+    count = len(_COLUMNS) + len(class_names)
+    if len(row) != count:
+        raise DualATMEError(f"{where}: Expected {count} columns, as in the header. Received: {row}.")
     name, subject, database, label, prediction, *probabilities = row
     if not name or not subject:
         raise DualATMEError(f"{where}: Expected a path and a subject. Received: {row}.")
@@ -152,16 +181,17 @@ def _parse_row(row, where):
         name,
         subject,
         database,
-        _parse_class(label, "label", where),
-        _parse_class(prediction, "prediction", where),
+        _parse_class(label, class_names, "label", where),
+        _parse_class(prediction, class_names, "prediction", where),
         [_parse_probability(text, where) for text in probabilities],
     )
 
 
-def _parse_class(text, column, where):
-    if text not in map(str, range(len(CLASS_NAMES))):
-        classes = ", ".join(f"{index} ({name})" for index, name in enumerate(CLASS_NAMES))
-        raise DualATMEError(f"{where}: Expected {column} to be one of {classes}. Received: {text!r}.")
+def _parse_class(text, class_names, column, where):
+    if text not in map(str, range(len(class_names))):
+        raise DualATMEError(
+            f"{where}: Expected {column} to be one of {describe_classes(class_names)}. Received: {text!r}."
+        )
     return int(text)
 
 

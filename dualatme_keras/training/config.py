@@ -6,6 +6,7 @@ import numbers
 
 from dualatme_keras.choices import FORMS, LOSSES, PRESETS
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
@@ -55,6 +56,7 @@ class TrainConfig:
         learning_rate: constant over training.
         batch_size: clips per step, over all devices; a multiple of their number.
         epochs: epochs per fold; the last one is evaluated.
+        class_names: names of the labels 0, 1, ... of the lists.
         protocol: `cde`, `sde` or `hde`, see `data.make_folds`.
         databases: databases that take part (hde: that are held out); empty for all.
         subjects: folds to run; empty for all.
@@ -85,6 +87,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     batch_size: int = 128
     epochs: int = 60
+    class_names: tuple[str, ...] = CLASS_NAMES
     protocol: str = "cde"
     databases: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
@@ -116,6 +119,10 @@ class TrainConfig:
                 raise DualATMEError(
                     f"Expected `{name}` out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
                 )
+        if len(set(self.class_names)) < max(2, len(self.class_names)) or not all(self.class_names):
+            raise DualATMEError(
+                f"Expected `class_names` to be two different names or more. Received: {self.class_names!r}."
+            )
         if not 0 < self.learning_rate < math.inf:
             raise DualATMEError(
                 f"Expected `learning_rate` to be a positive, finite number. Received: {self.learning_rate}."

@@ -5,7 +5,6 @@ import numpy as np
 
 from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES
 
 DIVERGED = 10.0
 """The loss of a fold's last epoch that counts as diverged, in multiples of the loss of equal logits."""
@@ -22,13 +21,14 @@ class StopOnDivergence(keras.callbacks.Callback):
     Args:
         fold: what is trained on.
         loss: called with labels and logits.
+        num_classes: number of logits.
     """
 
-    def __init__(self, fold: Fold, loss: keras.losses.Loss):
+    def __init__(self, fold: Fold, loss: keras.losses.Loss, num_classes: int):
         super().__init__()
         self._fold = fold
         labels = np.array([clip.label for clip in fold.train], "int64")
-        self._highest = DIVERGED * float(loss(labels, np.zeros((len(labels), len(CLASS_NAMES)), "float32")))
+        self._highest = DIVERGED * float(loss(labels, np.zeros((len(labels), num_classes), "float32")))
 
     def on_epoch_end(self, epoch, logs=None):
         self._epoch, self._loss = epoch + 1, logs["loss"]

@@ -12,7 +12,6 @@ import keras
 from dualatme_keras.data import Fold
 from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.training.config import TrainConfig
 
 _OF_THE_PRESET = ("preset", "form", "puzzle")
@@ -68,25 +67,25 @@ class Extensions:
         """What `packed` made bytes of."""
         return cloudpickle.loads(content)
 
-    def build_model(self, precision: str) -> keras.Model:
+    def build_model(self, config: TrainConfig) -> keras.Model:
         """A network of `new_model`, built in this dtype policy.
 
         Raises:
             DualATMEError: it is no network for the clips of a run.
         """
         before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(precision)
+        keras.config.set_dtype_policy(config.precision)
         try:
             model = self.new_model()
         finally:
             keras.config.set_dtype_policy(before)
-        _check_model(model)
+        _check_model(model, len(config.class_names))
         return model
 
     def inputs(self, config: TrainConfig) -> tuple[str, ...]:
         """Names of the images that must be there."""
         if self.new_model is not None:
-            return tuple(tensor.name for tensor in self.build_model(config.precision).inputs)
+            return tuple(tensor.name for tensor in self.build_model(config).inputs)
         return INPUTS if config.puzzle == "image" else ("entire",)
 
     def new_callbacks(self, fold: Fold) -> list[keras.callbacks.Callback]:
@@ -102,7 +101,7 @@ class Extensions:
             )
         return list(made)
 
-    def record(self, precision: str) -> dict:
+    def record(self, config: TrainConfig) -> dict:
         """What config.json says of what is given, by name; nothing of what is not.
 
         A network is known by the name of its function and its `get_config()`, a layer by its class and
@@ -111,7 +110,7 @@ class Extensions:
         record = {}
         if self.new_model is not None:
             random.seed(0)  # random layers keep the seed that they draw
-            model = self.build_model(precision)
+            model = self.build_model(config)
             record = dict.fromkeys(_OF_THE_PRESET)
             record["new_model"] = f"{_name(self.new_model)} {_digest(model)}"
         if self.callbacks is not None:
@@ -129,7 +128,7 @@ def _name(function):
     return getattr(function, "__qualname__", type(function).__qualname__)
 
 
-def _check_model(model):
+def _check_model(model, num_classes):
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise DualATMEError(
             "Expected `new_model` to return a keras.Model that tells its inputs: functional, or a Sequential "
@@ -143,9 +142,9 @@ def _check_model(model):
             f"(None, size, size, 3) of one size. Received: {inputs}."
         )
     outputs = [tuple(tensor.shape) for tensor in model.outputs]
-    if outputs != [(None, len(CLASS_NAMES))]:
+    if outputs != [(None, num_classes)]:
         raise DualATMEError(
-            f"Expected the network of `new_model` to give logits (None, {len(CLASS_NAMES)}). "
+            f"Expected the network of `new_model` to give logits (None, {num_classes}). "
             f"Received: {', '.join(map(str, outputs))}."
         )
 

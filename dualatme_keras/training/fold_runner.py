@@ -64,7 +64,9 @@ class FoldRunner:
         if self._config.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(run.tensorboard(fold.name))))
         history = self._trainer.train(fold, self._table, seed, callbacks)
-        predictions = Predictions.of_clips(fold.test, self._trainer.predict(fold, self._table))
+        predictions = Predictions.of_clips(
+            fold.test, self._trainer.predict(fold, self._table), self._config.class_names
+        )
         run.write_fold(fold.name, history, predictions, self._trainer.save)
         return time.perf_counter() - start
 

@@ -102,11 +102,12 @@ class FoldTrainer:
         if self._extensions.augment is not None:
             batches = augment_batches(batches, self._extensions.augment, seed)
         own = self._extensions.new_callbacks(fold)
+        stop = StopOnDivergence(fold, self._model.loss, len(self._config.class_names))
         return self._model.fit(
             self._as_taken(batches),
             shuffle=False,  # the dataset does, reproducibly
             epochs=self._config.epochs,
-            callbacks=[StopOnDivergence(fold, self._model.loss), *callbacks, *own],
+            callbacks=[stop, *callbacks, *own],
             verbose=0,
         ).history
 
@@ -145,11 +146,12 @@ class FoldTrainer:
     def _build(self) -> keras.Model:
         config = self._config
         if self._extensions.new_model is not None:
-            return self._extensions.build_model(config.precision)
+            return self._extensions.build_model(config)
         return DualATME.from_preset(
             config.preset,
             puzzle=config.puzzle,
             form=config.form,
+            class_names=config.class_names,
             preparation=self._preparation,
             dtype=config.precision,
         )

@@ -136,7 +136,7 @@ def run_seeds(
         "images_sha256": runner.image_digests(),
         "preparation": preparation and dataclasses.asdict(preparation),
         "computed_with": describe_computation(config),
-        **extensions.record(config.precision),
+        **extensions.record(config),
     }
     results = []
     for seed, workdir in zip(seeds, workdirs, strict=True):
@@ -153,7 +153,7 @@ def run_seeds(
 
 def _run_folds(config, folds, run, runner, stream):
     """Runs the folds that are not finished yet."""
-    progress = Progress(len(folds), config.epochs, config.workers, stream)
+    progress = Progress(len(folds), config.epochs, config.workers, stream, len(config.class_names))
     for fold in folds:
         if run.finished(fold.name):
             progress.finish_fold(fold.name, run.read_fold(fold.name), seconds=None)
@@ -175,7 +175,11 @@ def _finish(config, clips, run_folds, run, runner, stream):
     """Pools and scores what is finished: a run may be done a few subjects at a time."""
     predictions = concatenate(run.read_fold(name) for name in run_folds.finished)
     metrics = pooled_scores(
-        predictions.labels, predictions.predictions, predictions.subjects, predictions.databases
+        predictions.labels,
+        predictions.predictions,
+        predictions.subjects,
+        predictions.databases,
+        num_classes=len(predictions.class_names),
     )
     metrics = run_folds.add_counts(metrics, predictions)
     run.write_scores(predictions, metrics)
@@ -194,7 +198,7 @@ def _read_folds(config, extensions, stream):
             "data/README.md says how to get the databases and make their lists; `make demo` trains on "
             "generated data instead."
         )
-    protocol = read_protocol(config.lists)
+    protocol = read_protocol(config.lists, config.class_names)
     truth = read_ground_truth(config.protocol_csv) if config.protocol_csv else None
     report = audit(
         protocol,

@@ -17,14 +17,15 @@ class Progress:
         epochs: epochs per fold.
         workers: folds that run at the same time.
         stream: where to print; standard output by default.
+        num_classes: of the predictions.
     """
 
-    def __init__(self, folds: int, epochs: int, workers: int = 1, stream=None):
+    def __init__(self, folds: int, epochs: int, workers: int = 1, stream=None, num_classes: int = 3):
         self._folds = folds
         self._epochs = epochs
         self._workers = workers
         self._stream = stream or sys.stdout
-        self._confusion = np.zeros((3, 3), "int64")
+        self._confusion = np.zeros((num_classes, num_classes), "int64")
         self._done = 0
         self._trained_seconds = []
 
@@ -43,7 +44,7 @@ class Progress:
             predictions: `Predictions` of its test clips.
             seconds: how long it took, or None where it was finished in an earlier run.
         """
-        confusion = confusion_matrix(predictions.labels, predictions.predictions)
+        confusion = confusion_matrix(predictions.labels, predictions.predictions, len(self._confusion))
         self._confusion += confusion
         right, clips = np.trace(confusion), confusion.sum()
         left = self._folds - self._done - 1

@@ -64,3 +64,9 @@ def test_ablations_differ_from_the_paper_in_what_they_are_called_after():
         "puzzled_only": {"branches": "puzzled", "attention": "none", **alone},
         "no_similarity": alone,
     }
+
+
+@pytest.mark.parametrize("names", [(), ("one",), ("one", "one"), ("one", "")])
+def test_classes_that_are_none(names):
+    with pytest.raises(DualATMEError, match="`class_names` to be two different names"):
+        TrainConfig(class_names=names)

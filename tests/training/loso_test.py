@@ -165,6 +165,26 @@ def test_the_compiled_network_serves_the_next_run(base, tmp_path, monkeypatch):
     assert [config.batch_size for config in compiled] == [5, 6]
 
 
+def test_classes_of_another_number(base, tmp_path):
+    names = ("red", "green", "blue", "none")
+    result = rerun(base, tmp_path / "run", subjects=("s01",), class_names=names, epochs=1, final_model=True)
+    assert result.predictions.class_names == names
+    assert result.predictions.probabilities.shape == (6, 4)
+    assert np.shape(result.metrics["full"]["confusion"]) == (4, 4)
+    header = (tmp_path / "run" / "predictions.csv").read_text().splitlines()[0]
+    assert header.endswith("prediction,p_red,p_green,p_blue,p_none")
+    network = keras.models.load_model(result.final_model)
+    assert (network.num_classes, network.class_names) == (4, names)
+    with pytest.raises(DualATMEError, match="Received: class_names .*'none'"):
+        rerun(base, tmp_path / "run", subjects=("s01",), epochs=1)
+    config = tmp_path / "run" / "config.json"
+    record = json.loads(config.read_text())
+    del record["class_names"]  # as earlier versions, which had those of MEGC2019
+    config.write_text(json.dumps(record))
+    with pytest.raises(DualATMEError, match="Received: class_names .*'none'"):
+        rerun(base, tmp_path / "run", subjects=("s01",), class_names=names, epochs=1)
+
+
 def test_workers_give_what_one_gives(base, tmp_path, capsys):
     """Two processes of one thread each; in float64 other numbers of threads round too little to matter."""
     changes = {"epochs": 20, "tensorboard": True, "precision": "float64"}
