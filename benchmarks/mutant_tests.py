@@ -257,8 +257,21 @@ class Workplaces:
             return outcome
         finally:
             if change:
-                shutil.copy(ROOT / change[0], place / "checkout" / change[0])
+                _restore(place / "checkout", change[0])
             self._free.put(place)
+
+
+def _sources(folder):
+    return {path.relative_to(folder) for part in (PACKAGE, "tests") for path in (folder / part).rglob("*.py")}
+
+
+def _restore(checkout, changed):
+    """Undoes a change, and what the changed program did to its own copy: it may have deleted it."""
+    if _sources(checkout) == _sources(ROOT):
+        shutil.copy(ROOT / changed, checkout / changed)
+        return
+    shutil.rmtree(checkout, ignore_errors=True)
+    shutil.copytree(ROOT, checkout, ignore=_LEFT_OUT)
 
 
 def _digest(paths):

@@ -111,6 +111,7 @@ OTHERS = {
     "learning_rate": 0.5,
     "batch_size": 3,
     "epochs": 4,
+    "class_names": ("one", "two"),
     "protocol": "sde",
     "databases": ("samm", "smic"),
     "subjects": ("s01", "006"),

@@ -27,7 +27,7 @@ def test_a_command_has_standard_error_to_itself(tmp_path):
         *(f"--run={tmp_path / 'run'}", f"--output={tmp_path / 'out.csv'}"),
     )
     (line,) = ended.stderr.splitlines()
-    assert line.startswith(f"failed: {tmp_path / 'broken.mp4'}: Expected a video with frames")
+    assert line.startswith(f"failed: {tmp_path / 'broken.mp4'}: Expected a video. Received:")
     assert ended.returncode == 1
 
 

@@ -307,7 +307,7 @@ def test_exchanged_images_are_another_run(base, data, tmp_path):
     exchange_images(tmp_path / "copy", "smic")
     with pytest.raises(DualATMEError, match="Received: the images of smic changed. Choose another `workdir`"):
         rerun(base, tmp_path / "run", **copy)
-    with pytest.raises(DualATMEError, match="continue_despite out of .*images"):
+    with pytest.raises(DualATMEError, match="`continue_despite` out of .*images"):
         rerun(base, tmp_path / "run", continue_despite=("images",), **copy)
     assert [fold.name for fold in (tmp_path / "run" / "folds").iterdir()] == ["sub01"]
 
