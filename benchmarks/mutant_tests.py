@@ -27,7 +27,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "dualatme_keras"
 _PRELOADED = ["__main__", "tensorflow", "keras", "cv2", "joblib", "matplotlib.figure", "sklearn.metrics"]
-_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "runs", "demo")
+_HERE_ONLY = {ROOT: {"build", "runs"}, ROOT / "data": {"demo"}}
+_ANYWHERE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
 _COLLECTION, _TEST = 90, 600
 """Seconds after which the import of tests, or a test of unknown time, counts as hanging."""
 
@@ -204,7 +205,7 @@ class Workplaces:
         self._count = count
         for number in range(count):
             place = Path(self._folder.name) / str(number)
-            shutil.copytree(ROOT, place / "checkout", ignore=_LEFT_OUT)
+            shutil.copytree(ROOT, place / "checkout", ignore=_left_out)
             self._free.put(place)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # As the package has it, which is imported after TensorFlow here.
@@ -261,6 +262,11 @@ class Workplaces:
             self._free.put(place)
 
 
+def _left_out(folder, names):
+    """What a copy of the checkout can do without: the package has a room called `runs` too."""
+    return _ANYWHERE(folder, names) | _HERE_ONLY.get(Path(folder), set())
+
+
 def _sources(folder):
     return {path.relative_to(folder) for part in (PACKAGE, "tests") for path in (folder / part).rglob("*.py")}
 
@@ -271,7 +277,7 @@ def _restore(checkout, changed):
         shutil.copy(ROOT / changed, checkout / changed)
         return
     shutil.rmtree(checkout, ignore_errors=True)
-    shutil.copytree(ROOT, checkout, ignore=_LEFT_OUT)
+    shutil.copytree(ROOT, checkout, ignore=_left_out)
 
 
 def _digest(paths):
