@@ -60,10 +60,10 @@ def _print_weights():
 
 def _score_weights():
     # TensorFlow is imported only where a network must answer.
-    from dualatme_keras.evaluation import evaluate_run, score_predictions
+    from dualatme_keras.evaluation import evaluate_run
     from dualatme_keras.evaluation.weights import predict_lists
     from dualatme_keras.models import load_model
-    from dualatme_keras.runs import write_predictions
+    from dualatme_keras.runs import score_predictions, write_predictions
 
     if not _LISTS.value:
         raise DualATMEError("Expected --lists with --weights. Received: none.")

@@ -1,9 +1,10 @@
 """Tier 3: what people look at, computed from a run's predictions.csv alone."""
 
 from dualatme_keras.evaluation.challenge_log import clip_name, format_challenge_log
-from dualatme_keras.evaluation.run import evaluate_run, score_predictions
+from dualatme_keras.evaluation.run import evaluate_run
 from dualatme_keras.evaluation.seeds import find_seeds, format_seeds, score_seeds
 from dualatme_keras.evaluation.tables import format_table
+from dualatme_keras.runs import score_predictions
 
 __all__ = [
     "clip_name",

@@ -9,9 +9,15 @@ from dualatme_keras.evaluation.figures import confusion_figure, curves_figure
 from dualatme_keras.evaluation.report import render_report
 from dualatme_keras.evaluation.tables import missing_folds
 from dualatme_keras.files import read_json, replace_file, write_json
-from dualatme_keras.metrics.pooled import pooled_scores
 from dualatme_keras.plots.style import figure_png
-from dualatme_keras.runs import Predictions, RunDirectory, read_histories, read_predictions, read_run_folds
+from dualatme_keras.runs import (
+    Predictions,
+    RunDirectory,
+    read_histories,
+    read_predictions,
+    read_run_folds,
+    score_predictions,
+)
 
 
 def evaluate_run(workdir: str | os.PathLike) -> dict:
@@ -73,17 +79,6 @@ def score_run(workdir) -> tuple[Predictions, dict]:
         return predictions, metrics
     folds.check(predictions)
     return predictions, folds.add_counts(metrics, predictions)
-
-
-def score_predictions(predictions: Predictions) -> dict:
-    """Pooled scores of predictions; see `metrics.pooled_scores`."""
-    return pooled_scores(
-        predictions.labels,
-        predictions.predictions,
-        predictions.subjects,
-        predictions.databases,
-        num_classes=len(predictions.class_names),
-    )
 
 
 def _draw(metrics, histories, class_names):

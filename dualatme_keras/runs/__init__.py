@@ -5,7 +5,13 @@ from dualatme_keras.runs.directory import RunDirectory
 from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
 from dualatme_keras.runs.histories import read_histories
 from dualatme_keras.runs.networks import NETWORKS, TrainedRun, read_run
-from dualatme_keras.runs.predictions import Predictions, concatenate, read_predictions, write_predictions
+from dualatme_keras.runs.predictions import (
+    Predictions,
+    concatenate,
+    read_predictions,
+    score_predictions,
+    write_predictions,
+)
 from dualatme_keras.runs.writer import RunWriter
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "read_predictions",
     "read_run",
     "read_run_folds",
+    "score_predictions",
     "write_predictions",
     "write_run_folds",
 ]

@@ -17,6 +17,7 @@ from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, describe_classes
+from dualatme_keras.metrics.pooled import pooled_scores
 
 _COLUMNS = ("path", "subject", "database", "label", "prediction")
 _PREFIX = "p_"
@@ -144,6 +145,17 @@ def concatenate(parts: Iterable[Predictions]) -> Predictions:
         raise DualATMEError(f"Expected folds of the same classes. Received: {sorted(classes)}.")
     columns = zip(*(part.columns for part in parts), strict=True)
     return Predictions(*map(np.concatenate, columns), parts[0].class_names)
+
+
+def score_predictions(predictions: Predictions) -> dict:
+    """Pooled scores of predictions; see `metrics.pooled_scores`."""
+    return pooled_scores(
+        predictions.labels,
+        predictions.predictions,
+        predictions.subjects,
+        predictions.databases,
+        num_classes=len(predictions.class_names),
+    )
 
 
 def _refuse_duplicates(paths, file):

@@ -11,9 +11,8 @@ import keras
 
 from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth, read_protocol
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.metrics import pooled_scores
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
-from dualatme_keras.runs import Predictions, RunWriter, concatenate
+from dualatme_keras.runs import Predictions, RunWriter, concatenate, score_predictions
 from dualatme_keras.training.config import MAY_DIFFER, TrainConfig
 from dualatme_keras.training.devices import (
     check_tensorboard,
@@ -174,14 +173,7 @@ def _run_folds(config, folds, run, runner, stream):
 def _finish(config, clips, run_folds, run, runner, stream):
     """Pools and scores what is finished: a run may be done a few subjects at a time."""
     predictions = concatenate(run.read_fold(name) for name in run_folds.finished)
-    metrics = pooled_scores(
-        predictions.labels,
-        predictions.predictions,
-        predictions.subjects,
-        predictions.databases,
-        num_classes=len(predictions.class_names),
-    )
-    metrics = run_folds.add_counts(metrics, predictions)
+    metrics = run_folds.add_counts(score_predictions(predictions), predictions)
     run.write_scores(predictions, metrics)
     if config.final_model and not run.final_model.exists():
         print(f"final model: training on all {len(clips)} clips", file=stream, flush=True)
