@@ -34,6 +34,27 @@ def quiet_libraries() -> None:
     joblib.parallel_config(backend="loky", initializer=quiet_tensorflow)  # in the processes of --workers too
 
 
+def define_setting(defaults, kind: Callable, name: str, description: str, *arguments, **options):
+    """Defines the flag of a setting.
+
+    Args:
+        defaults: a record of settings, whose value is the default.
+        kind: what defines the flag, e.g. `Flags.DEFINE_string`.
+        name: of the setting and the flag.
+        description: for `--help`.
+        *arguments, **options: further ones of `kind`.
+    """
+    default = getattr(defaults, name)
+    default = list(default) if isinstance(default, tuple) else default
+    return kind(name, default, *arguments, description, **options)
+
+
+def setting_values(flags) -> dict:
+    """Value of each flag by its name, lists as the tuples that records of settings have."""
+    values = {flag.name: flag.value for flag in flags}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
 class Flags:
     """The flags of one command, apart from those of every other: any of them can share a process.
 

@@ -1,8 +1,9 @@
 """Prepares a database: `dualatme-prepare --dataset=casme2 --root=... --annotations=... --output=data`."""
 
+import functools
 import sys
 
-from dualatme_keras.commands import Flags, quiet_libraries
+from dualatme_keras.commands import Flags, define_setting, quiet_libraries, setting_values
 from dualatme_keras.databases.comparison import format_comparison
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
 from dualatme_keras.preprocessing import ENCODINGS, FACE_CHOICES, METHODS, PUZZLES, SOURCES
@@ -11,10 +12,7 @@ flags = Flags(__doc__)
 _DEFAULTS = PrepareConfig(dataset="folder")
 
 
-def _define(kind, name, description, *arguments):
-    default = getattr(_DEFAULTS, name)
-    return kind(name, list(default) if isinstance(default, tuple) else default, *arguments, description)
-
+_define = functools.partial(define_setting, _DEFAULTS)
 
 _SETTINGS = [
     flags.DEFINE_enum("dataset", None, DATASETS, "which database", required=True),
@@ -46,9 +44,7 @@ _AUDIT = flags.DEFINE_boolean("audit", False, "compare annotations and list, and
 
 def main(_arguments):
     quiet_libraries()
-    values = {flag.name: flag.value for flag in _SETTINGS}
-    values |= {name: tuple(values[name]) for name in ("subjects", "class_names")}
-    config = PrepareConfig(**values)
+    config = PrepareConfig(**setting_values(_SETTINGS))
     sys.exit(_audit(config) if _AUDIT.value else _prepare(config))
 
 

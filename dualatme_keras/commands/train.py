@@ -7,10 +7,11 @@ figures and a report. Stopped at any point and called again, it continues. The 6
 take one to two hours on two CPU cores with the published settings.
 """
 
+import functools
 import os
 
 from dualatme_keras.choices import FORMS, LOSSES, PRESETS
-from dualatme_keras.commands import Flags, quiet_libraries
+from dualatme_keras.commands import Flags, define_setting, quiet_libraries, setting_values
 from dualatme_keras.training import (
     CONTINUE_DESPITE,
     OPTIMIZERS,
@@ -22,17 +23,11 @@ from dualatme_keras.training import (
 
 flags = Flags(__doc__)
 _DEFAULTS = TrainConfig()
-
-
-def _define(kind, name, description, *arguments, **options):
-    """Defines the flag of a setting, whose default is the configuration's."""
-    default = getattr(_DEFAULTS, name)
-    default = list(default) if isinstance(default, tuple) else default
-    return kind(name, default, *arguments, description, **options)
+_define = functools.partial(define_setting, _DEFAULTS)
 
 
 def _define_choice(name, choices, description):
-    return flags.DEFINE_enum(name, getattr(_DEFAULTS, name), choices, description, case_sensitive=False)
+    return _define(flags.DEFINE_enum, name, description, choices, case_sensitive=False)
 
 
 _SETTINGS = [
@@ -91,12 +86,8 @@ def _one_source_of_lists(values):
     return not values["dataversion"] or values["lists"] == _DEFAULTS.lists
 
 
-_LISTS = ("class_names", "databases", "subjects", "continue_despite")
-
-
 def _config() -> TrainConfig:
-    values = {flag.name: flag.value for flag in _SETTINGS}
-    values.update({name: tuple(values[name]) for name in _LISTS})
+    values = setting_values(_SETTINGS)
     if _DATAVERSION.value:
         values["lists"] = os.path.join("data", "MEGC2019", _DATAVERSION.value)
     return TrainConfig(**values)
