@@ -7,6 +7,7 @@ from dualatme_keras.commands import Flags, define_setting, quiet_libraries, sett
 from dualatme_keras.databases.comparison import format_comparison
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
 from dualatme_keras.preprocessing import ENCODINGS, FACE_CHOICES, METHODS, PUZZLES, SOURCES
+from dualatme_keras.text import shorten
 
 flags = Flags(__doc__)
 _DEFAULTS = PrepareConfig(dataset="folder")
@@ -59,7 +60,7 @@ def _prepare(config):
     print(f"\n{result.prepared} clips of {database} in {config.output}, {result.seconds:.0f} s")
     for names, what in ((result.relabelled, "have another label now"), (result.left_out, "take no part now")):
         if names:
-            print(f"{len(names)} clips {what}: {_shortened(names)}")
+            print(f"{len(names)} clips {what}: {shorten(names)}")
     for name, doubts in result.doubtful.items():
         print(f"look at the face of {name}: {doubts}")
     if result.prepared:
@@ -72,10 +73,6 @@ def _prepare(config):
     for name, reason in result.failed.items():
         print(f"failed: {name}: {flags.in_flags(reason)}", file=sys.stderr)
     return 1 if result.failed or result.missing else 0
-
-
-def _shortened(names):
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def run(arguments=None):

@@ -19,6 +19,7 @@ from dualatme_keras.data.paths import check_data_root, find_image, puzzled_path
 from dualatme_keras.data.splits import Protocol, SubjectLists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, database_title, order_databases, parse_subject
+from dualatme_keras.text import shorten
 
 
 def audit(
@@ -175,9 +176,7 @@ def _gaps(protocol: Protocol) -> Iterator[Finding]:
         held = {entry.path for entry in (*lists.train, *lists.test)}
         absent = [path for path in every if path not in held]
         if absent:
-            more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
-            shown = ", ".join(absent[:3]) + more
-            message = f"fold {lists.subject} lacks {len(absent)} of {len(every)} clips: {shown}"
+            message = f"fold {lists.subject} lacks {len(absent)} of {len(every)} clips: {shorten(absent)}"
             yield Finding("incomplete fold", message, lists.train[0].file)
 
 

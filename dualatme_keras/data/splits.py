@@ -15,6 +15,7 @@ from dualatme_keras.data.lists import SUBJECTS_FILE, ListEntry, list_names, read
 from dualatme_keras.data.names import fault_of_subject, person_key
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, order_databases, parse_subject
+from dualatme_keras.text import shorten
 
 KINDS = ("cde", "sde", "hde")
 
@@ -132,10 +133,9 @@ def read_protocol(directory: str | os.PathLike, class_names: Sequence[str] = CLA
     if numbered:
         _check_each_once(subjects, {name: (parse_subject(name) or (None,))[0] for name in subjects})
     if missing := [name for name in names if name not in entries]:
-        shown = ", ".join(missing[:6]) + (f" and {len(missing) - 6} more" if len(missing) > 6 else "")
         raise DualATMEError(
             f"Expected a train and a test list in {os.fspath(directory)!r} for each of the {len(subjects)} "
-            f"subjects of {SUBJECTS_FILE}. Received: no {shown}."
+            f"subjects of {SUBJECTS_FILE}. Received: no {shorten(missing)}."
         )
     lists = []
     for subject in subjects:

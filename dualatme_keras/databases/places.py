@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dualatme_keras.data import ClipRecord
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.text import shorten
 from dualatme_keras.video import Frames, open_frames
 
 
@@ -54,11 +55,8 @@ def clip_numbers(record: ClipRecord, numbers: tuple[int, ...]) -> list[int]:
         needed |= set(range(onset, offset + 1))
     missing = sorted(needed - there)
     if missing:
-        listed = ", ".join(map(str, missing[:5])) + (
-            f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        )
         raise DualATMEError(
-            f"{record.source}: Expected the frames {onset} to {offset} of {record.name}. Missing: {listed}; "
-            f"there are {numbers[0]} to {numbers[-1]}."
+            f"{record.source}: Expected the frames {onset} to {offset} of {record.name}. "
+            f"Missing: {shorten(missing)}; there are {numbers[0]} to {numbers[-1]}."
         )
     return [number for number in numbers if onset <= number <= offset]

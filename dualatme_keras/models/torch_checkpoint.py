@@ -7,6 +7,7 @@ import numpy as np
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models.dual_atme import DualATME
 from dualatme_keras.models.torch_file import read_torch_tensors
+from dualatme_keras.text import shorten
 
 
 def load_torch_checkpoint(path: str | os.PathLike, attention: str = "shared", **overrides) -> DualATME:
@@ -45,8 +46,8 @@ def assign_torch_tensors(model, tensors, source="the state dict"):
     if missing or unknown:
         raise DualATMEError(
             f"Expected the {len(wanted)} tensors of the published network in {source}. "
-            f"Received: {len(given)} tensors; missing {_some(missing)}; unknown {_some(unknown)}. "
-            "Check `attention` and the backbone."
+            f"Received: {len(given)} tensors; missing {shorten(missing) or 'none'}; unknown "
+            f"{shorten(unknown) or 'none'}. Check `attention` and the backbone."
         )
     values = {}
     for name, (variable, convert) in wanted.items():
@@ -129,9 +130,3 @@ def _flattened(kernel, features):
         return np.transpose(kernel)
     kernel = kernel.reshape(-1, 2, channels, height, width)
     return np.transpose(kernel, (1, 3, 4, 2, 0)).reshape(-1, kernel.shape[0])  # (features, units)
-
-
-def _some(names):
-    return (
-        ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"
-    )

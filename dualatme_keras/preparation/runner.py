@@ -29,6 +29,7 @@ from dualatme_keras.preprocessing import (
     read_landmarks,
 )
 from dualatme_keras.progress import ClipProgress
+from dualatme_keras.text import shorten
 
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
@@ -114,7 +115,7 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
     table = read_landmarks(config.landmarks_file) if config.landmarks == "file" else {}
     origins = {record.name: clip_origin(record, root, config, table) for record in records}
     if not any(origin["frames"] for origin in origins.values()):
-        there = ", ".join(sorted(path.name for path in root.iterdir())[:5]) or "nothing"
+        there = shorten(sorted(path.name for path in root.iterdir())) or "nothing"
         raise DualATMEError(
             f"Expected frames such as {root / records[0].place} of {config.dataset} below `root`. "
             f"Received: {root}, which holds {there}."

@@ -15,6 +15,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.runs.directory import RunDirectory
 from dualatme_keras.runs.predictions import Predictions
+from dualatme_keras.text import shorten
 
 COLUMNS = ("fold", "path", "subject", "database", "label")
 """The header of folds.csv: a row for each clip that a fold is tested on."""
@@ -75,10 +76,10 @@ class RunFolds:
             if there < len(clips) and (there or name in finished):
                 wrong.append(f"{there} of {len(clips)} clips of fold {name}")
         if wrong:
-            shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
             raise DualATMEError(
                 f"Expected {self.run.predictions} to have the clips of the finished folds, as in folds.csv "
-                f"next to it. Received: {shown}. The dualatme-train command of the run writes it anew."
+                f"next to it. Received: {shorten(wrong)}. The dualatme-train command of the run writes it "
+                "anew."
             )
 
 

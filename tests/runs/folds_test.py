@@ -82,18 +82,6 @@ def test_other_predictions_are_refused(predictions, message, run):
         run.check(predictions)
 
 
-def test_of_many_faults_five_are_shown(tmp_path):
-    folds = [fold(f"sub{number:02d}", "casme2", 2) for number in range(1, 8)]
-    write_run_folds(tmp_path, folds)
-    run = read_run_folds(tmp_path)
-    halves = answers(*folds[:6])
-    with pytest.raises(DualATMEError) as refused:
-        run.check(without(halves, range(0, 12, 2)))
-    assert "1 of 2 clips of fold sub05 and 1 more." in str(refused.value)
-    with pytest.raises(DualATMEError, match="1 of 2 clips of fold sub05. The"):
-        run.check(without(halves, range(0, 10, 2)))
-
-
 def test_other_labels_are_other_clips(run):
     predictions = answers(FOLDS[0], FOLDS[2])
     predictions.labels[1] = 0

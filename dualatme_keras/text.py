@@ -1,0 +1,17 @@
+"""Lists of names in what users read."""
+
+from collections.abc import Iterable
+
+_MOST = 5
+"""How many names are shown; a sixth and all after it are counted."""
+
+
+def shorten(names: Iterable) -> str:
+    """The first five names with commas, and how many more there are; empty where there are none.
+
+    Args:
+        names: what to list; each is shown as `str` shows it.
+    """
+    names = [str(name) for name in names]
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
