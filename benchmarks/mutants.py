@@ -46,6 +46,7 @@ OPERATORS = [
     *("NumberReplacer", "ExceptionReplacer", "RemoveDecorator", "ZeroIterationForLoop"),
     *("ReplaceBreakWithContinue", "ReplaceContinueWithBreak"),
 ]
+_INTERFACE = "tests/public_interface_test.py"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -189,7 +190,11 @@ def judge(mutant, workplaces, covered, seconds):
     module, line, operator, text = mutant
     found = [covered.tests(module.name, lines) for lines in module.deciding_lines(line)]
     groups = [tests for tests in found if tests]
-    limits = covered.order(groups[: 1 if module.in_function(line) else None], f"tests/{module.room}", seconds)
+    if module.in_function(line):
+        groups = groups[:1]
+    else:  # first the one quick test that knows all defaults, flags and public constants
+        groups = [{test for tests in groups for test in tests if test.startswith(_INTERFACE)}, *groups]
+    limits = covered.order(groups, f"tests/{module.room}", seconds)
     files = list(dict.fromkeys(test.partition("::")[0] for test in limits))
     outcome = workplaces.run(files, limits, change=(module.name, text))
     result = "timeout" if outcome.timed_out else "caught" if outcome.caught else "survived"
