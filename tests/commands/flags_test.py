@@ -111,6 +111,7 @@ def test_messages_and_help_have_the_name_that_was_called(stem, capsys):
         ("`warm=True`, `warm=False`", "--warm, --nowarm"),
         ("Give `frames_per_second`.", "Give --fps."),
         ("`settings=read(...)`", "--settings=read(...)"),
+        ("`settings=a file`", "--settings=a file"),
         ("`make demo`, `other` and `other=3`", "`make demo`, `other` and `other=3`"),
     ],
 )
@@ -125,6 +126,19 @@ def test_arguments_of_the_library_are_flags_of_the_command(message, shown):
     with pytest.raises(SystemExit) as ended:
         flags.run(fail, ["dualatme-try"])
     assert ended.value.code == f"dualatme-try: {shown}"
+
+
+def test_flags_of_a_call_are_gone_in_the_next(capsys):
+    flags = Flags("")
+    epochs = flags.DEFINE_integer("epochs", 60, "")
+    for arguments in (["--epochs=3"], []):
+        flags.run(
+            lambda rest: print(epochs.value, epochs.present, rest), ["dualatme-try", *arguments, "help"]
+        )
+    assert capsys.readouterr().out.splitlines() == [
+        "3 True ['dualatme-try', 'help']",
+        "60 False ['dualatme-try', 'help']",
+    ]
 
 
 @pytest.mark.parametrize(

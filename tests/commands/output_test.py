@@ -1,7 +1,10 @@
 """What commands print of what the library gives them, and how they end."""
 
+import dataclasses
+import functools
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,7 +12,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
 
 import dualatme_keras
-from dualatme_keras import recognition, serving
+from dualatme_keras import (
+    evaluation,
+    models,
+    preparation,
+    preprocessing,
+    recognition,
+    runs,
+    serving,
+    synthetic,
+    training,
+)
+from dualatme_keras.data import Finding, GroundTruth
+from dualatme_keras.databases import comparison
+from dualatme_keras.evaluation import weights
 from dualatme_keras.recognition import clip_table
 
 COMMANDS = Path(dualatme_keras.__file__).parent / "commands"
@@ -80,6 +96,69 @@ def test_what_failed_is_told_apart(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "asked", "told"),
+    [
+        (
+            ["--run=r,s", "--networks=folds", "--landmarks_file=f", "--unfinished"],
+            ("Recognizer", ["r", "s"], None, "folds", None, "f", "largest", True),
+            "2 networks that answer together, of r, s",
+        ),
+        (
+            ["--server=http://h:1", "--model=m", "--settings=published", "--face=central"],
+            ("Remote", ("Client", "http://h:1", "m"), None, None, "central", "published"),
+            "2 networks that answer together, of http://h:1",
+        ),
+        (
+            ["--export=e", "--landmarks=template"],
+            ("Remote", ("LocalExport", "e"), "template", None, "largest", None),
+            "2 networks that answer together, of e",
+        ),
+    ],
+    ids=["run", "server", "export"],
+)
+def test_who_is_asked(arguments, asked, told, monkeypatch, capsys):
+    called = []
+
+    class Recognizer(Networks):
+        def __init__(self, kind, *arguments):
+            called.append((kind, *arguments))
+
+    monkeypatch.setattr(recognition, "Recognizer", functools.partial(Recognizer, "Recognizer"))
+    monkeypatch.setattr(recognition, "RemoteRecognizer", functools.partial(Recognizer, "Remote"))
+    monkeypatch.setattr(serving, "Client", lambda *given: ("Client", *given))
+    monkeypatch.setattr(serving, "LocalExport", lambda *given: ("LocalExport", *given))
+    monkeypatch.setattr(preprocessing, "read_settings", str)
+    predicted = clip_table.PredictResult([ROW], {})
+    monkeypatch.setattr(clip_table, "predict_clips", lambda *given: called.append(given[1:]) or predicted)
+    with pytest.raises(SystemExit) as ended:
+        script_calls.call(COMMANDS / "predict.py", "a", "b", "--figures=f", "--fps=30", *arguments)
+    assert ended.value.code == 0
+    assert called == [asked, (["a", "b"], "recognised.csv", "f", False, 30.0)]
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        f"answered by: {told}",
+        "table: recognised.csv",
+        "pictures: f",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a"], "give one of --run, --export and --server"),
+        (["a", "--run=r", "--server=s"], "give one of --run, --export and --server"),
+        (["a", "--run=r", "--model=m"], "Expected --model with --server. Received: it with --run,"),
+        (["a", "--export=e", "--settings=s"], "Expected --settings with --run or --server. .* --export,"),
+        (["a", "--server=s", "--networks=all"], "--networks=all: value should be one of"),
+        (["a", "--server=s", "--nounfinished"], "Expected --unfinished with --run. .* --server,"),
+        (["--run=r"], "Expected videos or folders of frames. Received: none."),
+    ],
+)
+def test_predict_refuses_flags_without_effect(arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        script_calls.call(COMMANDS / "predict.py", *arguments)
+
+
+@pytest.mark.parametrize(
     ("kind", "why", "told"),
     [
         ("saved_model", "no settings", True),
@@ -94,3 +173,158 @@ def test_export_says_what_it_lacks(monkeypatch, capsys, kind, why, told):
     printed = capsys.readouterr().out
     assert f"{kind}: there\n" in printed
     assert ("without the signature serve_frames: no settings\n" in printed) == told
+
+
+PREPARED = preparation.PrepareResult(
+    prepared=0,
+    failed={},
+    doubtful={},
+    missing=(),
+    warnings=(),
+    relabelled=[],
+    left_out=[],
+    lists=None,
+    seconds=3,
+)
+
+
+def prepare(monkeypatch, capsys, **changes):
+    result = dataclasses.replace(PREPARED, **changes)
+    monkeypatch.setattr(preparation, "prepare_database", lambda _config: result)
+    with pytest.raises(SystemExit) as ended:
+        script_calls.call(
+            COMMANDS / "prepare.py", "--dataset=samm", "--root=r", "--annotations=a", "--output=out"
+        )
+    printed = capsys.readouterr()
+    return ended.value.code, printed.out.splitlines(), printed.err.splitlines()
+
+
+def test_prepare_tells_what_needs_a_look(monkeypatch, capsys):
+    code, lines, errors = prepare(
+        monkeypatch,
+        capsys,
+        prepared=7,
+        doubtful={"a": "eyes far apart"},
+        relabelled=list("abcdef"),
+        left_out=["g"],
+        lists="out/lists",
+        warnings=(Finding("apex", "apex before onset", "t.csv:4"),),
+    )
+    assert code == 0
+    assert lines == [
+        "",
+        "7 clips of samm in out, 3 s",
+        "6 clips have another label now: a, b, c, d, e and 1 more",
+        "1 clips take no part now: g",
+        "look at the face of a: eyes far apart",
+        "look at them: out/preview.html",
+        "lists of all databases there: out/lists",
+    ]
+    assert len(errors) == 1
+    assert errors[0].startswith("warning: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"failed": {"b": "Expected a face."}}, "failed: b: Expected a face."),
+        (
+            {"missing": (GroundTruth("samm", "006", "006_1", 0, "gt.csv:3"),)},
+            "only in the list: samm 006 006_1 (gt.csv:3)",
+        ),
+    ],
+)
+def test_prepare_fails_where_a_clip_does(changes, error, monkeypatch, capsys):
+    code, lines, errors = prepare(monkeypatch, capsys, **changes)
+    assert code == 1
+    assert lines[1:] == [
+        "0 clips of samm in out, 3 s",
+        "lists of all databases there: none yet, they take two subjects",
+    ]
+    assert errors == [error]
+
+
+def test_audit_ends_by_whether_annotations_and_list_agree(monkeypatch, capsys):
+    monkeypatch.setattr(comparison, "format_comparison", lambda _result: "compared")
+    for agrees, code in ((True, 0), (False, 1)):
+        result = SimpleNamespace(agrees=agrees)
+        monkeypatch.setattr(preparation, "audit_database", lambda _config, result=result: result)
+        with pytest.raises(SystemExit) as ended:
+            script_calls.call(COMMANDS / "prepare.py", "--dataset=samm", "--annotations=a", "--audit")
+        assert (ended.value.code, capsys.readouterr().out) == (code, "compared\n")
+
+
+def test_demo_says_how_to_prepare_what_it_wrote(monkeypatch, capsys):
+    monkeypatch.setattr(synthetic, "write_synthetic", lambda *_arguments, **_others: ["a", "b"])
+    script_calls.call(COMMANDS / "demo.py", "--subjects=2", "--output=raw")
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == "2 made-up clips of 6 subjects in raw; prepare them with"
+    assert [line.split()[1] for line in others] == ["--dataset=casme2", "--dataset=samm", "--dataset=smic"]
+
+
+def test_train_tells_scores_and_how_to_serve_the_run(monkeypatch, capsys):
+    """One run with one seed, and as many as are asked for."""
+    called = []
+
+    def result(config, final):
+        called.append(config.seed)
+        return training.RunResult(config.workdir, "scores", None, final)
+
+    monkeypatch.setattr(training, "run_loso", lambda config: result(config, None))
+    monkeypatch.setattr(
+        training,
+        "run_seeds",
+        lambda config, seeds, workdirs: [
+            result(dataclasses.replace(config, seed=seed, workdir=str(workdir)), "final.keras")
+            for seed, workdir in zip(seeds, workdirs, strict=True)
+        ],
+    )
+    monkeypatch.setattr(evaluation, "format_table", str)
+    monkeypatch.setattr(evaluation, "score_seeds", lambda workdir: f"scores of {workdir}")
+    monkeypatch.setattr(evaluation, "format_seeds", str)
+    script_calls.call(COMMANDS / "train.py", "--workdir=w", "--seed=5")
+    assert called == [5]
+    assert capsys.readouterr().out == "\nscores\n\nrun: w\n"
+    script_calls.call(COMMANDS / "train.py", "--workdir=w", "--seed=5", "--seeds=2")
+    assert called == [5, 5, 6]
+    assert capsys.readouterr().out.splitlines() == [
+        "final network: final.keras",
+        f"to serve it: dualatme-export --run={Path('w/seed_5')}",
+        "final network: final.keras",
+        f"to serve it: dualatme-export --run={Path('w/seed_6')}",
+        "",
+        "scores of w",
+        "",
+        "runs: w/seed_*",
+    ]
+
+
+def test_evaluate_says_where_reports_are(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(evaluation, "find_seeds", lambda workdir: [1, 2] if workdir == "seeds" else [])
+    monkeypatch.setattr(evaluation, "score_seeds", lambda _workdir, report: f"reports {report}")
+    monkeypatch.setattr(evaluation, "evaluate_run", lambda workdir: f"scores of {workdir}")
+    monkeypatch.setattr(evaluation, "format_seeds", str)
+    monkeypatch.setattr(evaluation, "format_table", str)
+
+    def evaluate(*arguments):
+        script_calls.call(COMMANDS / "evaluate.py", *arguments)
+        return capsys.readouterr().out
+
+    assert evaluate("--workdir=seeds") == "reports True\n\nreports: seeds/seed_*/report.html\n"
+    assert evaluate("--workdir=one") == "scores of one\n\nreport: one/report.html\n"
+    monkeypatch.setattr(models, "load_model", lambda path, attention: (path, attention))
+    monkeypatch.setattr(weights, "predict_lists", lambda *_arguments: "predictions")
+    monkeypatch.setattr(runs, "score_predictions", lambda predictions: f"scores of {predictions}")
+    monkeypatch.setattr(runs, "write_predictions", lambda path, _predictions: path.touch())
+    given = ("--weights=a.keras", "--lists=lists")
+    warning = "\nA test only where the weights were trained without these people: the file does not say.\n"
+    assert evaluate(*given) == f"scores of predictions\n{warning}"
+    new = tmp_path / "new" / "folder"
+    assert evaluate(*given, f"--workdir={new}") == f"scores of {new}\n{warning}\nreport: {new}/report.html\n"
+    assert (new / "predictions.csv").exists()
+    with pytest.raises(SystemExit, match="Expected --workdir to be a new folder"):
+        evaluate(*given, f"--workdir={new}")
+    with pytest.raises(SystemExit, match="Expected --lists with --weights"):
+        evaluate("--weights=a.keras")
+    with pytest.raises(SystemExit, match="Expected --workdir, or --weights"):
+        evaluate()

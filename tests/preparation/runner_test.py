@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -117,6 +118,17 @@ def test_workers_give_the_same(trees, prepared, tmp_path):
     assert result.prepared == 6
     for path in (tmp_path / "output" / "casme2").glob("flow*/*.png"):
         assert path.read_bytes() == (prepared[0] / path.relative_to(tmp_path / "output")).read_bytes()
+
+
+def test_one_worker_is_this_process_with_all_its_threads(trees, prepared, tmp_path):
+    """OpenCV's threads are for one clip at a time; workers have one each."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        prepare_database(config(trees[0], tmp_path / "output", subjects=(trees[1][0].subject,)))
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def test_a_failing_clip_is_listed_and_the_others_done(trees, tmp_path, capsys):

@@ -112,6 +112,40 @@ def test_concatenate_keeps_the_order():
 
 
 @pytest.mark.parametrize(
+    ("classes", "accepted"),
+    [
+        ("calm,moved", True),
+        ("a,b,c,d", True),
+        ("calm", False),
+        ("", False),
+        ("a,b,a", False),
+        ("a,,b", False),
+    ],
+)
+def test_a_header_names_two_classes_or_more_each_once(classes, accepted, tmp_path):
+    names = classes.split(",") if classes else []
+    path = tmp_path / "p.csv"
+    header = ",".join([*HEADER.split(",")[:5], *(f"p_{name}" for name in names)])
+    path.write_text(f"{header}\na.png,sub01,casme2,0,0{',0.25' * len(names)}\n")
+    if accepted:
+        assert read_predictions(path).class_names == tuple(names)
+    else:
+        with pytest.raises(DualATMEError, match=":1: Expected the header .*, or p_NAME of other classes"):
+            read_predictions(path)
+
+
+def test_probabilities_may_exceed_their_range_by_a_rounding(tmp_path):
+    path = tmp_path / "p.csv"
+    for low, high, accepted in (("-0.0009", "1.0009", True), ("-0.002", "1", False), ("0", "1.002", False)):
+        path.write_text(f"{HEADER}\n{ROW.replace('0.25,0.5', f'{low},{high}')}\n")
+        if accepted:
+            assert read_predictions(path).probabilities[0, :2].tolist() == pytest.approx([-0.0009, 1.0009])
+        else:
+            with pytest.raises(DualATMEError, match="probability from 0 to 1"):
+                read_predictions(path)
+
+
+@pytest.mark.parametrize(
     ("text", "where", "message"),
     [
         ("", 1, "Expected the header"),

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from dualatme_keras.data import Clip
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.runs import RunWriter
+from dualatme_keras.runs import Predictions, RunWriter
 from dualatme_keras.runs.continuation import find_differences
 
 RECORD = {
@@ -95,3 +96,44 @@ def test_what_cannot_be_passed_over_offers_no_way_to(tmp_path):
         DualATMEError, match=r"Received: threads 2 -> 1 \(.*\), epochs 60 -> 30. Choose .* or delete"
     ):
         RunWriter(tmp_path, other)
+
+
+def test_folds_and_final_network_are_written_whole(tmp_path):
+    """Whatever was there of them: an earlier one, and half of one."""
+    run = RunWriter(tmp_path / "new" / "run", RECORD)
+    answers = Predictions.of_clips([Clip("a.png", "sub01", "smic", 0)], [[0.5, 0.25, 0.25]])
+    half = run.fold("sub01").with_name(".sub01.partial")
+    half.mkdir(parents=True)
+    (half / "half.txt").touch()
+    for content in ("first", "second"):
+        history = {"loss": [0.5, 0.25], "uf1": [0.1, 0.2]}
+        run.write_fold("sub01", history, answers, lambda path, content=content: path.write_text(content))
+        run.write_final(history, lambda path, content=content: path.write_text(f"final {content}"))
+    assert [path.name for path in run.fold("sub01").parent.iterdir()] == ["sub01"]
+    assert {path.name for path in run.fold("sub01").iterdir()} == {
+        "history.csv",
+        "model.keras",
+        "predictions.csv",
+    }
+    assert (run.fold("sub01") / "history.csv").read_bytes() == b"epoch,loss,uf1\n1,0.5,0.1\n2,0.25,0.2\n"
+    assert (run.fold("sub01") / "model.keras").read_text() == "second"
+    assert run.read_fold("sub01").paths.tolist() == ["a.png"]
+    assert run.final_model.read_text() == "final second"
+    assert (run.final_model.parent / "history.csv").exists()
+
+
+def test_a_run_begins_in_an_empty_folder_only(tmp_path):
+    (tmp_path / "other.txt").touch()
+    with pytest.raises(DualATMEError, match="Expected `workdir` to be a new or empty folder.*other files"):
+        RunWriter(tmp_path, RECORD)
+    (tmp_path / "other.txt").unlink()
+    run = RunWriter(tmp_path, RECORD)
+    run.write_environment({"python": "3.10"}, ["sub01"])
+    assert json.loads((tmp_path / "environment.json").read_text()) == {"python": "3.10", "folds": ["sub01"]}
+    # What may differ is written anew, everything else stays.
+    RunWriter(tmp_path, {**RECORD, "epochs": 30}, may_differ=("epochs",))
+    assert json.loads((tmp_path / "config.json").read_text()) == {
+        **RECORD,
+        "epochs": 30,
+        "databases": ["smic"],
+    }

@@ -1,0 +1,44 @@
+"""Files that are there whole or not at all, and what is wrong with one that cannot be read."""
+
+import pytest
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import read_csv_text, read_json, replace_file, write_json
+
+
+def test_json_comes_back(tmp_path):
+    write_json(tmp_path / "a.json", {"one": [1, None]})
+    assert read_json(tmp_path / "a.json") == {"one": [1, None]}
+    assert (tmp_path / "a.json").read_text().endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [(b"\xff", 1), (b'{"a":\n oops}', 2), (b"[1]", 1)],
+    ids=["not UTF-8", "not JSON", "no object"],
+)
+def test_a_file_that_is_no_json_is_named_with_its_line(content, line, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(DualATMEError) as refused:
+        read_json(path)
+    assert str(refused.value).startswith(f"{path}:{line}: Expected ")
+
+
+def test_a_table_in_another_encoding_is_named_with_its_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("clip,\u00e9\r\n".encode("utf-8-sig"))
+    assert read_csv_text(path) == "clip,\u00e9\r\n"
+    for content, line in ((b"\xc0,b\n", 1), (b"a,b\n\xc0,d\n", 2)):
+        path.write_bytes(content)
+        with pytest.raises(DualATMEError) as refused:
+            read_csv_text(path)
+        assert str(refused.value).startswith(
+            f"{path}:{line}: Expected a CSV in UTF-8. Received: the byte 0xc0"
+        )
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    for content in (b"first", b"second"):
+        replace_file(tmp_path / "a.bin", content)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.bin": b"second"}
