@@ -1,7 +1,5 @@
 """Optical flow between two frames, by OpenCV."""
 
-import functools
-
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
@@ -35,7 +33,7 @@ def optical_flow(first: np.ndarray, second: np.ndarray, method: str = "tvl1") ->
             f"Received: {first.shape} and {second.shape}."
         )
     # OpenCV's DIS takes bytes only; TV-L1 also, in effect: it works on the same scale.
-    return _estimator(method).calc(_as_bytes(first), _as_bytes(second), None)
+    return _new_estimator(method).calc(_as_bytes(first), _as_bytes(second), None)
 
 
 def _as_bytes(frame):
@@ -44,8 +42,8 @@ def _as_bytes(frame):
     return np.ascontiguousarray(frame)
 
 
-@functools.cache
-def _estimator(method):
+def _new_estimator(method):
+    """One for each pair: frames too small for an estimator's settings change these for all that follow."""
     import cv2
 
     if method == "dis":

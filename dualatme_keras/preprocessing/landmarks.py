@@ -146,9 +146,10 @@ def _mtcnn_detection(face):
 
 
 def _detect_with_mediapipe(model, frame):
+    detector = _mediapipe(model)
     import mediapipe
 
-    found = _mediapipe(model).detect(
+    found = detector.detect(
         mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
     )
     height, width = frame.shape[:2]

@@ -224,8 +224,7 @@ class _Spotter:
         self._step += 1
         self._window.add(self._step, frame, number)
         start = self._step - self._pace.lag
-        if start >= 0:
-            self._motions[start] = self._window.motion(start, self._step)
+        self._motions[start] = self._window.motion(start, self._step)
         # Neither motion starts or ends in the peak itself: its noise would seem to come and to go.
         peak = start - 1
         before, after = self._motions.pop(peak - self._pace.lag - 1, None), self._motions.get(start)

@@ -15,6 +15,12 @@ def test_images_of_many_fields_are_those_of_each(encoding):
     assert np.ptp(expected) == 255
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_no_motion_has_an_image(encoding):
+    grey = 128 if encoding == "fixed" else 0
+    np.testing.assert_array_equal(flow_image(np.zeros((3, 3, 2)), encoding, 1.0), [[(grey, grey, 0)] * 3] * 3)
+
+
 @pytest.mark.parametrize(
     ("encoding", "u", "v", "strain"),
     [

@@ -35,6 +35,7 @@ def test_boxes_follow_and_grow_with_eyes_and_mouth_and_end_at_the_image():
     near = boxes_from_landmarks(TEMPLATE_LANDMARKS + np.array([0.2, 0.1]))
     assert near[1, 3] == near[2, 3] == near[2, 2] == 1.0
     np.testing.assert_allclose(near[0], TEMPLATE_BOXES[0] + (0.1, 0.2, 0.1, 0.2))
+    assert boxes_from_landmarks(TEMPLATE_LANDMARKS - np.array([0.2, 0.1]))[0].tolist()[:2] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(

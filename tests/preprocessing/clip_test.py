@@ -41,6 +41,40 @@ def test_flow_points_right_and_down(method):
     np.testing.assert_allclose(np.median(flow, axis=(0, 1)), (3.0, 2.0), atol=0.15)
 
 
+@pytest.mark.parametrize("method", ["tvl1", "dis"])
+def test_flow_does_not_depend_on_the_frames_before(method):
+    """OpenCV's estimators go on with other settings after frames that are too small for theirs."""
+    image = smooth_noise(64)
+    moved = np.roll(image, 2, axis=1)
+    before = optical_flow(image, moved, method)
+    optical_flow(image[:20, :20], moved[:20, :20], method)
+    np.testing.assert_array_equal(optical_flow(image, moved, method), before)
+
+
+def test_frames_for_flow_are_bytes():
+    """Whatever numbers they come as: rounded, and cut off at 0 and 255."""
+    wide = 128 + 3 * (smooth_noise(48) - 128)
+    frames = wide, np.roll(wide, 1, axis=1)
+    assert wide.min() < -1
+    assert wide.max() > 256
+    as_bytes = [np.clip(np.rint(frame), 0, 255).astype("uint8") for frame in frames]
+    np.testing.assert_array_equal(optical_flow(*frames, "dis"), optical_flow(*as_bytes, "dis"))
+
+
+def test_frames_without_a_flow_are_refused():
+    assert optical_flow(*np.zeros((2, 16, 17), "uint8"), "dis").shape == (16, 17, 2)
+    for first, second in (
+        ((15, 17), (15, 17)),
+        ((17, 15), (17, 15)),
+        ((16, 17), (17, 17)),
+        ((16, 16, 3),) * 2,
+    ):
+        with pytest.raises(DualATMEError, match="same size, 16 pixels at least. Received"):
+            optical_flow(np.zeros(first, "uint8"), np.zeros(second, "uint8"), "dis")
+    with pytest.raises(DualATMEError, match="method out of tvl1, dis. Received: 'farneback'"):
+        optical_flow(*np.zeros((2, 16, 16), "uint8"), "farneback")
+
+
 @pytest.mark.parametrize("angle", [-20.0, 0.0, 12.0])
 def test_eyes_come_to_their_places(angle):
     turn = np.deg2rad(angle)
@@ -59,6 +93,23 @@ def test_alignment_of_the_template_changes_nothing():
     image = smooth_noise(112).clip(0, 255).astype("uint8")
     transform = eye_transform(TEMPLATE_LANDMARKS * 112 - 0.5, 112)
     np.testing.assert_array_equal(align_face(image, transform, 112), image)
+
+
+def test_margins_out_of_range_are_refused():
+    landmarks = TEMPLATE_LANDMARKS * 112
+    for margin in (-0.01, 0.41, float("nan")):
+        with pytest.raises(DualATMEError, match=f"margin from 0 to 0.4. Received: {margin}"):
+            eye_transform(landmarks, 112, margin)
+    assert eye_transform(landmarks, 112, 0.4).shape == (2, 3)
+
+
+def test_only_what_is_made_smaller_is_blurred():
+    """Stripes of one pixel stay where a face is enlarged, and fade where it is made a little smaller."""
+    stripes = np.tile(np.array([0, 255], "uint8"), (64, 32))
+    for scale, least, most in ((2.0, 250, 255), (0.6, 0, 200)):
+        transform = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
+        aligned = align_face(stripes, transform, 32).astype(int)
+        assert least <= np.ptp(aligned[8:24, 2:18]) <= most
 
 
 def test_boxes_follow_the_landmarks():
@@ -152,11 +203,33 @@ def test_encodings():
         ({"margin": 0.5}, "`margin` from 0 to 0.4"),
         ({"image_size": 200}, "`image_size` from 4 to 112"),
         ({"pixel_range": 0.0}, "positive `pixel_range`"),
+        ({"pixel_range": float("nan")}, "positive `pixel_range`"),
+        ({"margin": -0.01}, "`margin` from 0 to 0.4"),
+        ({"face_size": 31}, "`face_size` from 32 to 1024"),
+        ({"face_size": 1025}, "`face_size` from 32 to 1024"),
+        ({"image_size": 3}, "`image_size` from 4 to 112"),
+        ({"image_size": 113}, "`image_size` from 4 to 112"),
     ],
 )
 def test_bad_settings(changes, message):
     with pytest.raises(DualATMEError, match=message):
         PrepareSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"face_size": 32, "image_size": 32},
+        {"face_size": 1024, "image_size": 4},
+        {"margin": 0.0},
+        {"margin": 0.4},
+        {"pixel_range": 0.01},
+    ],
+    ids=str,
+)
+def test_settings_at_their_limits(changes):
+    settings = PrepareSettings(**changes)
+    assert {name: getattr(settings, name) for name in changes} == changes
 
 
 def test_faulty_clips():
@@ -189,6 +262,7 @@ def landmark_row(**changes):
         (["name,x"], r":1: Expected the columns name, left_eye_x.*Missing: left_eye_x, left_eye_y"),
         (["HEADER", landmark_row(nose_x="here")], ":2: could not convert"),
         (["HEADER", landmark_row(nose_x="nan")], ":2: Expected five landmarks"),
+        (["HEADER", "a,20,20"], ":2: float.. argument"),
         (["HEADER", landmark_row(left_eye_x=90)], ":2: Expected an upright face"),
         (["HEADER", landmark_row(), landmark_row()], ":3: Expected every clip once"),
     ],
@@ -219,8 +293,10 @@ def test_landmarks_of_a_file(tmp_path):
         locate(frame, "b")
     with pytest.raises(DualATMEError, match="inside the frame of 50 x 50"):
         locate(frame[:50, :50], "a")
-    with pytest.raises(DualATMEError, match="`landmarks_file`.*nothing.csv, which is no file"):
+    with pytest.raises(DualATMEError, match="table of landmarks.*Received: .*nothing.csv, which is no file"):
         landmark_source("file", tmp_path / "nothing.csv")
+    with pytest.raises(DualATMEError, match="`landmarks_file`, the .task model of MediaPipe.*Received: none"):
+        landmark_source("mediapipe")
 
 
 def test_pixels_that_tell_an_expression_leave_the_lids_out():
@@ -239,3 +315,4 @@ def test_pixels_that_tell_an_expression_leave_the_lids_out():
         assert counted[int((eye_y + across) * size), int((eye_x + along) * size)] == inside
     assert counted[int(0.76 * size), size // 2]  # the mouth
     assert not counted[int(0.55 * size), size // 2]  # the nose
+    np.testing.assert_array_equal(counted[:, ::-1], counted)  # as the template is

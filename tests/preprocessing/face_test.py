@@ -46,15 +46,31 @@ def test_of_equally_large_faces_the_most_central_is_taken():
         np.testing.assert_array_equal(locate(*order).landmarks, faces[1].landmarks)
 
 
+@pytest.mark.parametrize(
+    ("places", "taken"),
+    [
+        ([(150, 90), (150, 160)], 0),
+        ([(150, 65), (150, 120)], 1),
+        ([(110, 100), (150, 150)], 0),
+        ([(100, 150), (170, 100)], 1),
+    ],
+)
+def test_the_middle_of_a_frame_is_that_of_its_height_and_width(places, taken):
+    faces = [face_at(x, y, 60) for x, y in places]
+    np.testing.assert_array_equal(locate(*faces, choice="central").landmarks, faces[taken].landmarks)
+
+
 def test_a_face_alone_is_beyond_doubt():
     assert locate(face_at(100, 100, 120)).doubts == ()
 
 
-def test_a_face_that_fills_its_frame_is_found_with_room_around_it():
+@pytest.mark.parametrize("other", [(30, 50), (60, 33)])
+def test_a_face_that_fills_its_frame_is_found_with_room_around_it(other):
     """Its place is that in the frame, also for the rule."""
 
     def detect(frame):
-        return [face_at(33 + 30, 33 + 50, 60), face_at(33 + 60, 33 + 50, 60)] if len(frame) > 100 else []
+        faces = [face_at(33 + x, 33 + y, 60) for x, y in (other, (60, 50))]
+        return faces if len(frame) > 100 else []
 
     found = locate_detected(Detector("Eye", detect), "central", FRAME[:100, :100], "clip")
     np.testing.assert_allclose(found.landmarks, landmarks_at(60, 50, 60))
@@ -64,6 +80,12 @@ def test_what_the_detector_is_not_sure_of_is_doubted():
     assert locate(face_at(100, 100, 120, confidence=0.85)).doubts == ("detector's confidence 0.85",)
     narrow = face_at(100, 100, 120)._replace(landmarks=landmarks_at(100, 100, 60))
     assert locate(narrow).doubts == ("eyes closer together than in a face that looks at the camera",)
+    # The limits: 0.9, and eyes 0.37 of the width of the box apart, however high it is.
+    assert locate(face_at(100, 100, 120, confidence=0.9)).doubts == ()
+    eyes = landmarks_at(100, 100, 92.5)  # 37 pixels
+    for height in (50, 200):
+        assert locate(Detection(eyes, (50, 50, 100, height))).doubts == ()
+        assert len(locate(Detection(eyes, (50, 50, 101, height))).doubts) == 1
 
 
 @pytest.mark.parametrize("seen", [[], [face_at(100, 100, 120, confidence=0.85)]])
@@ -156,6 +178,47 @@ def test_landmarks_of_no_upright_face_are_refused(landmarks, message):
         check_face(landmarks, SIZE)
 
 
+def face_of(roll=0.0, mouth_below=1.0, mouth_aside=0.0, mouth_width=0.75, nose_below=0.5, nose_aside=0.0):
+    """Landmarks of these measures, the eyes 128 pixels apart: a power of two rounds nothing."""
+    mouth = [(mouth_aside + side * mouth_width / 2, mouth_below) for side in (-1, 1)]
+    points = np.array([(-0.5, 0.0), (0.5, 0.0), (nose_aside, nose_below * mouth_below), *mouth])
+    cosine, sine = (1.0, np.tan(np.deg2rad(roll))) if roll else (1.0, 0.0)
+    return 128.0 * points @ np.array([[cosine, sine], [-sine, cosine]]) + 512.0
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "low", "high", "most"),
+    [
+        ("roll", -45.0, -25.0, 25.0, 45.0),
+        ("mouth_below", 0.4, 0.65, 1.8, 3.0),
+        ("mouth_aside", -0.8, -0.35, 0.35, 0.8),
+        ("mouth_width", 0.15, 0.4, 1.4, 2.0),
+        ("nose_below", 0.0, 0.2, 0.9, 1.2),
+        ("nose_aside", -1.2, -0.5, 0.5, 1.2),
+    ],
+)
+def test_the_limits_of_a_face(name, least, low, high, most):
+    def checked(value):
+        return check_face(face_of(**{name: value}), (1024, 1024)).doubts
+
+    step = 0.01
+    for usual in (low + step, high - step):
+        assert checked(usual) == ()
+    for odd in (least + step, low - step, high + step, most - step):
+        assert len(checked(odd)) == 1
+    for impossible in (least - step, most + step):
+        with pytest.raises(DualATMEError, match="Expected an upright face. Received: [^,]*. Turn frames"):
+            checked(impossible)
+
+
+def test_the_limits_belong_to_what_is_allowed():
+    for face in (face_of(nose_aside=0.5), face_of(nose_aside=-0.5)):
+        assert check_face(face, (1024, 1024)).doubts == ()
+    assert len(check_face(face_of(mouth_below=3.0), (1024, 1024)).doubts) == 1
+    eyes_16_apart = (face_of() - 512.0) / 8 + 512.0
+    assert check_face(eyes_16_apart, (1024, 1024)).doubts == ()
+
+
 @pytest.fixture
 def mediapipe(monkeypatch, tmp_path):
     """A stand-in for the package, whose landmarker finds a small face and then a large one."""
@@ -200,6 +263,14 @@ def test_mediapipe_takes_the_largest_face_too(mediapipe):
     assert options["num_faces"] > 1  # without it MediaPipe looks for one
     found = landmark_source("mediapipe", model, "leftmost")(FRAME, "clip")
     np.testing.assert_allclose(found.landmarks, landmarks_at(60, 100, 50))
+
+
+def test_a_missing_detector_is_named(monkeypatch, tmp_path):
+    (tmp_path / "model.task").touch()
+    for name in ("mediapipe", "mediapipe.tasks"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it fails
+    with pytest.raises(DualATMEError, match="Expected the package mediapipe.*pip install"):
+        landmark_source("mediapipe", tmp_path / "model.task")(FRAME, "clip")
 
 
 def test_choices_that_are_none():

@@ -155,6 +155,24 @@ def test_other_rates_and_numbers():
     assert camera.read_numbers == list(range(100, 340, 2))
 
 
+@pytest.mark.parametrize(("rate", "step"), [(15.0, 1), (45.0, 1), (50.0, 2), (80.0, 2), (112.0, 4)])
+def test_about_eight_frames_in_a_quarter_of_a_second_are_looked_at(rate, step):
+    """Of a video of three seconds, the shortest that is allowed; 15 frames per second are the fewest."""
+    numbers, frame = range(int(3 * rate)), np.zeros((64, 64, 3), "uint8")
+
+    class Told(Exception):
+        pass
+
+    def progress(done, of):
+        assert (done, of) == (1, len(numbers[::step]))
+        raise Told
+
+    with pytest.raises(Told):
+        spot_intervals(
+            numbers, lambda number: frame, lambda *_: Face(TEMPLATE_LANDMARKS * 64), rate, progress=progress
+        )
+
+
 def test_noise_is_no_motion_that_comes_and_goes():
     """Each frame's noise is in the motion to it and, reversed, in that from it; neither is used for it."""
     still, rng = long_video(3, (), 3.0).frame(0).astype(float), np.random.default_rng(0)
@@ -280,8 +298,24 @@ def test_parts_without_a_face_are_passed_over():
     intervals, course = camera.spot()
     assert course.lost == ((start - rate, min(start + 2 * rate, 210) - 1),)
     low, high = course.lost[0]
-    assert np.isnan(course.values[low : high + 1]).all()
+    # So far does a motion reach that would start or end there: a lag of 8 frames and one more.
+    known = np.arange(9, 201)
+    known = known[(known < low - 9) | (known > high + 9)]
+    np.testing.assert_array_equal(np.flatnonzero(~np.isnan(course.values)), known)
     assert [first.onset <= interval.apex <= first.offset for interval in intervals] == [True]
+
+
+def test_lost_parts_that_touch_are_one():
+    """The seconds before and after each of 15 frames; there is one from 15 to 74, and one that is apart."""
+    frame, seen = np.zeros((64, 64, 3), "uint8"), iter(range(0, 150, 15))
+
+    def locate(*_):
+        if next(seen) in (30, 60, 120):
+            raise DualATMEError("Expected a face. Received: none.")
+        return Face(TEMPLATE_LANDMARKS * 64)
+
+    _, course = spot_intervals(range(150), lambda number: frame, locate, 15.0)
+    assert course.lost == ((15, 74), (105, 134))
 
 
 def test_a_video_without_a_face_is_refused():
