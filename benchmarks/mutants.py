@@ -79,10 +79,10 @@ class Module:
 
     def mutant(self, name, occurrence):
         """The text with one change; None where that is no program, or the same one."""
-        text = mutate_code(self.text, get_operator(f"core/{name}")(), occurrence)
         try:
+            text = mutate_code(self.text, get_operator(f"core/{name}")(), occurrence)
             changed = ast.parse(text)
-        except SyntaxError:
+        except (AttributeError, SyntaxError):  # the first where an exception in a tuple has a dotted name
             return None
         return None if ast.dump(changed) == ast.dump(self._tree) else text
 

@@ -52,7 +52,7 @@ def clip_numbers(record: ClipRecord, numbers: tuple[int, ...]) -> list[int]:
     # With an annotated apex only two frames are needed; to spot one, all are.
     needed = {onset, record.apex} if record.apex is not None else {onset, offset}
     if record.apex is None and record.onset is not None and record.offset is not None:
-        needed |= set(range(onset, offset + 1))
+        needed |= set(range(onset, offset))
     missing = sorted(needed - there)
     if missing:
         raise DualATMEError(

@@ -305,11 +305,13 @@ def test_swapped_labels_of_two_clips_show_against_the_ground_truth(clips, tmp_pa
 
 
 def test_clips_of_one_side_only(clips, tmp_path, truth):
-    write_lists(clips[1:], tmp_path)
+    write_lists(clips[2:], tmp_path)
+    truth[0] = dataclasses.replace(truth[0], source="gt.csv:2")
     report = _audit(tmp_path, ground_truth=truth[:-1])
-    assert [finding.message for finding in report.warnings] == [
-        f"{clips[-1].path} of s02 is not in the ground truth",
-        "casme2 sub01 EP02_01f is not in the lists",
+    assert [(finding.message, finding.where) for finding in report.warnings] == [
+        (f"{clips[-1].path} of s02 is not in the ground truth", f"{tmp_path / 's02_test.txt'}:2"),
+        ("casme2 sub01 EP02_01f is not in the lists", "gt.csv:2"),
+        ("casme2 sub01 EP19_05f is not in the lists", str(tmp_path)),
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dualatme_keras.data import GroundTruth, read_ground_truth
+from dualatme_keras.data import ClipRecord, GroundTruth, read_ground_truth
 from dualatme_keras.databases.casme2 import LEFT_OUT, read_casme2
 from dualatme_keras.databases.comparison import choose_listed, compare_with_list, format_comparison
 from dualatme_keras.databases.folder import read_folder
@@ -217,6 +217,7 @@ def test_comparison_names_every_difference(casme2):
     comparison = compare_with_list(records, truth)
     assert not comparison.agrees
     assert comparison.counts == {("casme2", 0): (1, 1), ("casme2", 1): (1, 1), ("casme2", 2): (1, 0)}
+    assert comparison.subjects == {"casme2": (2, 1)}
     text = format_comparison(comparison)
     assert "only in the list: casme2 sub09 EP01_01 (gt.csv:3)" in text
     assert "other label: sub01_EP19_05f is surprise in the list (gt.csv:2), negative" in text
@@ -317,6 +318,17 @@ def test_missing_frames_are_named(tmp_path):
     )
     with pytest.raises(DualATMEError, match="Missing: 50, 51, 52, 53, 54 and 2 more; there are 46 to 86"):
         clip_numbers(record, tuple(n for n in range(46, 87) if not 50 <= n <= 56))
+    with pytest.raises(DualATMEError, match="Missing: 85; there are 46 to 86"):
+        clip_numbers(record, tuple(n for n in range(46, 87) if n != 85))
+
+
+@pytest.mark.parametrize(
+    "frames", [{"onset": 46, "offset": 86, "apex": 59}, {"onset": 46}, {"offset": 86}, {}]
+)
+def test_numbers_may_have_gaps_where_no_frame_in_them_is_needed(frames):
+    """Two frames are enough where the apex is known, and what has no end cannot lack a frame."""
+    numbers = (46, 47, 59, 86)
+    assert clip_numbers(ClipRecord("lab", "Anna", "clip", 0, **frames), numbers) == list(numbers)
 
 
 def test_faulty_places(tmp_path):

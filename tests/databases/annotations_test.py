@@ -115,9 +115,20 @@ def test_headings_notes_and_blank_lines_are_no_clips(path):
 
 
 def test_a_subject_with_frames_and_no_clip_is_named(path):
-    write(path, HEADER, row("01", "EP01"), row("01", None))
-    with pytest.raises(DualATMEError, match=r"\[Coding\]:3: Expected the clip's name"):
-        read_casme2(path)
+    for told in (row("01", None), ["01", *[None] * 5, "fear"]):
+        write(path, HEADER, row("01", "EP01"), told)
+        with pytest.raises(DualATMEError, match=r"\[Coding\]:3: Expected the clip's name"):
+            read_casme2(path)
+
+
+def test_a_header_is_looked_for_in_forty_rows(path):
+    for notes, found in ((39, True), (40, False)):
+        write(path, *[["Coded twice"]] * notes, HEADER, row("01", "EP01"))
+        if found:
+            assert names(read_casme2(path)) == ["sub01_EP01"]
+        else:
+            with pytest.raises(DualATMEError, match="in the first 40 rows"):
+                read_casme2(path)
 
 
 @pytest.mark.parametrize(("column", "letter"), [("Subject", "A"), ("ApexFrame", "D")])

@@ -46,6 +46,7 @@ def test_confusion():
         "surprise\n(0)",
     ]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true (clips)")
+    assert figure.get_size_inches() == pytest.approx((4.8, 4.6))  # 1.6 inches for a class
     assert figure.get_suptitle() == "SMIC   UF1 .5000   UAR .2500"
     gaps = sorted(tuple(map(tuple, path)) for lines in axes.collections for path in lines.get_segments())
     across = [((-0.5, edge), (2.5, edge)) for edge in (0.5, 1.5)]
