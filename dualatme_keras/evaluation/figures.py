@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from dualatme_keras.evaluation.tables import format_score
 from dualatme_keras.megc2019 import CLASS_NAMES, database_title
-from dualatme_keras.plots.style import ACCENT, INK, MUTED, clean_axes, draw_grid
+from dualatme_keras.plots.style import ACCENT, INK, MUTED, NOTE, TITLE, clean_axes, draw_grid
 
 
 def confusion_figure(part: str, scores: dict, class_names: Sequence[str] = CLASS_NAMES) -> Figure:
@@ -40,7 +40,7 @@ def confusion_figure(part: str, scores: dict, class_names: Sequence[str] = CLASS
     axes.set_ylabel("true (clips)", fontsize=11, color=MUTED)
     clean_axes(axes)
     title = f"{database_title(part)}   UF1 {format_score(scores['uf1'])}   UAR {format_score(scores['uar'])}"
-    figure.suptitle(title, fontsize=13, weight="bold", color=INK)
+    figure.suptitle(title, **TITLE)
     # White gaps between the cells.
     edges = np.arange(len(class_names) - 1) + 0.5
     axes.hlines(edges, -0.5, len(class_names) - 0.5, color="white", linewidth=3)
@@ -81,6 +81,6 @@ def _draw_curves(axes, name, histories):
     measured = np.isfinite(values).any(axis=0)
     axes.plot(epochs[measured], np.nanmedian(values[:, measured], axis=0), color=ACCENT, linewidth=2)
     axes.set_title(name, fontsize=11, color=INK, loc="left")
-    axes.set_xlabel("epoch", fontsize=9, color=MUTED)
+    axes.set_xlabel("epoch", **NOTE)
     draw_grid(axes)
     clean_axes(axes)

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 INK, MUTED, ACCENT, GRID, PALE = "#1b2430", "#66717f", "#1f5fa8", "#e3e8ee", "#c3cbd5"
 """Text; less important text and lines; what is plotted; lines of a grid; what does not count."""
 
+TITLE = {"fontsize": 13, "weight": "bold", "color": INK}
+CAPTION = {"fontsize": 9, "color": INK}
+NOTE = {"fontsize": 9, "color": MUTED}
+DASHED = (0, (4, 3))
+"""Of figures: title; title of a panel; name of an axis, or what a part is; line of a limit or a place."""
+
 REGION_COLOURS = ("#ffaa00", "#00c8ff", "#78e650")
 """Of the three HARS boxes."""
 

@@ -5,7 +5,19 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dualatme_keras.plots.style import GRID, INK, MUTED, PALE, REGION_COLOURS, clean_axes, draw_grid
+from dualatme_keras.plots.style import (
+    CAPTION,
+    DASHED,
+    GRID,
+    INK,
+    MUTED,
+    NOTE,
+    PALE,
+    REGION_COLOURS,
+    TITLE,
+    clean_axes,
+    draw_grid,
+)
 from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey, transform_points
 from dualatme_keras.recognition.result import Recognition
 
@@ -57,7 +69,7 @@ def clip_figure(recognition: Recognition) -> Figure:
 
 
 def set_figure_title(figure, text):
-    figure.suptitle(text, fontsize=13, weight="bold", color=INK, x=0.012, ha="left")
+    figure.suptitle(text, **TITLE, x=0.012, ha="left")
 
 
 def _title(recognition):
@@ -125,7 +137,7 @@ def _draw_bars(axes, recognition):
         told.append(f"motion {motion:.2f}%{' (little)' if motion < LITTLE_MOTION else ''}")
     if recognition.similarity is not None:
         told.append(f"similarity of the branches {recognition.similarity:.2f}")
-    axes.set_xlabel(", ".join(told), fontsize=9, color=MUTED, loc="left")
+    axes.set_xlabel(", ".join(told), **NOTE, loc="left")
     clean(axes)
 
 
@@ -135,17 +147,17 @@ def _draw_course(axes, pair):
         axes.set_visible(False)
         return
     axes.plot(pair.course_frames, pair.course, color=MUTED, linewidth=1.4)
-    axes.axvline(pair.apex, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.axvline(pair.apex, color=INK, linewidth=1.0, linestyle=DASHED)
     top = 1.2 * max(float(pair.course.max()), LITTLE_MOTION)
     axes.axhspan(0, LITTLE_MOTION, color=GRID, alpha=0.6, linewidth=0)
     axes.set_xlim(pair.course_frames[0], pair.course_frames[-1])
     axes.set_ylim(0, top)
     label_beside(axes, LITTLE_MOTION / 2, "little")
     apex = {"xy": (pair.apex, 1.0), "xycoords": ("data", "axes fraction")}
-    axes.annotate("apex", **apex, ha="center", va="bottom", fontsize=9, color=INK)
-    axes.set_xlabel("frame", fontsize=9, color=MUTED)
+    axes.annotate("apex", **apex, ha="center", va="bottom", **CAPTION)
+    axes.set_xlabel("frame", **NOTE)
     title = "motion since the onset\n(% of the distance between the eyes)"
-    axes.set_title(title, fontsize=9, color=INK, loc="left", pad=14)
+    axes.set_title(title, **CAPTION, loc="left", pad=14)
     clean(axes)
 
 
@@ -168,7 +180,7 @@ def show(axes, image, title):
         vmax=255,
         interpolation="nearest" if image.shape[0] < 64 else "antialiased",
     )
-    axes.set_title(title, fontsize=9, color=INK)
+    axes.set_title(title, **CAPTION)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

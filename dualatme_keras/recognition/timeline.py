@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from dualatme_keras.plots.style import MUTED, PALE
+from dualatme_keras.plots.style import DASHED, MUTED, NOTE, PALE
 from dualatme_keras.preprocessing import SPOTTING_EYES
 from dualatme_keras.recognition.figures import (
     class_colour,
@@ -49,7 +49,7 @@ def _draw_course(axes, video):
     seconds = np.array([video.seconds(frame) for frame in course.frames])
     values, threshold = (100.0 * value / SPOTTING_EYES for value in (course.values, course.threshold))
     axes.plot(seconds, values, color=MUTED, linewidth=1.2)
-    axes.axhline(threshold, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.axhline(threshold, color=MUTED, linewidth=0.8, linestyle=DASHED)
     label_beside(axes, threshold, "threshold")
     length = max(float(seconds[-1]), 1e-3)
     for first, last in course.lost:
@@ -59,8 +59,8 @@ def _draw_course(axes, video):
     _draw_found(axes, video.recognitions, length)
     axes.set_xlim(0, length)
     axes.set_ylim(0, 1.15 * max(float(np.nanmax(values)), threshold))
-    axes.set_xlabel("seconds", fontsize=9, color=MUTED)
-    axes.set_ylabel("motion that comes and goes\n(% of eye distance)", fontsize=9, color=MUTED)
+    axes.set_xlabel("seconds", **NOTE)
+    axes.set_ylabel("motion that comes and goes\n(% of eye distance)", **NOTE)
     clean(axes)
     axes.tick_params(axis="x", pad=8)
 
@@ -71,7 +71,7 @@ def _draw_lost(axes, first, last, length):
     if last - first > 0.05 * length:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
         place = {"xy": ((first + last) / 2, 0.5), "xycoords": ("data", "axes fraction")}
-        axes.annotate("no face", **place, ha="center", fontsize=9, color=MUTED, bbox=box)
+        axes.annotate("no face", **place, ha="center", **NOTE, bbox=box)
 
 
 def _draw_found(axes, found, length):
