@@ -82,10 +82,12 @@ def test_head_motion_as_by_numpy(flow):
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [
-        (layers.FaceAlignment, {"margin": 0.5}),
+        (layers.FaceAlignment, {"margin": 0.41}),
+        (layers.FaceAlignment, {"margin": -0.01}),
         (layers.FaceAlignment, {"size": 0}),
         (layers.FlowImage, {"encoding": "other"}),
         (layers.FlowImage, {"pixel_range": 0.0}),
+        (layers.FlowImage, {"size": 1}),
     ],
 )
 def test_arguments_out_of_range(kind, arguments):

@@ -195,9 +195,14 @@ def test_puzzle_of_quadrants():
     ("make", "message"),
     [
         (lambda: layers.InceptionBlock(0), "filters=0"),
+        (lambda: layers.InceptionBlock(1, bottleneck=0), "bottleneck=0"),
+        (lambda: layers.InceptionBlock(1, pool_size=0), "pool_size=0"),
+        (lambda: layers.InceptionBlock(1, form="fast"), "form='fast', pool_size=1"),
         (lambda: layers.ChannelAttention(0), "reduction=0"),
         (lambda: layers.SimilarityFusion(-1.0), "weight=-1.0"),
-        (lambda: layers.BatchNormalization(momentum=1.5), "momentum=1.5"),
+        (lambda: layers.BatchNormalization(momentum=-0.1), "momentum=-0.1"),
+        (lambda: layers.BatchNormalization(momentum=1.1), "momentum=1.1"),
+        (lambda: layers.BatchNormalization(epsilon=0.0), "epsilon=0.0"),
         (lambda: layers.ROIPuzzle(boxes=[(0, 0, 1, 1)]), "three boxes"),
         (lambda: layers.ROIPuzzle(boxes=[(0.5, 0, 0.4, 1)] * 3), "0 <= top < bottom"),
         (lambda: layers.SimilarityFusion().build([(None, 3), (None, 4)]), "as many features"),
@@ -206,6 +211,32 @@ def test_puzzle_of_quadrants():
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (layers.InceptionBlock, {"filters": 1, "bottleneck": 1, "pool_size": 1}),
+        (layers.ChannelAttention, {"reduction": 1}),
+        (layers.SimilarityFusion, {"weight": 0.0}),
+        (layers.BatchNormalization, {"momentum": 0.0}),
+        (layers.BatchNormalization, {"momentum": 1.0}),
+        (layers.FaceAlignment, {"size": 1, "margin": 0.0}),
+        (layers.FaceAlignment, {"margin": 0.4}),
+        (layers.FlowImage, {"size": 2, "pixel_range": 0.01}),
+        (layers.TVL1Flow, dict.fromkeys(("scales", "warps", "inner_iterations", "median_size"), 1)),
+        (layers.TVL1Flow, {"outer_iterations": 1, "tau": 0.01, "theta": 0.01, "epsilon": 0.001}),
+    ],
+)
+def test_arguments_at_their_limits(kind, arguments):
+    layer = kind(**arguments)
+    assert {name: getattr(layer, name) for name in arguments} == arguments
+
+
+def test_few_channels_have_one_hidden_unit():
+    layer = layers.ChannelAttention(reduction=8)
+    layer.build((None, 2, 2, 4))
+    assert layer.hidden.units == 1
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[2] == IMAGES])

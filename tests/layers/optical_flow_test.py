@@ -103,7 +103,8 @@ def test_still_frames_do_not_move(pairs):
     ("shapes", "message"),
     [
         (((1, 20, 20, 1), (1, 20, 21, 1)), "one shape"),
-        (((1, 12, 20, 1), (1, 12, 20, 1)), "16 pixels"),
+        (((1, 15, 20, 1), (1, 15, 20, 1)), "16 pixels"),
+        (((1, 20, 15, 1), (1, 20, 15, 1)), "16 pixels"),
         (((1, 20, 20, 3), (1, 20, 20, 3)), "grey"),
     ],
 )
@@ -112,7 +113,19 @@ def test_bad_frames(shapes, message):
         TVL1Flow()([np.zeros(shape, "float32") for shape in shapes])
 
 
-@pytest.mark.parametrize("setting", [{"scale_step": 1.0}, {"theta": 0.0}, {"median_size": 4}, {"warps": 0}])
+def test_the_smallest_frames():
+    frames = [keras.Input((16, 17, 1)), keras.Input((16, 17, 1))]
+    assert TVL1Flow()(frames).shape == (None, 16, 17, 2)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *({"scale_step": 1.0}, {"scale_step": 0.0}, {"median_size": 4}, {"warps": 0}, {"scales": 0}),
+        *({name: 0.0} for name in ("tau", "attachment", "theta", "epsilon")),
+    ],
+    ids=str,
+)
 def test_bad_settings(setting):
     with pytest.raises(DualATMEError, match="Expected"):
         TVL1Flow(**setting)

@@ -43,6 +43,8 @@ def test_focal_by_hand():
 def test_cosine_by_hand():
     value = CosineLoss()(np.array([1]), np.array([[3.0, 4.0, 0.0]], "float32"))
     np.testing.assert_allclose(value, 1.0 - 4.0 / 5.0, rtol=1e-6)
+    short = CosineLoss()(np.array([1]), np.array([[0.03, 0.04, 0.0]], "float32"))
+    np.testing.assert_allclose(short, value, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -107,6 +107,10 @@ def test_one_subject_or_no_bootstrap_gives_no_interval():
     one = metrics.pooled_scores([0, 1], [0, 2], ["a", "a"], ["samm", "samm"])
     assert one["full"]["intervals"] == one["samm"]["intervals"] == none
     assert metrics.pooled_scores(*make_run(), bootstrap=0)["full"]["intervals"] == none
+    two = metrics.pooled_scores([0, 1], [0, 2], ["a", "b"], ["samm", "samm"], bootstrap=1)["full"][
+        "intervals"
+    ]
+    assert all(0 <= low == high <= 1 for low, high in two.values())  # of one draw
 
 
 def test_the_same_name_in_two_databases_is_two_people():

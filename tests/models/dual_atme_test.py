@@ -201,6 +201,8 @@ def test_summary_is_readable():
         ({"attention": "all"}, "attention.*'all'"),
         ({"backbone": "resnet"}, "backbone.*'resnet'"),
         ({"image_size": 30}, "image_size=30"),
+        ({"image_size": 0}, "image_size=0"),
+        ({"backbone": "convolution", "form": "fast"}, "form"),
         ({"filters": (6,)}, r"filters=\(6,\)"),
         ({"branches": "entire"}, "similarity_weight=0"),
         ({"branches": "puzzled", "similarity_weight": 0}, "attention='entire'"),
@@ -212,6 +214,10 @@ def test_bad_arguments(overrides, message):
         tiny(**overrides)
 
 
+def test_the_smallest_images():
+    assert tiny(image_size=4).input["entire"].shape == (None, 4, 4, 3)
+
+
 def test_unknown_preset_names_the_known_ones():
     with pytest.raises(DualATMEError, match="paper, released.*'paperr'"):
         DualATME.from_preset("paperr")
@@ -220,6 +226,9 @@ def test_unknown_preset_names_the_known_ones():
 def test_load_model_refuses_what_is_no_network(tmp_path):
     with pytest.raises(DualATMEError, match="existing .keras or .pth"):
         load_model(tmp_path / "absent.keras")
+    (tmp_path / "weights.h5").touch()
+    with pytest.raises(DualATMEError, match="existing .keras or .pth"):
+        load_model(tmp_path / "weights.h5")
     (tmp_path / "junk.keras").write_bytes(b"junk")
     with pytest.raises(DualATMEError, match="junk.keras"):
         load_model(tmp_path / "junk.keras")

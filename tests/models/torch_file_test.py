@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -151,6 +152,77 @@ def test_damaged_files(torch_stand_in, torch_tensors, tmp_path):
             read_torch_tensors(path)
 
 
+def state_dict_of(names, storage, offset, shape, strides):
+    """A state dict of one tensor of these numbers, whatever its storage holds."""
+
+    class Odd:
+        def __reduce__(self):
+            return names.rebuild_tensor, (storage, offset, shape, strides, False, OrderedDict())
+
+    return pickled(names, OrderedDict(weight=Odd()))
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides", "values"),
+    [
+        (0, (2, 3), (3, 1), [[0, 1, 2], [3, 4, 5]]),
+        (0, (3, 2), (1, 3), [[0, 3], [1, 4], [2, 5]]),
+        (2, (2, 2), (2, 1), [[2, 3], [4, 5]]),
+        (5, (1,), (1,), [5]),
+        (1, (), (), 1),
+        (6, (0,), (1,), []),
+        (1, (2, 2), (0, 0), [[1, 1], [1, 1]]),
+    ],
+)
+def test_tensors_are_parts_of_their_storage(offset, shape, strides, values, torch_stand_in, tmp_path):
+    storage = Storage("0", np.arange(6, dtype="float32"))
+    write_zip(tmp_path / "a.pth", state_dict_of(torch_stand_in, storage, offset, shape, strides), [storage])
+    tensor = read_torch_tensors(tmp_path / "a.pth")["weight"]
+    assert tensor.shape == shape
+    np.testing.assert_array_equal(tensor, values)
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides", "message"),
+    [
+        (1, (2, 3), (3, 1), "ends at element 6 of a storage of 6"),
+        (0, (2, 3), (4, 1), "ends at element 6"),
+        (6, (1,), (1,), "ends at element 6"),
+        (0, (7,), (0,), r"shape \(7,\) in a storage of 6"),
+        (-1, (1,), (1,), "negative"),
+        (3, (2,), (-1,), "negative"),
+        (0, (-1, -1), (1, 1), "negative"),
+    ],
+)
+def test_tensors_beyond_their_storage_are_refused(offset, shape, strides, message, torch_stand_in, tmp_path):
+    storage = Storage("0", np.arange(6, dtype="float32"))
+    write_zip(tmp_path / "a.pth", state_dict_of(torch_stand_in, storage, offset, shape, strides), [storage])
+    with pytest.raises(DualATMEError, match=message):
+        read_torch_tensors(tmp_path / "a.pth")
+
+
+def test_opcodes_of_other_protocols(tmp_path):
+    """Places of the memo that are not numbered through, and the memo of protocol 4."""
+    for content in (
+        b"\x80\x02}q\x07X\x01\x00\x00\x00aq\x03K\x01sh\x03\x86.",
+        b"\x80\x04}\x94\x8c\x01a\x94K\x01sh\x01\x86.",
+    ):
+        write_zip(tmp_path / "a.pth", content)
+        assert pickle.loads(content) == ({"a": 1}, "a")
+        assert read_torch_tensors(tmp_path / "a.pth") == {}
+
+
+def test_files_of_other_machines(torch_stand_in, tmp_path):
+    with zipfile.ZipFile(tmp_path / "big.pth", "w") as archive:
+        archive.writestr("archive/data.pkl", pickled(torch_stand_in, {}))
+        archive.writestr("archive/byteorder", "big")
+    with pytest.raises(DualATMEError, match="Expected little-endian tensors"):
+        read_torch_tensors(tmp_path / "big.pth")
+    with zipfile.ZipFile(tmp_path / "older.pth", "w") as archive:  # before there was such a member
+        archive.writestr("archive/data.pkl", pickled(torch_stand_in, {}))
+    assert read_torch_tensors(tmp_path / "older.pth") == {}
+
+
 def test_weights_of_another_network_are_refused(torch_tensors):
     model = DualATME.from_preset("released")
     before = model.get_weights()
@@ -161,6 +233,9 @@ def test_weights_of_another_network_are_refused(torch_tensors):
         assign_torch_tensors(model, {**torch_tensors, "extra": np.zeros(1)})
     with pytest.raises(DualATMEError, match=r"fc.4.bias.*\(3,\).*\(4,\)"):
         assign_torch_tensors(model, {**torch_tensors, "fc.4.bias": np.zeros(4)})
+    for shape in ((1024, 10), (9216,)):
+        with pytest.raises(DualATMEError, match=r"fc\.0\.weight"):
+            assign_torch_tensors(model, {**torch_tensors, "fc.0.weight": np.zeros(shape)})
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     with pytest.raises(DualATMEError, match="unknown cbam"):

@@ -70,3 +70,10 @@ def test_ablations_differ_from_the_paper_in_what_they_are_called_after():
 def test_classes_that_are_none(names):
     with pytest.raises(DualATMEError, match="`class_names` to be two different names"):
         TrainConfig(class_names=names)
+
+
+def test_folds_share_the_devices_in_one_way():
+    for changes in ({"workers": 2}, {"distribute": "mirrored"}):
+        TrainConfig(**changes)
+    with pytest.raises(DualATMEError, match="either `workers` or `distribute`.*`workers=2`"):
+        TrainConfig(workers=2, distribute="mirrored")

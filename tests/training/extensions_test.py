@@ -17,6 +17,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME
 from dualatme_keras.training import TrainConfig, run_loso, run_seeds
 from dualatme_keras.training.augmentation import augment_batches
+from dualatme_keras.training.extensions import Extensions
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +32,14 @@ def config(clips, tmp_path):
     return TrainConfig(**places, epochs=3, batch_size=5, learning_rate=0.01)
 
 
-def linear(names=("entire",), classes=3, units=4):
+def linear(names=("entire",), classes=3, units=4, sizes=(14, 14), channels=3):
     """A function that makes small networks; one that a worker can be sent."""
 
     def new_model():
         import keras
 
-        inputs = [keras.Input((14, 14, 3), name=name) for name in names]
+        shapes = [(size, size, channels) for size in sizes]
+        inputs = [keras.Input(shape, name=name) for name, shape in zip(names, shapes, strict=False)]
         features = [keras.layers.Flatten()(keras.layers.AveragePooling2D(7)(one)) for one in inputs]
         x = features[0] if len(features) == 1 else keras.layers.Concatenate()(features)
         x = keras.layers.Dropout(0.1)(keras.layers.Dense(units, activation="tanh")(x))
@@ -71,6 +73,12 @@ def test_images_that_the_network_does_not_take_need_not_be_there(tmp_path):
     assert len(run_loso(config, linear()).predictions) == 18
     with pytest.raises(DualATMEError, match="flow_puzzle"):
         run_loso(elsewhere(config, tmp_path, "both"), linear(("entire", "puzzled")))
+
+
+def test_images_that_are_needed(config):
+    assert Extensions().inputs(config) == ("entire", "puzzled")
+    assert Extensions().inputs(dataclasses.replace(config, puzzle="layer")) == ("entire",)
+    assert Extensions(linear(("puzzled",))).inputs(config) == ("puzzled",)
 
 
 def test_a_preset_given_as_a_function_is_that_preset_and_another_run(config, tmp_path):
@@ -248,14 +256,22 @@ def growing():
     [
         ({"new_model": lambda: None}, "return a keras.Model that tells its inputs.*NoneType"),
         ({"new_model": linear(("face",))}, "inputs out of entire, puzzled.*'face'"),
+        ({"new_model": linear(channels=1)}, r"\(None, size, size, 3\) of one size. Received: .*14, 1\)"),
+        ({"new_model": linear(("entire", "puzzled"), sizes=(14, 21))}, "of one size. Received"),
         ({"new_model": linear(classes=5)}, r"logits \(None, 3\). Received: \(None, 5\)"),
         ({"new_model": shared()}, "a new network at each call"),
         ({"new_model": growing()}, "the same architecture at each call"),
         ({"new_model": linear()()}, "`new_model` to be a function. Received: <Functional"),
         ({"callbacks": lambda fold: keras.callbacks.History()}, "`callbacks` to return a list of keras"),
+        ({"callbacks": lambda fold: ["history"]}, r"`callbacks` to return a list.*Received: \['history'\]"),
         ({"callbacks": []}, "`callbacks` to be a function"),
         ({"augment": lambda images, seed: images["entire"]}, "`augment` to return images like"),
         ({"augment": lambda images, seed: {"entire": images["entire"][:, :7]}}, "`augment` to return images"),
+        ({"augment": lambda images, seed: {}}, "`augment` to return images like"),
+        (
+            {"augment": lambda images, seed: {"entire": keras.ops.cast(images["entire"], "uint8")}},
+            "`augment` to return images like.*float32.*uint8",
+        ),
         ({"verbose": 2}, "`verbose` to be 0 or 1. Received: 2"),
     ],
 )

@@ -122,7 +122,12 @@ def test_seed_decides_everything_and_folds_are_independent(base, tmp_path, capsy
     shutil.copytree(tmp_path / "parts" / "folds" / "s01", tmp_path / "parts" / "folds" / ".006.partial")
     capsys.readouterr()
     rerun(base, tmp_path / "parts")
-    assert capsys.readouterr().out.count("finished before") == 1
+    printed = capsys.readouterr().out
+    assert printed.count("finished before") == 1
+    seconds = [float(number) for number in re.findall(r"([\d.]+) s, ", printed)]
+    assert len(seconds) == 2
+    assert max(seconds) < 300
+    assert (tmp_path / "parts" / "environment.json").exists()
     assert (tmp_path / "parts" / "predictions.csv").read_bytes() == contents
 
 
@@ -134,6 +139,8 @@ def test_another_seed_is_another_run(base, finished, tmp_path):
     rows = finished.predictions.subjects == "006"
     assert not np.array_equal(other.predictions.probabilities, finished.predictions.probabilities[rows])
     assert len({fold_seed(seed, name) for seed in (1, 2) for name in SUBJECTS}) == 6
+    assert max(fold_seed(seed, "006") for seed in range(100)) < 2**31
+    assert fold_seed(1, "006") == 1263718364
 
 
 def test_seeds_are_the_runs_they_would_be_alone(base, tmp_path):

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from dualatme_keras.training import TrainConfig
+from dualatme_keras.training.config import OPTIMIZERS
 from dualatme_keras.training.devices import get_strategy
-from dualatme_keras.training.optimizers import FusedAdam
+from dualatme_keras.training.optimizers import FusedAdam, new_optimizer
 
 
 def trained(optimizer, steps=20):
@@ -50,3 +51,17 @@ def test_config_round_trip():
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(copy, FusedAdam)
     assert copy.get_config() == optimizer.get_config()
+
+
+def test_optimizers_have_the_settings_of_the_published_run():
+    made = {name: new_optimizer(TrainConfig(optimizer=name, learning_rate=0.02)) for name in OPTIMIZERS}
+    assert {name: type(optimizer).__name__.lower() for name, optimizer in made.items()} == {
+        **{name: name for name in OPTIMIZERS},
+        "adam": "fusedadam",
+    }
+    for name, optimizer in made.items():
+        config = optimizer.get_config()
+        assert config["learning_rate"] == pytest.approx(0.02)
+        if name in ("adam", "adamw", "nadam"):
+            assert config["epsilon"] == 1e-8
+    assert made["sgd"].get_config()["momentum"] == 0.9

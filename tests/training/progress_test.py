@@ -32,10 +32,22 @@ def test_lines_of_finished_folds():
     assert second.endswith("400.0 s, 1 h 06 min left")
 
 
+def test_folds_side_by_side_take_less_time():
+    stream = io.StringIO()
+    progress = Progress(4, epochs=60, workers=2, stream=stream)
+    for seconds in (150.0, 50.0):
+        progress.finish_fold("s01", answers([0], [0]), seconds)
+    first, second = stream.getvalue().splitlines()
+    assert first.endswith("150.0 s, 3 min 45 s left")
+    assert second.endswith(" 50.0 s, 1 min 40 s left")  # two more at a median of 100 seconds
+
+
 def test_a_terminal_shows_the_epoch_and_is_cleared():
     stream = Terminal()
     progress = Progress(2, epochs=60, stream=stream)
-    progress.epoch_callback("s01").on_epoch_end(2, {"loss": 0.5})
+    callback = progress.epoch_callback("s01")
+    callback.on_epoch_end(2, {"loss": 0.5})
+    callback.on_epoch_end(3, {"loss": 0.4})  # too soon to be read
     progress.finish_fold("s01", answers([0], [0]), seconds=30.0)
     shown, line = stream.getvalue().split("\r\033[K")[1:]
     assert shown == "fold 1/2 s01    epoch 3/60 loss 0.5000"

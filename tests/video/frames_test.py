@@ -77,11 +77,12 @@ def test_numbers_without_a_known_range_are_refused(dtype, mode, tmp_path):
         read_image(tmp_path / "deep.tif")
 
 
+@pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("name", ["several.tif", "several.png"])
-def test_several_images_in_a_file_are_refused(name, tmp_path):
+def test_several_images_in_a_file_are_refused(name, count, tmp_path):
     images = [Image.fromarray(PICTURE), Image.fromarray(255 - PICTURE), Image.fromarray(PICTURE)]
-    images[0].save(tmp_path / name, save_all=True, append_images=images[1:])
-    with pytest.raises(DualATMEError, match=f"one image in a file.*{name} with 3. Write a file for each"):
+    images[0].save(tmp_path / name, save_all=True, append_images=images[1:count])
+    with pytest.raises(DualATMEError, match=f"one image in a file.*{name} with {count}. Write a file for"):
         read_image(tmp_path / name)
 
 
@@ -166,3 +167,71 @@ def open_files():
     if not links.is_dir():
         pytest.skip("only Linux tells which files are open")
     return [os.readlink(link) for link in links.iterdir() if link.is_symlink()]
+
+
+def test_frames_from_onset_to_offset():
+    frames = open_frames(np.zeros((5, 32, 32, 3), "uint8"))
+    assert frames.between(None, None) == [0, 1, 2, 3, 4]
+    assert frames.between(1, 3) == [1, 2, 3]
+    assert frames.between(0, 4) == [0, 1, 2, 3, 4]
+    assert frames.between(2, 2) == [2]
+    for number in (-1, 5):
+        for what, pair in (("onset", (number, None)), ("offset", (None, number))):
+            with pytest.raises(DualATMEError, match=f"the {what} to be a frame of clip, 0 to 4. .*{number}"):
+                frames.between(*pair)
+
+
+@pytest.mark.parametrize("rate", [0, -1.0, float("inf"), float("nan")])
+def test_rates_that_are_none(rate):
+    with pytest.raises(DualATMEError, match=f"positive number of frames per second. Received: {rate}"):
+        open_frames(np.zeros((2, 32, 32), "uint8"), frames_per_second=rate)
+
+
+def test_frames_have_a_time_where_there_is_a_rate():
+    clip = np.zeros((3, 32, 32), "uint8")
+    assert open_frames(clip).seconds(1) is None
+    timed = open_frames(clip, "mine", 4.0)
+    assert (timed.name, timed.seconds(None), timed.seconds(2)) == ("mine", None, 0.5)
+
+
+def test_folders_of_frames(tmp_path):
+    """Numbers are the last ones of names; what is no image or has no number is passed over."""
+    for name in ("img7.png", "img10.PNG", "a2_img8.png"):
+        Image.fromarray(PICTURE).save(tmp_path / name)
+    for name in ("notes.txt", "img9.txt", "thumbs.png"):
+        (tmp_path / name).touch()
+    frames = open_frames(tmp_path)
+    assert (frames.name, frames.numbers) == (tmp_path.name, (7, 8, 10))
+    np.testing.assert_array_equal(frames.read(8), PICTURE)
+    Image.fromarray(PICTURE).save(tmp_path / "img007.png")
+    with pytest.raises(DualATMEError, match="one file per frame.*img007.png and img7.png"):
+        open_frames(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: "", "which is not there"),
+        (lambda folder: folder / "absent.mp4", "absent.mp4', which is not there"),
+        (lambda folder: folder, "without any"),
+        (lambda folder: folder.parent, "which holds folders"),
+        (lambda folder: 3, "Received: 3 of type int"),
+        (lambda folder: [], "at least two frames. Received: none"),
+        (lambda folder: [[[1, 2], [3]]], "images. Received: frame 0"),
+        (lambda folder: [PICTURE, PICTURE.astype(float)], "frame 1 of shape .*float64"),
+        (lambda folder: [PICTURE[..., :2]], "frame 0 of shape .33, 47, 2"),
+        (lambda folder: [PICTURE[0, :, 0]], "frame 0 of shape .47,"),
+        (lambda folder: [PICTURE[None]], "frame 0 of shape .1, 33, 47, 3"),
+    ],
+)
+def test_what_is_no_clip(make, message, tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DualATMEError, match=f"Expected .*{message}"):
+        open_frames(make(tmp_path / "folder"))
+
+
+def test_frames_in_memory_become_colours():
+    grey = open_frames([PICTURE[..., 0], PICTURE])
+    assert len(grey) == 2
+    np.testing.assert_array_equal(grey.read(0), np.stack([PICTURE[..., 0]] * 3, axis=-1))
+    np.testing.assert_array_equal(grey.read(1), PICTURE)
