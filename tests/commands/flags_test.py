@@ -152,6 +152,8 @@ def test_flags_of_a_call_are_gone_in_the_next(capsys):
         ),
         ("prepare", ["--dataset=folder", "--margin=1"], "Expected --margin from 0 to 0.4"),
         ("prepare", ["--dataset=casme2"], "Expected --annotations for casme2"),
+        ("prepare", [], "flag --dataset=None: Flag --dataset must have a value"),
+        ("export", [], "flag --run=None: Flag --run must have a value"),
     ],
 )
 def test_commands_name_their_flags(command, arguments, message):

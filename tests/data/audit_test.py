@@ -280,7 +280,7 @@ def test_a_database_of_two_names_is_an_error(own_lists):
 
 
 def test_a_subject_of_megc2019s_database_with_another_name_is_a_warning(clips, tmp_path):
-    write_lists([dataclasses.replace(clips[0], subject="anna"), *clips[2:]], tmp_path)
+    write_lists([*(dataclasses.replace(clip, subject="anna") for clip in clips[:2]), *clips[2:]], tmp_path)
     report = _audit(tmp_path)
     assert report.errors == []
     (warning,) = report.warnings
