@@ -203,7 +203,10 @@ def test_clips_of_other_databases_are_compared_too(tmp_path):
     comparison = compare_with_list(records, [GroundTruth("casme2", "sub01", "clip1", 0)])
     assert comparison.counts["lab", 0] == (0, 1)
     assert [record.name for record in comparison.only_annotated] == ["Anna_clip0"]
-    assert "\nlab  " in format_comparison(comparison)
+    text = format_comparison(comparison)
+    assert "\nlab  " in text
+    assert "\nnot in the list: Anna_clip0 (" in text
+    assert text.endswith("\n0 clips only in the list, 1 not in it, 0 with another label")
 
 
 def test_comparison_names_every_difference(casme2):
