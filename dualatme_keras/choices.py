@@ -1,9 +1,12 @@
-"""What can be chosen by name, known without Keras: forms and losses, and networks with their arguments."""
+"""What can be chosen by name, known without Keras, and networks with their arguments."""
 
 from dualatme_keras.errors import DualATMEError
 
-FORMS = ("auto", "plain", "fast")
+IMPLEMENTATIONS = ("auto", "plain", "fast")
 """How a network is computed, see `models.DualATME`."""
+
+PUZZLE_SOURCES = ("image", "layer")
+"""Where a network's puzzled image comes from, see `models.DualATME`."""
 
 LOSSES = ("focal", "balanced", "cosine", "crossentropy")
 """Classification losses, see `losses.get_loss`."""
@@ -61,6 +64,15 @@ PRESETS = {
     },
 }
 """Networks: the paper's, the published code's, the paper's ablations, and a tiny one for tests."""
+
+
+RENAMED = {"form": "implementation", "puzzle": "puzzle_source", "protocol_csv": "ground_truth"}
+"""Arguments of networks and runs by the names that files of earlier versions have."""
+
+
+def with_new_names(arguments: dict) -> dict:
+    """Arguments as a file has them, by the names of today."""
+    return {RENAMED.get(name, name): value for name, value in arguments.items()}
 
 
 def preset_config(name: str) -> dict:

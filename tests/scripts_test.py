@@ -37,7 +37,7 @@ def run(data, tmp_path_factory):
         f"--data_root={data}",
         f"--workdir={workdir}",
         "--preset=tiny",
-        "--form=plain",
+        "--implementation=plain",
         "--learningrate=0.02",
         "--batchsize=4",
         "--lossfunction=CrossEntropy",
@@ -65,7 +65,14 @@ def test_seeds_and_workers(data, tmp_path, capsys):
     """Two seeds, by one worker or by two of one thread each: the same bit by bit, and scored together."""
     for name, workers in (("one", 1), ("two", 2)):
         places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / name}"]
-        settings = ["--preset=tiny", "--form=plain", "--epochs=2", "--seeds=2", "--seed=3", "--threads=1"]
+        settings = [
+            "--preset=tiny",
+            "--implementation=plain",
+            "--epochs=2",
+            "--seeds=2",
+            "--seed=3",
+            "--threads=1",
+        ]
         command = [sys.executable, ROOT / "train.py", *places, *settings, f"--workers={workers}"]
         subprocess.run(command, check=True, cwd=ROOT, timeout=600)
     for seed in ("seed_3", "seed_4"):
@@ -81,7 +88,7 @@ def test_compiled_with_xla(data, tmp_path):
     """In a process of its own: once operations are deterministic, Keras leaves XLA aside with a warning."""
     arguments = [
         "--preset=tiny",
-        "--form=plain",
+        "--implementation=plain",
         "--epochs=1",
         "--batch_size=6",
         "--subjects=s01",
@@ -104,8 +111,8 @@ OTHERS = {
     "data_root": "images",
     "workdir": "runs/other",
     "preset": "tiny",
-    "form": "plain",
-    "puzzle": "layer",
+    "implementation": "plain",
+    "puzzle_source": "layer",
     "loss": "cosine",
     "optimizer": "sgd",
     "learning_rate": 0.5,
@@ -124,7 +131,7 @@ OTHERS = {
     "distribute": "mirrored",
     "final_model": True,
     "tensorboard": True,
-    "protocol_csv": "list.csv",
+    "ground_truth": "list.csv",
     "strict": True,
     "continue_despite": ("version",),
 }
@@ -151,6 +158,28 @@ def test_every_setting_has_a_flag(monkeypatch):
         with pytest.raises(SystemExit, match="seen"):
             call("train", *(f"--{name}={value}" for name, value in given.items()))
         assert received.pop() == TrainConfig(**values)
+
+
+def test_earlier_names_of_flags(monkeypatch):
+    from dualatme_keras.errors import DualATMEError
+    from dualatme_keras.training import TrainConfig
+
+    received = []
+
+    def stop(config):
+        received.append(config)
+        raise DualATMEError("seen")
+
+    monkeypatch.setattr("dualatme_keras.training.run_loso", stop)
+    flags = ("--form=plain", "--puzzle=layer", "--protocol_csv=a.csv", "--continue_despite=form,threads")
+    with pytest.raises(SystemExit, match="seen"):
+        call("train", *flags)
+    assert received.pop() == TrainConfig(
+        implementation="plain",
+        puzzle_source="layer",
+        ground_truth="a.csv",
+        continue_despite=("implementation", "threads"),
+    )
 
 
 def test_evaluate_recomputes_from_predictions_alone(run, tmp_path, capsys):

@@ -21,7 +21,7 @@ _SETTINGS = [
     _define(flags.DEFINE_list, "class_names", "names of the labels 0, 1, ... of --dataset=folder"),
     _define(flags.DEFINE_string, "root", "folder of the frames"),
     _define(flags.DEFINE_string, "annotations", "annotation file, .xlsx or .csv"),
-    _define(flags.DEFINE_string, "protocol_csv", "the organisers' list: which clips, which labels"),
+    _define(flags.DEFINE_string, "ground_truth", "the organisers' list: which clips, which labels"),
     _define(flags.DEFINE_string, "output", "folder of flow images, lists and manifest, for all databases"),
     _define(flags.DEFINE_list, "subjects", "subjects to prepare; default: all"),
     _define(flags.DEFINE_enum, "landmarks", "where the face is found", SOURCES),
@@ -40,6 +40,7 @@ _SETTINGS = [
     _define(flags.DEFINE_boolean, "keep_flow", "also write the flow fields, flow_raw/NAME.npz"),
     _define(flags.DEFINE_integer, "workers", "clips side by side, each in a process of its own"),
 ]
+flags.DEFINE_alias("protocol_csv", "ground_truth")  # its name in earlier versions
 _AUDIT = flags.DEFINE_boolean("audit", False, "compare annotations and list, and stop; needs no frames")
 
 

@@ -10,7 +10,7 @@ take one to two hours on two CPU cores with the published settings.
 import functools
 import os
 
-from dualatme_keras.choices import FORMS, LOSSES, PRESETS
+from dualatme_keras.choices import IMPLEMENTATIONS, LOSSES, PRESETS, PUZZLE_SOURCES, RENAMED
 from dualatme_keras.commands import Flags, define_setting, quiet_libraries, setting_values
 from dualatme_keras.training import (
     CONTINUE_DESPITE,
@@ -35,8 +35,14 @@ _SETTINGS = [
     _define(flags.DEFINE_string, "data_root", "where the images lie; default: the lists' paths as they are"),
     _define(flags.DEFINE_string, "workdir", "folder of the run"),
     _define_choice("preset", list(PRESETS), "network: the paper's, the published code's, or an ablation"),
-    _define_choice("form", FORMS, "how the network is computed: auto is fast on CPUs, plain elsewhere"),
-    _define_choice("puzzle", ["image", "layer"], "read the puzzled images, or cut them from the entire ones"),
+    _define_choice(
+        "implementation",
+        IMPLEMENTATIONS,
+        "how the network is computed: auto is fast on CPUs, plain elsewhere",
+    ),
+    _define_choice(
+        "puzzle_source", PUZZLE_SOURCES, "read the puzzled images, or cut them from the entire ones"
+    ),
     _define_choice("loss", LOSSES, "classification loss"),
     _define_choice("optimizer", OPTIMIZERS, "optimizer"),
     _define(flags.DEFINE_float, "learning_rate", "constant learning rate"),
@@ -66,7 +72,7 @@ _SETTINGS = [
     _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
     _define(flags.DEFINE_boolean, "final_model", "also train on all clips, and save that network"),
     _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),
-    _define(flags.DEFINE_string, "protocol_csv", "the organisers' CSV to compare the lists with"),
+    _define(flags.DEFINE_string, "ground_truth", "the organisers' CSV to compare the lists with"),
     _define(flags.DEFINE_boolean, "strict", "refuse lists with warnings"),
 ]
 _SEEDS = flags.DEFINE_integer(
@@ -76,6 +82,9 @@ _SEEDS = flags.DEFINE_integer(
 flags.DEFINE_alias("learningrate", "learning_rate")
 flags.DEFINE_alias("batchsize", "batch_size")
 flags.DEFINE_alias("lossfunction", "loss")
+# Those of earlier versions.
+for _old, _new in RENAMED.items():
+    flags.DEFINE_alias(_old, _new)
 _DATAVERSION = flags.DEFINE_string(
     "dataversion", None, "published name of a folder of lists below data/MEGC2019, e.g. v_cde_flow"
 )
@@ -88,6 +97,7 @@ def _one_source_of_lists(values):
 
 def _config() -> TrainConfig:
     values = setting_values(_SETTINGS)
+    values["continue_despite"] = tuple(RENAMED.get(name, name) for name in values["continue_despite"])
     if _DATAVERSION.value:
         values["lists"] = os.path.join("data", "MEGC2019", _DATAVERSION.value)
     return TrainConfig(**values)

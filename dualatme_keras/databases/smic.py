@@ -107,7 +107,7 @@ def _named_record(name, called, source, **details):
     if called.lower() != emotion:
         message = (
             f"{name} is {emotion} by its name, and here {called or 'without an emotion'}; "
-            "the organisers' list (`protocol_csv`) decides, and the name where there is none"
+            "the organisers' list (`ground_truth`) decides, and the name where there is none"
         )
         warnings = (Finding("emotion", message, source),)
     return ClipRecord(

@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from dualatme_keras.choices import with_new_names
 from dualatme_keras.layers.batch_normalization import BatchNormalization
 from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D, on_clips
 from dualatme_keras.layers.fast_inception import FastInception
 from dualatme_keras.layers.initializers import torch_uniform
 
-FORMS = ("plain", "fast")
+IMPLEMENTATIONS = ("plain", "fast")
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
@@ -65,8 +66,9 @@ class InceptionBlock(keras.layers.Layer):
         filters: output channels of each path.
         bottleneck: output channels of the 1x1 convolutions before the 3x3 and the 5x5. Defaults to 6.
         pool_size: side and stride of a last max-pool; 1 for none. Defaults to 1.
-        form: how it is computed, with the same variables: `"plain"`, layer by layer, or `"fast"`, by
-            `FastInception`, which needs `pool_size=2` and an even height and width. Defaults to `"plain"`.
+        implementation: how it is computed, with the same variables: `"plain"`, layer by layer, or
+            `"fast"`, by `FastInception`, which needs `pool_size=2` and an even height and width. Defaults
+            to `"plain"`.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
@@ -84,22 +86,24 @@ class InceptionBlock(keras.layers.Layer):
         Zhou et al., Entropy 25(3):460, section 3.2; Szegedy et al., Going Deeper with Convolutions, 2015.
     """
 
-    def __init__(self, filters: int, bottleneck: int = 6, pool_size: int = 1, form: str = "plain", **kwargs):
+    def __init__(
+        self, filters: int, bottleneck: int = 6, pool_size: int = 1, implementation: str = "plain", **kwargs
+    ):
         super().__init__(**kwargs)
         if filters < 1 or bottleneck < 1 or pool_size < 1:
             raise ValueError(
                 "Expected `filters`, `bottleneck` and `pool_size` to be at least 1. "
                 f"Received: filters={filters}, bottleneck={bottleneck}, pool_size={pool_size}."
             )
-        if form not in FORMS or (form == "fast" and pool_size != 2):
+        if implementation not in IMPLEMENTATIONS or (implementation == "fast" and pool_size != 2):
             raise ValueError(
-                f"Expected `form` out of {', '.join(FORMS)}, 'fast' with `pool_size=2`. "
-                f"Received: form={form!r}, pool_size={pool_size}."
+                f"Expected `implementation` out of {', '.join(IMPLEMENTATIONS)}, 'fast' with `pool_size=2`. "
+                f"Received: implementation={implementation!r}, pool_size={pool_size}."
             )
         self.filters = filters
         self.bottleneck = bottleneck
         self.pool_size = pool_size
-        self.form = form
+        self.implementation = implementation
 
         def unit(channels, kernel_size, name):
             return ConvNormReLU(channels, kernel_size, dtype=self.dtype_policy, name=name)
@@ -119,9 +123,10 @@ class InceptionBlock(keras.layers.Layer):
 
     def build(self, input_shape):
         height, width = input_shape[1:3]
-        if self.form == "fast" and (height % 2 or width % 2):
+        if self.implementation == "fast" and (height % 2 or width % 2):
             raise ValueError(
-                f"Expected an even height and width for `form='fast'`. Received: {tuple(input_shape)}."
+                "Expected an even height and width for `implementation='fast'`. "
+                f"Received: {tuple(input_shape)}."
             )
         for path in self.paths:
             shape = input_shape
@@ -130,7 +135,7 @@ class InceptionBlock(keras.layers.Layer):
                 shape = layer.compute_output_shape(shape)
 
     def call(self, inputs, training=None):
-        if self.form == "fast":
+        if self.implementation == "fast":
             return FastInception(self)(inputs, training=training)
         outputs = []
         for path in self.paths:
@@ -153,5 +158,9 @@ class InceptionBlock(keras.layers.Layer):
             "filters": self.filters,
             "bottleneck": self.bottleneck,
             "pool_size": self.pool_size,
-            "form": self.form,
+            "implementation": self.implementation,
         }
+
+    @classmethod
+    def from_config(cls, config):
+        return super().from_config(with_new_names(config))

@@ -1,7 +1,7 @@
 """Tier 2: the network, its presets, and the weights of the published code."""
 
-from dualatme_keras.choices import FORMS, PRESETS
-from dualatme_keras.models.dual_atme import DualATME, computed_form
+from dualatme_keras.choices import IMPLEMENTATIONS, PRESETS
+from dualatme_keras.models.dual_atme import DualATME, resolve_implementation
 from dualatme_keras.models.ensemble import Ensemble, EnsemblePredictions, prediction_model
 from dualatme_keras.models.loading import load_model
 from dualatme_keras.models.preprocessor import flow_preprocessor
@@ -9,15 +9,15 @@ from dualatme_keras.models.torch_checkpoint import load_torch_checkpoint
 from dualatme_keras.models.torch_file import read_torch_tensors
 
 __all__ = [
-    "FORMS",
+    "IMPLEMENTATIONS",
     "PRESETS",
     "DualATME",
     "Ensemble",
     "EnsemblePredictions",
-    "computed_form",
     "flow_preprocessor",
     "load_model",
     "load_torch_checkpoint",
     "prediction_model",
     "read_torch_tensors",
+    "resolve_implementation",
 ]

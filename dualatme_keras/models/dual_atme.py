@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from dualatme_keras.choices import FORMS, preset_config
+from dualatme_keras.choices import IMPLEMENTATIONS, PUZZLE_SOURCES, preset_config, with_new_names
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import (
     CBAM,
@@ -24,7 +24,6 @@ from dualatme_keras.preprocessing import PrepareSettings
 ATTENTIONS = ("entire", "shared", "both", "puzzled", "none")
 BACKBONES = ("inception", "convolution")
 BRANCHES = ("both", "entire", "puzzled")
-PUZZLES = ("image", "layer")
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
@@ -47,13 +46,13 @@ class DualATME(keras.Model):
             branches: the published code), `"both"` (one each), `"puzzled"`, `"none"`.
         attention_reduction, attention_kernel_size: see `CBAM`. Default to 16 and 3.
         branches: `"both"`, or a single one: `"entire"`, `"puzzled"`.
-        puzzle: where the puzzled image comes from: `"image"` (an input of its own) or `"layer"` (cut from
-            the entire image by `ROIPuzzle`).
+        puzzle_source: where the puzzled image comes from: `"image"` (an input of its own) or `"layer"` (cut
+            from the entire image by `ROIPuzzle`).
         similarity_weight: weight of the cosine loss; 0 for none. Defaults to 0.01.
         hidden_units, dropout: of the classifier. Default to 1024 and 0.5.
-        form: how Inception blocks are computed, see `InceptionBlock`: `"plain"`, `"fast"`, or `"auto"`,
-            which is `"fast"` where there are only CPUs and `"plain"` elsewhere (not measured on a GPU).
-            Variables and files are the same, results equal up to rounding. Defaults to `"auto"`.
+        implementation: how Inception blocks are computed, see `InceptionBlock`: `"plain"`, `"fast"`, or
+            `"auto"`, which is `"fast"` where there are only CPUs and `"plain"` elsewhere (not measured on a
+            GPU). Variables and files are the same, results equal up to rounding. Defaults to `"auto"`.
         class_names: names of the classes, in the order of the logits. Default to those of MEGC2019 for three
             classes, to `"class_0"`, `"class_1"`, ... for any other number.
         preparation: how the clips become images, a `preprocessing.PrepareSettings` or its fields as a dict;
@@ -95,11 +94,11 @@ class DualATME(keras.Model):
         attention_reduction: int = 16,
         attention_kernel_size: int = 3,
         branches: str = "both",
-        puzzle: str = "image",
+        puzzle_source: str = "image",
         similarity_weight: float = 0.01,
         hidden_units: int = 1024,
         dropout: float = 0.5,
-        form: str = "auto",
+        implementation: str = "auto",
         class_names: Sequence[str] | None = None,
         preparation: PrepareSettings | dict | None = None,
         name: str = "dual_atme",
@@ -119,11 +118,11 @@ class DualATME(keras.Model):
             "attention_reduction": attention_reduction,
             "attention_kernel_size": attention_kernel_size,
             "branches": branches,
-            "puzzle": puzzle,
+            "puzzle_source": puzzle_source,
             "similarity_weight": similarity_weight,
             "hidden_units": hidden_units,
             "dropout": dropout,
-            "form": form,
+            "implementation": implementation,
             "class_names": class_names,
             "preparation": preparation,
         }
@@ -187,7 +186,7 @@ class DualATME(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+        return cls(**with_new_names(config))
 
 
 def _class_names(num_classes, class_names):
@@ -210,8 +209,8 @@ def _check_config(config):
         ("attention", ATTENTIONS),
         ("backbone", BACKBONES),
         ("branches", BRANCHES),
-        ("puzzle", PUZZLES),
-        ("form", FORMS),
+        ("puzzle_source", PUZZLE_SOURCES),
+        ("implementation", IMPLEMENTATIONS),
     ):
         if config[key] not in allowed:
             raise ValueError(f"Expected `{key}` out of {', '.join(allowed)}. Received: {config[key]!r}.")
@@ -233,13 +232,15 @@ def _check_config(config):
             "Expected `similarity_weight=0` with a single branch, which has nothing to be similar to. "
             f"Received: similarity_weight={config['similarity_weight']}."
         )
-    if config["form"] == "fast" and config["backbone"] != "inception":
+    if config["implementation"] == "fast" and config["backbone"] != "inception":
         raise ValueError(
-            "Expected `form='plain'` or 'auto' without Inception blocks. "
-            f"Received: form='fast', backbone={config['backbone']!r}."
+            "Expected `implementation='plain'` or 'auto' without Inception blocks. "
+            f"Received: implementation='fast', backbone={config['backbone']!r}."
         )
-    if branches == "entire" and config["puzzle"] == "layer":
-        raise ValueError("Expected `puzzle='image'` with the single branch 'entire'. Received: 'layer'.")
+    if branches == "entire" and config["puzzle_source"] == "layer":
+        raise ValueError(
+            "Expected `puzzle_source='image'` with the single branch 'entire'. Received: 'layer'."
+        )
 
 
 def _build_inputs(config, used, policy):
@@ -249,7 +250,7 @@ def _build_inputs(config, used, policy):
     def new_input(name):
         return keras.Input((size, size, 3), name=name, dtype="float32")
 
-    if config["puzzle"] == "image" or used == ("entire",):
+    if config["puzzle_source"] == "image" or used == ("entire",):
         inputs = {name: new_input(name) for name in used}
         return inputs, inputs
     entire = new_input("entire")
@@ -279,7 +280,7 @@ def _build_stages(image, branch, config, policy):
     for stage, filters in enumerate(config["filters"], start=1):
         name = f"{branch}_{config['backbone']}_{stage}"
         if config["backbone"] == "inception":
-            block = {"pool_size": 2, "form": computed_form(config["form"])}
+            block = {"pool_size": 2, "implementation": resolve_implementation(config["implementation"])}
             x = InceptionBlock(filters, config["bottleneck"], **block, dtype=policy, name=name)(x)
         else:
             x = ConvNormReLU(filters, 3, dtype=policy, name=name)(x)
@@ -287,10 +288,10 @@ def _build_stages(image, branch, config, policy):
     return x
 
 
-def computed_form(form: str) -> str:
-    """`plain` or `fast`: what the form `"auto"` is on the devices that Keras sees; others as they are."""
-    if form != "auto":
-        return form
+def resolve_implementation(implementation: str) -> str:
+    """`plain` or `fast`: what `auto` is on the devices that Keras sees; the others as they are."""
+    if implementation != "auto":
+        return implementation
     only_cpus = all(device.startswith("cpu") for device in keras.distribution.list_devices())
     return "fast" if only_cpus else "plain"
 

@@ -137,5 +137,5 @@ def _variables(model):
 
 def _architecture(model):
     """Configuration without what may differ between members; `preparation` is compared by who prepares."""
-    passed_over = ("name", "form", "preparation")
+    passed_over = ("name", "implementation", "preparation")
     return {key: value for key, value in model.get_config().items() if key not in passed_over}

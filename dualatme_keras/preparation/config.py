@@ -20,7 +20,7 @@ class PrepareConfig(PrepareSettings):
         class_names: of the labels 0, 1, ... of `folder`.
         root: folder of the frames.
         annotations: the database's annotation file.
-        protocol_csv: the organisers' list; which clips take part, and their labels. None: by the emotion.
+        ground_truth: the organisers' list; which clips take part, and their labels. None: by the emotion.
         output: folder of flow images, lists and manifest; several databases share one.
         landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
         face: which of several faces is taken, see `preprocessing.landmark_source`.
@@ -34,7 +34,7 @@ class PrepareConfig(PrepareSettings):
     class_names: tuple[str, ...] = CLASS_NAMES
     root: str | None = None
     annotations: str | None = None
-    protocol_csv: str | None = None
+    ground_truth: str | None = None
     output: str = "data"
     landmarks_file: str | None = None
     face: str = "largest"

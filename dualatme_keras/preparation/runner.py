@@ -83,9 +83,9 @@ def audit_database(config: PrepareConfig) -> Comparison:
     Raises:
         DualATMEError: there is no list, or it or the annotations cannot be read.
     """
-    if config.protocol_csv is None:
-        raise DualATMEError("Expected `protocol_csv`, the organisers' list, for an audit. Received: none.")
-    return compare_with_list(read_records(config), read_ground_truth(config.protocol_csv))
+    if config.ground_truth is None:
+        raise DualATMEError("Expected `ground_truth`, the organisers' list, for an audit. Received: none.")
+    return compare_with_list(read_records(config), read_ground_truth(config.ground_truth))
 
 
 def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> PrepareResult:
@@ -214,15 +214,15 @@ def _finish(record, origin, root, locate, config, folder):
 def _records_taking_part(config):
     """Records with a class, and rows of the organisers' list without a record."""
     records, missing = read_records(config), ()
-    if config.protocol_csv is not None:
-        truth = read_ground_truth(config.protocol_csv)
+    if config.ground_truth is not None:
+        truth = read_ground_truth(config.ground_truth)
         missing = compare_with_list(records, truth).only_listed
         records = choose_listed(records, truth)
     records = [record for record in records if record.label is not None]
     if not records:
         raise DualATMEError(
             f"Expected clips that take part. Received: none of {config.dataset} that has a class"
-            + (f" and is in {config.protocol_csv}." if config.protocol_csv else ".")
+            + (f" and is in {config.ground_truth}." if config.ground_truth else ".")
         )
     return records, missing
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dualatme_keras.megc2019 import CLASS_NAMES
 
-CONTINUE_DESPITE = ("version", "form", "threads", "device", "unrecorded")
+CONTINUE_DESPITE = ("version", "implementation", "threads", "device", "unrecorded")
 """Differences despite which a run may be continued: these round differently, or nobody knows whether they are
 there. All others would mix two experiments."""
 
@@ -57,7 +57,8 @@ def _computation(begun, now):
                 yield "version", f"version of {package} {before.get(package)} -> {after.get(package)}"
         else:
             before = begun.get(name)
-            keep = f" (`{name}={before!r}` keeps it)" if before and name in ("form", "threads") else ""
+            kept_by_an_argument = before and name in ("implementation", "threads")
+            keep = f" (`{name}={before!r}` keeps it)" if kept_by_an_argument else ""
             yield name, f"{name} {before} -> {now.get(name)}{keep}"
 
 

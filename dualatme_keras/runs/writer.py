@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dualatme_keras.choices import with_new_names
 from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json, replace_file, write_json
@@ -42,7 +43,7 @@ class RunWriter(RunDirectory):
         record = json.loads(json.dumps(record))
         self._passed_over = []
         if self.config.exists():
-            begun = read_json(self.config)
+            begun = _read_begun(self.config)
             self._check([*find_differences(begun, record, may_differ)], despite)
             # What is compared stays what the run was begun with.
             record |= {name: value for name, value in begun.items() if name not in may_differ}
@@ -122,6 +123,14 @@ class RunWriter(RunDirectory):
     def write_final(self, history: dict, save_model: Callable[[Path], None]) -> None:
         """Writes the network that was trained on all clips, all or nothing."""
         _write_folder(self.final_model.parent, lambda folder: _write_training(folder, history, save_model))
+
+
+def _read_begun(config):
+    """The record that a run was begun with, by the names of today."""
+    begun = with_new_names(read_json(config))
+    if "computed_with" in begun:
+        begun["computed_with"] = with_new_names(begun["computed_with"])
+    return begun
 
 
 def _write_training(folder, history, save_model):

@@ -103,7 +103,7 @@ def free_version(directory: Path, version: int | None) -> int:
     return version
 
 
-_NOT_OF_THE_NETWORK = ("name", "dtype", "form", "preparation")
+_NOT_OF_THE_NETWORK = ("name", "dtype", "implementation", "preparation")
 """Parts of the configuration that network.json leaves out; prepare.json has the last."""
 
 

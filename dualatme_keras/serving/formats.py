@@ -48,7 +48,8 @@ class Converter(NamedTuple):
         Raises:
             DualATMEError: it answers otherwise than the network.
         """
-        plain = DualATME.from_config({**model.get_config(), "form": "plain"})  # as few operations as it takes
+        # As few operations as it takes.
+        plain = DualATME.from_config({**model.get_config(), "implementation": "plain"})
         plain.set_weights(model.get_weights())
         answering = prediction_model(plain)
         # The number of the largest probability is left out: Keras's argmax has operations ONNX does not.

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import numbers
 
-from dualatme_keras.choices import FORMS, LOSSES, PRESETS
+from dualatme_keras.choices import IMPLEMENTATIONS, LOSSES, PRESETS, PUZZLE_SOURCES
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
@@ -22,19 +22,19 @@ MAY_DIFFER = (
     "steps_per_execution",
     "workers",
     # What these come to is compared, see `devices.describe_computation`.
-    "form",
+    "implementation",
     "threads",
     "continue_despite",
     "final_model",
     "tensorboard",
-    "protocol_csv",
+    "ground_truth",
     "strict",
 )
 """Settings that change no fold's result: where things lie, which folds to run and how, what else to write."""
 
 _NOT_THE_NETWORKS = (
     *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
-    *("continue_despite", "final_model", "tensorboard", "protocol_csv", "strict"),
+    *("continue_despite", "final_model", "tensorboard", "ground_truth", "strict"),
 )
 
 _LOWEST = {"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1, "seed": 0, "threads": 0}
@@ -49,8 +49,8 @@ class TrainConfig:
         data_root: where the images lie; None takes the lists' paths as they are.
         workdir: folder of the run; one with finished folds of the same configuration is continued.
         preset: network, a name in `models.PRESETS`.
-        form: how the network is computed: `auto`, `plain` or `fast`, see `models.DualATME`.
-        puzzle: `"image"` reads the puzzled images, `"layer"` cuts them from the entire ones.
+        implementation: how the network is computed: `auto`, `plain` or `fast`, see `models.DualATME`.
+        puzzle_source: `"image"` reads the puzzled images, `"layer"` cuts them from the entire ones.
         loss: `focal`, `crossentropy`, `balanced` or `cosine`.
         optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd` (momentum 0.9).
         learning_rate: constant over training.
@@ -72,7 +72,7 @@ class TrainConfig:
         distribute: `none`, or `mirrored` over all GPUs (logical CPU devices where there is none).
         final_model: after the folds, also train on all clips and save `final/model.keras`.
         tensorboard: write `tensorboard/FOLD` event files.
-        protocol_csv: the organisers' CSV to compare the lists with; None for no comparison.
+        ground_truth: the organisers' CSV to compare the lists with; None for no comparison.
         strict: make the audit's warnings errors.
     """
 
@@ -80,8 +80,8 @@ class TrainConfig:
     data_root: str | None = None
     workdir: str = "runs/dualatme"
     preset: str = "paper"
-    form: str = "auto"
-    puzzle: str = "image"
+    implementation: str = "auto"
+    puzzle_source: str = "image"
     loss: str = "focal"
     optimizer: str = "adam"
     learning_rate: float = 1e-3
@@ -101,7 +101,7 @@ class TrainConfig:
     distribute: str = "none"
     final_model: bool = False
     tensorboard: bool = False
-    protocol_csv: str | None = None
+    ground_truth: str | None = None
     strict: bool = False
 
     def __post_init__(self):
@@ -111,8 +111,8 @@ class TrainConfig:
             ("optimizer", OPTIMIZERS),
             ("protocol", PROTOCOLS),
             ("distribute", STRATEGIES),
-            ("puzzle", ("image", "layer")),
-            ("form", FORMS),
+            ("puzzle_source", PUZZLE_SOURCES),
+            ("implementation", IMPLEMENTATIONS),
             ("precision", PRECISIONS),
         ):
             if getattr(self, name) not in allowed:

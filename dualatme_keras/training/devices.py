@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import computed_form
+from dualatme_keras.models import resolve_implementation
 from dualatme_keras.training.config import TrainConfig
 
 _PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scikit-learn", "pillow")
@@ -88,8 +88,8 @@ def describe_computation(config: TrainConfig) -> dict:
     """What a run's settings come to on this machine, as far as it rounds differently elsewhere.
 
     Returns:
-        `versions` of this package, Keras and TensorFlow; `form` of the network, `plain` or `fast`; `device`,
-        and how many of them share a batch; `threads` of each network, None on GPUs.
+        `versions` of this package, Keras and TensorFlow; `implementation` of the network, `plain`
+        or `fast`; `device`, and how many of them share a batch; `threads` of each network, None on GPUs.
     """
     gpus = _gpu_names()
     device = gpus[0] if gpus else "CPU"
@@ -97,7 +97,7 @@ def describe_computation(config: TrainConfig) -> dict:
         device = f"{get_strategy(config).num_replicas_in_sync} x {device}"
     return {
         "versions": _versions(("dualatme-keras", "keras", "tensorflow")),
-        "form": computed_form(config.form),
+        "implementation": resolve_implementation(config.implementation),
         "device": device,
         "threads": None if gpus else threads_of_each(config),
     }

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 import cloudpickle
 import keras
 
+from dualatme_keras.choices import RENAMED
 from dualatme_keras.data import Fold
 from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.training.config import TrainConfig
 
-_OF_THE_PRESET = ("preset", "form", "puzzle")
+_OF_THE_PRESET = ("preset", "implementation", "puzzle_source")
 """Settings of `TrainConfig` that say something about the networks of presets only."""
 
 
@@ -86,7 +87,7 @@ class Extensions:
         """Names of the images that must be there."""
         if self.new_model is not None:
             return tuple(tensor.name for tensor in self.build_model(config).inputs)
-        return INPUTS if config.puzzle == "image" else ("entire",)
+        return INPUTS if config.puzzle_source == "image" else ("entire",)
 
     def new_callbacks(self, fold: Fold) -> list[keras.callbacks.Callback]:
         """The callbacks for a fold, which is shown without its test clips: these choose nothing."""
@@ -120,6 +121,9 @@ class Extensions:
             record["augment"] = _name(self.augment) + (f" {_digest(self.augment)}" if layer else "")
         return record
 
+
+_RECORDED_AS = {new: old for old, new in RENAMED.items()}
+"""Names of arguments in digests: those of the runs begun before they were renamed."""
 
 NO_EXTENSIONS = Extensions()
 
@@ -175,7 +179,9 @@ def _layer_names(value):
 
 def _renamed(value, names):
     if isinstance(value, dict):
-        return {key: _renamed(one, names) for key, one in value.items() if one is not None}
+        return {
+            _RECORDED_AS.get(key, key): _renamed(one, names) for key, one in value.items() if one is not None
+        }
     if isinstance(value, (list, tuple)):
         return [_renamed(one, names) for one in value]
     return names.get(value, value) if isinstance(value, str) else value

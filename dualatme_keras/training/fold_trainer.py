@@ -149,8 +149,8 @@ class FoldTrainer:
             return self._extensions.build_model(config)
         return DualATME.from_preset(
             config.preset,
-            puzzle=config.puzzle,
-            form=config.form,
+            puzzle_source=config.puzzle_source,
+            implementation=config.implementation,
             class_names=config.class_names,
             preparation=self._preparation,
             dtype=config.precision,

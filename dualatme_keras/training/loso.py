@@ -191,7 +191,7 @@ def _read_folds(config, extensions, stream):
             "generated data instead."
         )
     protocol = read_protocol(config.lists, config.class_names)
-    truth = read_ground_truth(config.protocol_csv) if config.protocol_csv else None
+    truth = read_ground_truth(config.ground_truth) if config.ground_truth else None
     report = audit(
         protocol,
         truth,

@@ -96,7 +96,7 @@ def test_a_folder_that_contradicts_the_name_is_a_warning_too(real_file, tmp_path
 
 def test_the_audit_agrees_and_shows_the_row(real_file, tmp_path, capsys):
     listed = organisers_list(tmp_path / "list.csv")
-    assert call("--audit", f"--annotations={real_file}", f"--protocol_csv={listed}") == 0
+    assert call("--audit", f"--annotations={real_file}", f"--ground_truth={listed}") == 0
     told = capsys.readouterr().out
     assert "every clip and label agrees" in told
     assert told.count("warning: ") == 1
@@ -105,7 +105,7 @@ def test_the_audit_agrees_and_shows_the_row(real_file, tmp_path, capsys):
 
 def test_a_list_that_contradicts_the_name_is_a_difference(real_file, tmp_path, capsys):
     listed = organisers_list(tmp_path / "list.csv", s18_sur_03=0)
-    assert call("--audit", f"--annotations={real_file}", f"--protocol_csv={listed}") == 1
+    assert call("--audit", f"--annotations={real_file}", f"--ground_truth={listed}") == 1
     assert "s18_sur_03 is negative in the list" in capsys.readouterr().out
 
 
@@ -117,7 +117,7 @@ def test_preparation_keeps_label_and_warning(real_file, tmp_path, capsys, listed
     arguments += ["--landmarks=template", "--flow=dis", "--subjects=s18"]
     if listed_label is not None:
         listed = organisers_list(tmp_path / "list.csv", s18_sur_03=listed_label)
-        arguments.append(f"--protocol_csv={listed}")
+        arguments.append(f"--ground_truth={listed}")
     assert call(*arguments) == 0
     told = capsys.readouterr().err
     assert told.count("warning: ") == 1

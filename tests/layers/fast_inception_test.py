@@ -1,4 +1,4 @@
-"""The fast form of the Inception block computes what the plain one does, in every mode."""
+"""The fast implementation of the Inception block computes what the plain one does, in every mode."""
 
 import keras
 import numpy as np
@@ -20,7 +20,10 @@ def images(request):
 
 def pair(images, filters, dtype="float32"):
     """A plain and a fast block with the same weights; some batch norms turn the sign."""
-    blocks = [InceptionBlock(filters, pool_size=2, form=form, dtype=dtype) for form in ("plain", "fast")]
+    blocks = [
+        InceptionBlock(filters, pool_size=2, implementation=implementation, dtype=dtype)
+        for implementation in ("plain", "fast")
+    ]
     rng = np.random.default_rng(4)
     for block in blocks:
         block.build(images.shape)
@@ -129,9 +132,12 @@ def test_half_precision(images, policy):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: InceptionBlock(4, form="quick"), "form='quick'"),
-        (lambda: InceptionBlock(4, form="fast"), "pool_size=1"),
-        (lambda: InceptionBlock(4, pool_size=2, form="fast").build((None, 7, 8, 3)), r"\(None, 7, 8, 3\)"),
+        (lambda: InceptionBlock(4, implementation="quick"), "implementation='quick'"),
+        (lambda: InceptionBlock(4, implementation="fast"), "pool_size=1"),
+        (
+            lambda: InceptionBlock(4, pool_size=2, implementation="fast").build((None, 7, 8, 3)),
+            r"\(None, 7, 8, 3\)",
+        ),
     ],
 )
 def test_refusals(make, message):
@@ -140,6 +146,6 @@ def test_refusals(make, message):
 
 
 def test_no_clips_give_no_clips():
-    block = InceptionBlock(6, pool_size=2, form="fast")
+    block = InceptionBlock(6, pool_size=2, implementation="fast")
     model = keras.Sequential([keras.Input((8, 8, 3)), block])
     assert model.predict_on_batch(np.zeros((0, 8, 8, 3), "float32")).shape == (0, 4, 4, 24)

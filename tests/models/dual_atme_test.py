@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import json
+import zipfile
 
 import keras
 import numpy as np
@@ -61,7 +63,7 @@ VARIANTS = [
     {"attention": "shared"},
     {"branches": "entire", "similarity_weight": 0.0},
     {"branches": "puzzled", "attention": "none", "similarity_weight": 0.0},
-    {"puzzle": "layer", "image_size": 32, "num_classes": 5},
+    {"puzzle_source": "layer", "image_size": 32, "num_classes": 5},
     {"backbone": "convolution", "similarity_weight": 0.0},
     {"dtype": "mixed_float16"},
 ]
@@ -91,7 +93,7 @@ def test_puzzle_layer_feeds_the_puzzled_branch():
     """A network that cuts its own puzzle answers as one that is given the same puzzle."""
     from dualatme_keras.layers import ROIPuzzle
 
-    own, given = tiny(puzzle="layer"), tiny()
+    own, given = tiny(puzzle_source="layer"), tiny()
     for layer in given.layers:
         if layer.weights:
             layer.set_weights(own.get_layer(layer.name).get_weights())
@@ -121,7 +123,7 @@ def test_dropout_only_in_training():
 def small_step(dtype):
     """How one step with gradients below float16's smallest number moves each kernel, by path."""
     keras.utils.set_random_seed(1)
-    model = tiny(dtype=dtype, form="plain", dropout=0.0, similarity_weight=0.0)
+    model = tiny(dtype=dtype, implementation="plain", dropout=0.0, similarity_weight=0.0)
     before = {variable.path: variable.numpy() for variable in model.trainable_variables}
     model.compile(keras.optimizers.SGD(1e6), lambda labels, logits: 1e-6 * FocalLoss()(labels, logits))
     model.train_on_batch(random_images(model, 12), np.arange(12) % 3)
@@ -136,11 +138,11 @@ def test_gradients_too_small_for_float16_train_all_the_same():
         assert np.linalg.norm(half[path] - expected) < 0.5 * np.linalg.norm(expected), path
 
 
-@pytest.mark.parametrize("form", ["plain", "fast"])
-def test_half_precision_learns(form):
+@pytest.mark.parametrize("implementation", ["plain", "fast"])
+def test_half_precision_learns(implementation):
     """Through `fit`, with the metrics of a run; a small last batch included."""
     keras.utils.set_random_seed(1)
-    model = tiny(dtype="mixed_bfloat16", form=form, dropout=0.0)
+    model = tiny(dtype="mixed_bfloat16", implementation=implementation, dropout=0.0)
     model.compile(keras.optimizers.Adam(0.01), FocalLoss(), metrics=[UF1(), UAR()])
     labels = np.arange(10) % 3
     colours = 0.7 * np.eye(3, dtype="float32")[labels, None, None]
@@ -206,7 +208,7 @@ def test_summary_is_readable():
         ({"filters": (6,)}, r"filters=\(6,\)"),
         ({"branches": "entire"}, "similarity_weight=0"),
         ({"branches": "puzzled", "similarity_weight": 0}, "attention='entire'"),
-        ({"branches": "entire", "similarity_weight": 0, "puzzle": "layer"}, "puzzle='image'"),
+        ({"branches": "entire", "similarity_weight": 0, "puzzle_source": "layer"}, "puzzle_source='image'"),
     ],
 )
 def test_bad_arguments(overrides, message):
@@ -239,7 +241,9 @@ def test_load_model_refuses_what_is_no_network(tmp_path):
 
 
 @pytest.mark.parametrize("outputs", ["feature_outputs", "attention_outputs"])
-@pytest.mark.parametrize("overrides", [{"attention": "shared"}, {"attention": "both", "puzzle": "layer"}])
+@pytest.mark.parametrize(
+    "overrides", [{"attention": "shared"}, {"attention": "both", "puzzle_source": "layer"}]
+)
 @pytest.mark.parametrize("backbone", ["inception", "convolution"])
 def test_part_of_a_network_is_saved_and_loaded(backbone, overrides, outputs, tmp_path):
     model = tiny(backbone=backbone, **overrides)
@@ -294,11 +298,11 @@ def test_arguments_are_attributes_and_in_files(tmp_path):
         "attention_reduction": 2,
         "attention_kernel_size": 5,
         "branches": "both",
-        "puzzle": "layer",
+        "puzzle_source": "layer",
         "similarity_weight": 0.5,
         "hidden_units": 8,
         "dropout": 0.25,
-        "form": "plain",
+        "implementation": "plain",
         "class_names": ("calm", "moved"),
         "preparation": PREPARATION,
         "name": "mine",
@@ -335,6 +339,40 @@ def test_files_of_before_these_arguments_load(tmp_path):
     config = tiny(num_classes=2).get_config()
     old = DualATME.from_config({k: v for k, v in config.items() if k not in ("class_names", "preparation")})
     assert (old.class_names, old.preparation) == (("class_0", "class_1"), None)
+
+
+OLD_NAMES = {"implementation": "form", "puzzle_source": "puzzle"}
+"""Arguments by the names that they have in files of earlier versions."""
+
+
+def with_old_names(value):
+    if isinstance(value, dict):
+        return {OLD_NAMES.get(name, name): with_old_names(one) for name, one in value.items()}
+    return [with_old_names(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("part", ["network", "features"])
+def test_files_with_earlier_names_of_arguments_load(part, tmp_path):
+    """A network's own configuration, and that of its blocks in another model."""
+    model = tiny(puzzle_source="layer", implementation="fast", similarity_weight=0.3)
+    asked = model if part == "network" else keras.Model(model.input, model.feature_outputs)
+    asked.save(tmp_path / "new.keras")
+    with zipfile.ZipFile(tmp_path / "new.keras") as new, zipfile.ZipFile(tmp_path / "old.keras", "w") as old:
+        for name in new.namelist():
+            content = new.read(name)
+            if name == "config.json":
+                content = json.dumps(with_old_names(json.loads(content))).encode()
+                assert b'"form": "fast"' in content
+                assert b"implementation" not in content
+            old.writestr(name, content)
+    loaded = keras.models.load_model(tmp_path / "old.keras")
+    if part == "network":
+        assert loaded.get_config() == model.get_config()
+    images = random_images(model)
+    for ours, theirs in zip(
+        keras.tree.flatten(asked(images)), keras.tree.flatten(loaded(images)), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_no_preset_comes_with_weights():

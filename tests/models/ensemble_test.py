@@ -26,7 +26,7 @@ def members(tmp_path_factory):
     """Three networks and their files."""
     folder, members = tmp_path_factory.mktemp("networks"), {}
     for seed in range(3):
-        model = DualATME.from_preset("tiny", form="plain")
+        model = DualATME.from_preset("tiny", implementation="plain")
         randomise(model, seed)
         members[folder / f"{seed}.keras"] = model
         model.save(folder / f"{seed}.keras")
@@ -69,13 +69,13 @@ def test_threads_do_not_mix_their_answers(ensemble):
 
 def test_networks_of_another_architecture_are_refused(members, tmp_path):
     first = next(iter(members))
-    DualATME.from_preset("tiny", form="plain", attention="none").save(tmp_path / "other.keras")
+    DualATME.from_preset("tiny", implementation="plain", attention="none").save(tmp_path / "other.keras")
     with pytest.raises(DualATMEError, match="one architecture.*0.keras and .*other.keras"):
         Ensemble([first, tmp_path / "other.keras"])
 
 
 def test_number_format_of_the_networks_is_kept(tmp_path):
-    model = DualATME.from_preset("tiny", form="plain", dtype="float64")
+    model = DualATME.from_preset("tiny", implementation="plain", dtype="float64")
     randomise(model, 0)
     model.save(tmp_path / "model.keras")
     images = new_images(0)

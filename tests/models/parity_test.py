@@ -18,7 +18,7 @@ def variant(request):
 
 @pytest.fixture(params=["plain", "fast"])
 def model(request, variant, torch_tensors):
-    model = DualATME.from_preset(variant, dropout=0.0, form=request.param)
+    model = DualATME.from_preset(variant, dropout=0.0, implementation=request.param)
     assign_torch_tensors(model, torch_tensors)
     return model
 

@@ -216,7 +216,7 @@ def test_labels_and_clips_are_those_of_the_last_call(trees, prepared, tmp_path):
     other = (first.label + 1) % 3
     rows = [f"casme2,{first.subject},{first.clip},{other}\n", "casme2,sub02,EP99_01f,0\n"]
     listed.write_text("".join(rows + [f"casme2,{r.subject},{r.clip},{r.label}\n" for r in others]))
-    result = prepare_database(config(trees[0], output, protocol_csv=str(listed)))
+    result = prepare_database(config(trees[0], output, ground_truth=str(listed)))
     assert result.relabelled == [first.name]
     assert result.left_out == [second.name]
     assert [row.clip for row in result.missing] == ["EP99_01f"]
@@ -302,9 +302,9 @@ def test_command_audits_and_prepares(trees, tmp_path, capsys):
     rows = [f"{r.database},{r.subject.lstrip('0')},{r.clip},{r.label}\n" for r in trees[1]]
     listed.write_text("".join(rows))
     annotations = f"--annotations={trees[0] / ANNOTATIONS['samm']}"
-    assert call("--dataset=samm", annotations, f"--protocol_csv={listed}", "--audit") == 0
+    assert call("--dataset=samm", annotations, f"--ground_truth={listed}", "--audit") == 0
     assert "every clip and label agrees" in capsys.readouterr().out
     listed.write_text("".join(rows[:-7]))
-    assert call("--dataset=samm", annotations, f"--protocol_csv={listed}", "--audit") == 1
+    assert call("--dataset=samm", annotations, f"--protocol_csv={listed}", "--audit") == 1  # the earlier name
     assert "not in the list: 002_3_1" in capsys.readouterr().out
     assert "Expected --root" in call("--dataset=samm", annotations, "--root=nowhere", "--noaudit")

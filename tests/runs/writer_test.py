@@ -15,7 +15,11 @@ RECORD = {
     "lists_sha256": "1",
     "images_sha256": {"casme2": "2", "smic": "3"},
     "preparation": {"flow": "dis", "margin": 0.1},
-    "computed_with": {"versions": {"dualatme-keras": "0.1.0", "keras": "3.15"}, "form": "fast", "threads": 2},
+    "computed_with": {
+        "versions": {"dualatme-keras": "0.1.0", "keras": "3.15"},
+        "implementation": "fast",
+        "threads": 2,
+    },
 }
 
 
@@ -29,9 +33,14 @@ RECORD = {
         ({"preparation": {"flow": "dis", "margin": 0.2}}, [(None, "preparation.margin 0.1 -> 0.2")]),
         ({"preparation": None}, [(None, "preparation that of prepare.json -> None")]),
         (
-            {"computed_with": {"versions": {"dualatme-keras": "0.2.0", "keras": "3.15"}, "form": "plain"}},
+            {
+                "computed_with": {
+                    "versions": {"dualatme-keras": "0.2.0", "keras": "3.15"},
+                    "implementation": "plain",
+                }
+            },
             [
-                ("form", "form fast -> plain (`form='fast'` keeps it)"),
+                ("implementation", "implementation fast -> plain (`implementation='fast'` keeps it)"),
                 ("threads", "threads 2 -> None (`threads=2` keeps it)"),
                 ("version", "version of dualatme-keras 0.1.0 -> 0.2.0"),
             ],
@@ -57,6 +66,24 @@ def test_settings_that_are_gone_and_new_ones():
 def test_what_is_plugged_in_is_not_there_where_no_record_has_it(name):
     assert list(find_differences(RECORD, {**RECORD, name: "mine"})) == [(None, f"{name} None -> 'mine'")]
     assert list(find_differences({**RECORD, name: "mine"}, RECORD)) == [(None, f"{name} 'mine' -> None")]
+
+
+def test_run_with_earlier_names_of_settings(tmp_path):
+    """It goes on with the same values under the names of today, which its record has from then on."""
+    computed = RECORD["computed_with"]
+    names = {"implementation": "auto", "puzzle_source": "layer", "ground_truth": "list.csv"}
+    now = {**RECORD, **names}
+    old = {**RECORD, "form": "auto", "puzzle": "layer", "protocol_csv": "list.csv"}
+    old["computed_with"] = {"versions": computed["versions"], "form": "fast", "threads": 2}
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(old))
+    with pytest.raises(DualATMEError, match=r"Received: puzzle_source 'layer' -> 'image'\. Choose"):
+        RunWriter(tmp_path, {**now, "puzzle_source": "image"})
+    plain = {**now, "computed_with": {**computed, "implementation": "plain"}}
+    with pytest.raises(DualATMEError, match=r"implementation fast -> plain .*despite=\('implementation',\)"):
+        RunWriter(tmp_path, plain)
+    RunWriter(tmp_path, {**now, "ground_truth": None}, may_differ=("ground_truth",))
+    assert json.loads(config.read_text()) == json.loads(json.dumps({**now, "ground_truth": None}))
 
 
 def test_run_of_an_older_version(tmp_path):

@@ -62,7 +62,7 @@ def test_another_network_learns(names, config):
     assert [tuple(tensor.shape) for tensor in saved.inputs] == [(None, 14, 14, 3)] * len(names)
     record = json.loads(Path(config.workdir, "config.json").read_text())
     assert record["new_model"].startswith("linear.<locals>.new_model ")
-    assert (record["preset"], record["puzzle"]) == (None, None)
+    assert (record["preset"], record["puzzle_source"]) == (None, None)
 
 
 def test_images_that_the_network_does_not_take_need_not_be_there(tmp_path):
@@ -84,11 +84,11 @@ def test_images_that_are_needed(config):
 def test_a_preset_given_as_a_function_is_that_preset_and_another_run(config, tmp_path):
     """Its seeds, order of clips and training are those of every network, its name is not."""
     config = dataclasses.replace(config, subjects=("s01",), epochs=1)
-    named = dataclasses.replace(config, preset="tiny", form="plain")
+    named = dataclasses.replace(config, preset="tiny", implementation="plain")
     expected = run_loso(named)
 
     def new_model():
-        return DualATME.from_preset("tiny", form="plain")
+        return DualATME.from_preset("tiny", implementation="plain")
 
     given = run_loso(elsewhere(config, tmp_path, "given"), new_model)
     np.testing.assert_array_equal(given.predictions.probabilities, expected.predictions.probabilities)
@@ -97,6 +97,22 @@ def test_a_preset_given_as_a_function_is_that_preset_and_another_run(config, tmp
     # A record that lacks these names has no gap that could be passed over.
     with pytest.raises(DualATMEError, match="new_model None -> .*Choose another `workdir`, or delete"):
         run_loso(dataclasses.replace(config, continue_despite=("unrecorded",)), new_model)
+
+
+def test_a_network_is_known_under_earlier_names_of_its_arguments(config):
+    class Earlier(DualATME):
+        def get_config(self):
+            config = super().get_config()
+            config["form"], config["puzzle"] = config.pop("implementation"), config.pop("puzzle_source")
+            return config
+
+    def record(network, implementation="plain"):
+        def new_model():
+            return network.from_preset("tiny", implementation=implementation)
+
+        return Extensions(new_model).record(config)["new_model"]
+
+    assert record(Earlier) == record(DualATME) != record(DualATME, "fast")
 
 
 def test_another_network_is_another_run(config):
@@ -280,7 +296,9 @@ def test_what_is_no_such_thing_is_refused(given, message, config):
         run_loso(config, **{"new_model": linear(), **given})
 
 
-@pytest.mark.parametrize("change", [{"preset": "released"}, {"puzzle": "layer"}, {"form": "fast"}])
+@pytest.mark.parametrize(
+    "change", [{"preset": "released"}, {"puzzle_source": "layer"}, {"implementation": "fast"}]
+)
 def test_settings_of_presets_are_refused_with_another_network(change, config):
     ((name, _),) = change.items()
     with pytest.raises(DualATMEError, match=f"either `new_model` or `{name}`"):

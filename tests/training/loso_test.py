@@ -47,7 +47,7 @@ def base(data, tmp_path_factory):
         data_root=str(data),
         workdir=str(tmp_path_factory.mktemp("runs") / "base"),
         preset="tiny",
-        form="plain",  # traced in half the time
+        implementation="plain",  # traced in half the time
         epochs=40,
         batch_size=5,  # 12 clips to train on: the last batch is a small one
         learning_rate=0.01,
@@ -207,10 +207,13 @@ def test_workers_give_what_one_gives(base, tmp_path, capsys):
     assert list((tmp_path / "two" / "tensorboard" / "s01").rglob("events.*"))
 
 
-def test_both_forms_train_to_the_same_answers(base, tmp_path):
+def test_both_implementations_train_to_the_same_answers(base, tmp_path):
     """In float64; what remains are ties, which images of one colour have in every max-pool."""
     changes = {"epochs": 40, "precision": "float64"}
-    plain, fast = (rerun(base, tmp_path / form, form=form, **changes) for form in ("plain", "fast"))
+    plain, fast = (
+        rerun(base, tmp_path / implementation, implementation=implementation, **changes)
+        for implementation in ("plain", "fast")
+    )
     assert plain.metrics["full"]["accuracy"] > 0.9
     np.testing.assert_array_equal(fast.predictions.predictions, plain.predictions.predictions)
     np.testing.assert_allclose(fast.predictions.probabilities, plain.predictions.probabilities, atol=0.05)
@@ -243,7 +246,7 @@ def test_two_devices_learn_too(base, tmp_path):
     "changes",
     [
         {"precision": "mixed_float16", "learning_rate": 0.003},
-        {"puzzle": "layer", "optimizer": "sgd", "loss": "balanced"},
+        {"puzzle_source": "layer", "optimizer": "sgd", "loss": "balanced"},
         {"loss": "cosine", "optimizer": "adamw"},
     ],
     ids=["mixed precision", "puzzle layer", "cosine"],
@@ -267,9 +270,10 @@ def test_run_of_other_settings_is_refused(finished, base):
         run_loso(dataclasses.replace(base, batch_size=6, seed=2))
     with pytest.raises(
         DualATMEError,
-        match=r"Received: form plain -> fast \(`form='plain'` keeps it\). .*`continue_despite=\('form',\)`",
+        match=r"Received: implementation plain -> fast \(`implementation='plain'` keeps it\)\. "
+        r".*`continue_despite=\('implementation',\)`",
     ):
-        run_loso(dataclasses.replace(base, form="auto"))  # there is no GPU here
+        run_loso(dataclasses.replace(base, implementation="auto"))  # there is no GPU here
     assert Path(base.workdir, "predictions.csv").read_bytes() == before
     assert json.loads(Path(base.workdir, "config.json").read_text())["seed"] == 1
 
@@ -421,7 +425,7 @@ def test_absent_lists_point_to_help(tmp_path, monkeypatch):
         ("workers", 0),
         ("threads", -1),
         ("precision", "float8"),
-        ("form", "quick"),
+        ("implementation", "quick"),
         ("batch_size", -1),
         ("seed", -1),
         ("loss", "huber"),

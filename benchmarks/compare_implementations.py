@@ -1,10 +1,10 @@
-"""Whether both forms of the network train to the same answers, and what rounding alone changes.
+"""Whether both implementations of the network train to the same answers, and what rounding alone changes.
 
-    python benchmarks/compare_forms.py --lists=LISTS --data_root=IMAGES
+    python benchmarks/compare_implementations.py --lists=LISTS --data_root=IMAGES
 
-Trains a few folds with the published settings and one seed: in each precision the plain form and the fast,
-and in float32 the plain form once more with one thread, which differs by rounding alone. Prints a Markdown
-table. In float64, training on two CPU cores takes the better part of an hour.
+Trains a few folds with the published settings and one seed: in each precision the plain implementation and
+the fast, and in float32 the plain one once more with one thread, which differs by rounding alone. Prints a
+Markdown table. In float64, training on two CPU cores takes the better part of an hour.
 """
 
 import subprocess
@@ -25,10 +25,15 @@ _PRECISIONS = flags.DEFINE_list("precisions", ["float32", "float64"], "number fo
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def train(folder, precision, form, threads=0):
+def train(folder, precision, implementation, threads=0):
     """Predictions of a run of train.py."""
-    workdir = Path(folder) / f"{precision}_{form}_{threads}"
-    settings = [f"--precision={precision}", f"--form={form}", f"--threads={threads}", "--preset=released"]
+    workdir = Path(folder) / f"{precision}_{implementation}_{threads}"
+    settings = [
+        f"--precision={precision}",
+        f"--implementation={implementation}",
+        f"--threads={threads}",
+        "--preset=released",
+    ]
     data = [f"--lists={_LISTS.value}", f"--data_root={_DATA_ROOT.value}", f"--workdir={workdir}"]
     subjects = f"--subjects={','.join(_SUBJECTS.value)}"
     subprocess.run([sys.executable, ROOT / "train.py", *data, *settings, subjects], check=True)
