@@ -16,7 +16,7 @@ import numpy as np
 from absl import app, flags
 from sklearn.linear_model import LogisticRegression
 
-from dualatme_keras.data import ImageTable, make_folds, read_protocol
+from dualatme_keras.data import ImageTable, make_folds, read_lists
 from dualatme_keras.metrics import accuracy, confusion_matrix, uar, uf1
 
 _LISTS = flags.DEFINE_string("lists", None, "folder of subName.txt and the lists", required=True)
@@ -36,13 +36,13 @@ def leave_one_out(folds, rows, labels, answer) -> np.ndarray:
     return confusion_matrix(truth, predicted)
 
 
-def pixels(protocol) -> np.ndarray:
+def pixels(lists) -> np.ndarray:
     """The pixels of both images of each clip, `(clips, features)`.
 
     Rotated into as many dimensions as there are clips: a penalised linear classifier answers the same there.
     """
-    table = ImageTable(protocol.clips, data_root=_DATA_ROOT.value)
-    images, _labels = next(iter(table.dataset(protocol.clips, len(protocol.clips))))
+    table = ImageTable(lists.clips, data_root=_DATA_ROOT.value)
+    images, _labels = next(iter(table.dataset(lists.clips, len(lists.clips))))
     flat = np.concatenate([np.reshape(image, (len(image), -1)) for image in images.values()], axis=1)
     left, scale, _right = np.linalg.svd(flat.astype("float64"), full_matrices=False)
     return left * scale
@@ -50,11 +50,11 @@ def pixels(protocol) -> np.ndarray:
 
 def baselines() -> dict[str, np.ndarray]:
     """Confusion matrix of each baseline."""
-    protocol = read_protocol(_LISTS.value)
-    folds = make_folds(protocol)
-    rows = {clip.path: row for row, clip in enumerate(protocol.clips)}
-    labels = np.array([clip.label for clip in protocol.clips])
-    features = pixels(protocol)
+    lists = read_lists(_LISTS.value)
+    folds = make_folds(lists)
+    rows = {clip.path: row for row, clip in enumerate(lists.clips)}
+    labels = np.array([clip.label for clip in lists.clips])
+    features = pixels(lists)
 
     def majority(train, test):
         return [np.bincount(labels[train]).argmax()] * len(test)

@@ -24,7 +24,7 @@ import contestants
 import numpy as np
 from absl import app, flags
 
-from dualatme_keras.data import make_folds, read_protocol
+from dualatme_keras.data import make_folds, read_lists
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.runs import Predictions, write_predictions
 
@@ -160,7 +160,7 @@ def environment() -> str:
 
 def main(_arguments):
     settings = contestants.Settings(_LISTS.value, _DATA_ROOT.value, _EPOCHS.value)
-    folds = make_folds(read_protocol(settings.lists))
+    folds = make_folds(read_lists(settings.lists))
     with tempfile.TemporaryDirectory() as folder:
         found = measure_epochs(settings)
         scoring = measure_scoring(Path(folder) / "scored")

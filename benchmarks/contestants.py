@@ -70,7 +70,7 @@ def dualatme(settings: Settings, turn, started):
     import keras
     import tensorflow as tf
 
-    from dualatme_keras.data import ImageTable, audit, make_folds, read_protocol
+    from dualatme_keras.data import ImageTable, audit, make_folds, read_lists
     from dualatme_keras.models import DualATME
     from dualatme_keras.training import TrainConfig
     from dualatme_keras.training.devices import prepare_devices
@@ -83,12 +83,12 @@ def dualatme(settings: Settings, turn, started):
         batch_size=settings.batch_size,
         epochs=settings.epochs + 2,
     )
-    protocol = read_protocol(config.lists)
-    audit(protocol, data_root=config.data_root, check_files=True).raise_if_failed()
+    lists = read_lists(config.lists)
+    audit(lists, data_root=config.data_root, check_files=True).raise_if_failed()
     prepare_devices(config)
     trainer = FoldTrainer(config)
-    table = ImageTable(protocol.clips, trainer.image_size, trainer.inputs, config.data_root)
-    first, second = make_folds(protocol)[:2]
+    table = ImageTable(lists.clips, trainer.image_size, trainer.inputs, config.data_root)
+    first, second = make_folds(lists)[:2]
 
     class Turns(keras.callbacks.Callback):
         """Waits before each epoch but the first two, whose time is compilation and warming up."""
@@ -157,10 +157,10 @@ def torch_peer(settings: Settings, turn, started):
         train_epoch,
     )
 
-    from dualatme_keras.data import find_image, make_folds, puzzled_path, read_protocol
+    from dualatme_keras.data import find_image, make_folds, puzzled_path, read_lists
 
     torch.manual_seed(1)
-    clips = make_folds(read_protocol(settings.lists))[0].train
+    clips = make_folds(read_lists(settings.lists))[0].train
     entire = [find_image(clip.path, settings.data_root) for clip in clips]
     puzzled = [puzzled_path(path) for path in entire]
     labels = [clip.label for clip in clips]

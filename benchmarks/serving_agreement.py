@@ -57,7 +57,7 @@ def _pairs():
         for _record, recording in synthetic_clips(
             database, _SEED.value, -(-_CLIPS.value // 12), 4, _FRAME_SIZE.value
         ):
-            yield recording.true_pair()
+            yield recording.true_onset_apex()
 
 
 def _ask(serve, pairs):

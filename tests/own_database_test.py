@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import script_calls
 
 import dualatme_keras
-from dualatme_keras.data import audit, make_folds, read_protocol
+from dualatme_keras.data import audit, make_folds, read_lists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import evaluate_run, format_table
 from dualatme_keras.preparation import PrepareConfig, prepare_database
@@ -66,19 +66,19 @@ def test_own_people_become_lists_folds_and_a_row_of_the_table(prepared, tmp_path
     assert (result.prepared, result.failed) == (8, {})
     assert (output / "lab" / "flow" / "Anna_anna0_flow.png").is_file()
     assert "</b> lab, <span" in (output / "preview.html").read_text()
-    protocol = read_protocol(result.lists)
-    audit(protocol, data_root=output, check_files=True).raise_if_failed()
-    assert {clip.subject: clip.database for clip in protocol.clips} == {
+    lists = read_lists(result.lists)
+    audit(lists, data_root=output, check_files=True).raise_if_failed()
+    assert {clip.subject: clip.database for clip in lists.clips} == {
         "Anna": "lab",
         "Bob": "lab",
         "sub01": "casme2",
         "Cleo": "own",
     }
-    folds = make_folds(protocol)
+    folds = make_folds(lists)
     write_run_folds(tmp_path, folds)
-    answers = np.eye(3)[[clip.label for clip in protocol.clips]] * 0.5 + 0.1
-    answers[[clip.subject == "Bob" for clip in protocol.clips]] = (0.1, 0.1, 0.8)
-    write_predictions(tmp_path / "predictions.csv", Predictions.of_clips(protocol.clips, answers))
+    answers = np.eye(3)[[clip.label for clip in lists.clips]] * 0.5 + 0.1
+    answers[[clip.subject == "Bob" for clip in lists.clips]] = (0.1, 0.1, 0.8)
+    write_predictions(tmp_path / "predictions.csv", Predictions.of_clips(lists.clips, answers))
     assert list(read_run_folds(tmp_path).clips) == [fold.name for fold in folds]
     metrics = evaluate_run(tmp_path)
     assert list(metrics) == ["full", "casme2", "lab", "own"]
@@ -136,14 +136,14 @@ def test_other_classes_from_a_folder_to_the_report(root, tmp_path, capsys):
     assert "Ärger" in (tmp_path / "out" / "preview.html").read_text(encoding="utf-8")
     lists = tmp_path / "out" / "MEGC2019" / "v_cde_flow"
     with pytest.raises(DualATMEError, match=r"a label 0 \(negative\), 1 .*Received: label '[34]'"):
-        read_protocol(lists)
-    protocol = read_protocol(lists, names)
-    assert sorted(clip.label for clip in protocol.clips) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    answers = np.eye(5)[[clip.label for clip in protocol.clips]] * 0.5 + 0.1
+        read_lists(lists)
+    lists = read_lists(lists, names)
+    assert sorted(clip.label for clip in lists.clips) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    answers = np.eye(5)[[clip.label for clip in lists.clips]] * 0.5 + 0.1
     answers[0] = (0.1, 0.1, 0.1, 0.1, 0.6)
     run = tmp_path / "run"
     run.mkdir()
-    write_predictions(run / "predictions.csv", Predictions.of_clips(protocol.clips, answers, names))
+    write_predictions(run / "predictions.csv", Predictions.of_clips(lists.clips, answers, names))
     read = read_predictions(run / "predictions.csv")
     assert read.class_names == names
     np.testing.assert_array_equal(read.probabilities, answers.astype("float32"))

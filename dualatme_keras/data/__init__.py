@@ -4,16 +4,18 @@ Importing this package does not import TensorFlow; `ImageTable` and `decode_imag
 """
 
 from dualatme_keras.data.audit import audit
-from dualatme_keras.data.clips import Clip
+from dualatme_keras.data.clips import Clip, Fold
 from dualatme_keras.data.findings import AuditReport, Finding
+from dualatme_keras.data.folds import PROTOCOLS, make_folds
 from dualatme_keras.data.ground_truth import GroundTruth, clips_from_ground_truth, read_ground_truth
 from dualatme_keras.data.lists import ListEntry, read_list, write_lists
+from dualatme_keras.data.loso_lists import LosoLists, read_lists
 from dualatme_keras.data.paths import find_image, puzzled_path
 from dualatme_keras.data.records import ClipRecord
-from dualatme_keras.data.splits import Fold, Protocol, make_folds, read_protocol
 from dualatme_keras.lazy import lazy_names
 
 __all__ = [
+    "PROTOCOLS",
     "AuditReport",
     "Clip",
     "ClipRecord",
@@ -22,7 +24,7 @@ __all__ = [
     "GroundTruth",
     "ImageTable",
     "ListEntry",
-    "Protocol",
+    "LosoLists",
     "audit",
     "clips_from_ground_truth",
     "decode_image",
@@ -31,7 +33,7 @@ __all__ = [
     "puzzled_path",
     "read_ground_truth",
     "read_list",
-    "read_protocol",
+    "read_lists",
     "write_lists",
 ]
 

@@ -14,16 +14,16 @@ from dualatme_keras.data.findings import AuditReport, Finding
 from dualatme_keras.data.ground_truth import GroundTruth, find_truth, index_truth
 from dualatme_keras.data.image_audit import odd_images
 from dualatme_keras.data.lists import ListEntry
+from dualatme_keras.data.loso_lists import LosoLists, SubjectLists
 from dualatme_keras.data.names import person_key
 from dualatme_keras.data.paths import check_data_root, find_image, puzzled_path
-from dualatme_keras.data.splits import Protocol, SubjectLists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, database_title, order_databases, parse_subject
 from dualatme_keras.text import shorten
 
 
 def audit(
-    protocol: Protocol,
+    lists: LosoLists,
     ground_truth: Iterable[GroundTruth] | None = None,
     data_root: str | os.PathLike | None = None,
     puzzled: bool = True,
@@ -41,7 +41,7 @@ def audit(
     flow images).
 
     Args:
-        protocol: the lists.
+        lists: the lists.
         ground_truth: rows of `read_ground_truth` to compare clips and labels with.
         data_root: where the databases' folders are, see `find_image`; two paths that lead to the same file
             then count as the same image.
@@ -51,46 +51,46 @@ def audit(
     Raises:
         DualATMEError: `data_root` is no directory. Faults of the lists never raise here.
     """
-    located = _locate(protocol, data_root)
+    located = _locate(lists, data_root)
     images = {path: _identity(path, found) for path, found in located.items()}
     errors = [
-        *_leaks(protocol, images),
-        *_duplicates(protocol, images),
-        *_foreign_clips(protocol),
-        *_contradictions(protocol, images),
-        *_gaps(protocol),
-        *_strangers(protocol),
+        *_leaks(lists, images),
+        *_duplicates(lists, images),
+        *_foreign_clips(lists),
+        *_contradictions(lists, images),
+        *_gaps(lists),
+        *_strangers(lists),
     ]
-    warnings = [*(_odd_names(protocol) if protocol.database_base is None else _odd_numbers(protocol))]
+    warnings = [*(_odd_names(lists) if lists.database_base is None else _odd_numbers(lists))]
     if check_files:
-        missing, there = _find_images(protocol, located, data_root, puzzled)
+        missing, there = _find_images(lists, located, data_root, puzzled)
         errors += missing
         warnings += odd_images(there)
     if ground_truth is not None:
-        warnings += _against_truth(protocol, ground_truth)
-    return AuditReport(_summary(protocol), errors, warnings)
+        warnings += _against_truth(lists, ground_truth)
+    return AuditReport(_summary(lists), errors, warnings)
 
 
-def _summary(protocol: Protocol) -> str:
-    counts = Counter(clip.database for clip in protocol.clips)
+def _summary(lists: LosoLists) -> str:
+    counts = Counter(clip.database for clip in lists.clips)
     parts = ", ".join(f"{name} {counts[name]}" for name in order_databases(counts))
-    subjects = len(protocol.lists)
-    return f"Audit of {protocol.directory}: {len(protocol.clips)} clips ({parts}) of {subjects} subjects"
+    subjects = len(lists.subjects)
+    return f"Audit of {lists.directory}: {len(lists.clips)} clips ({parts}) of {subjects} subjects"
 
 
-def _entries(protocol: Protocol) -> Iterator[ListEntry]:
+def _entries(lists: LosoLists) -> Iterator[ListEntry]:
     """All lines of all lists; test lists first, where a reader looks for a clip first."""
-    for lists in protocol.lists:
-        yield from lists.test
-    for lists in protocol.lists:
-        yield from lists.train
+    for own in lists.subjects:
+        yield from own.test
+    for own in lists.subjects:
+        yield from own.train
 
 
-def _locate(protocol: Protocol, data_root: str | os.PathLike | None) -> dict[str, str | None]:
+def _locate(lists: LosoLists, data_root: str | os.PathLike | None) -> dict[str, str | None]:
     """Path as written -> file on disk, None where there is none; in the order of `_entries`."""
     if data_root is not None:
         check_data_root(data_root)
-    return {path: _file(path, data_root) for path in {entry.path: None for entry in _entries(protocol)}}
+    return {path: _file(path, data_root) for path in {entry.path: None for entry in _entries(lists)}}
 
 
 def _file(path: str, data_root: str | os.PathLike | None) -> str | None:
@@ -106,35 +106,33 @@ def _identity(path: str, found: str | None) -> str:
     return posixpath.normpath(path.replace("\\", "/")) if found is None else os.path.realpath(found)
 
 
-def _leaks(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
+def _leaks(lists: LosoLists, images: Mapping[str, str]) -> Iterator[Finding]:
     named = {path: subject_in_name(path) for path in images}
     numbers = range(len(DATABASES) + 1)  # they say less than the name
-    for lists in protocol.lists:
-        own_images = {images[entry.path]: entry for entry in lists.test}
-        own_name = _named_subject(lists)
-        for entry in lists.train:
+    for own in lists.subjects:
+        own_images = {images[entry.path]: entry for entry in own.test}
+        own_name = _named_subject(own)
+        for entry in own.train:
             test_entry = own_images.get(images[entry.path])
             if test_entry is not None:
-                message = f"fold {lists.subject} trains on {entry.path}, its test clip at {test_entry.source}"
-            elif own_name and named[entry.path] == own_name and entry.database in (lists.database, *numbers):
-                message = (
-                    f"fold {lists.subject} trains on {entry.path}, by its name a clip of its test subject"
-                )
+                message = f"fold {own.subject} trains on {entry.path}, its test clip at {test_entry.source}"
+            elif own_name and named[entry.path] == own_name and entry.database in (own.database, *numbers):
+                message = f"fold {own.subject} trains on {entry.path}, by its name a clip of its test subject"
             else:
                 continue
             yield Finding("leak", message, entry.source)
 
 
-def _named_subject(lists: SubjectLists) -> tuple[str, int] | None:
+def _named_subject(own: SubjectLists) -> tuple[str, int] | None:
     """The subject of MEGC2019 that lists are of; None where they are of another, whose files say nothing."""
-    key = person_key(lists.database, lists.subject)
-    return key if key == parse_subject(lists.subject) else None
+    key = person_key(own.database, own.subject)
+    return key if key == parse_subject(own.subject) else None
 
 
-def _duplicates(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
+def _duplicates(lists: LosoLists, images: Mapping[str, str]) -> Iterator[Finding]:
     # All test lists together must hold an image once; each train list by itself.
-    tests = [entry for lists in protocol.lists for entry in lists.test]
-    for entries in (tests, *(lists.train for lists in protocol.lists)):
+    tests = [entry for own in lists.subjects for entry in own.test]
+    for entries in (tests, *(own.train for own in lists.subjects)):
         seen = {}
         for entry in entries:
             first = seen.setdefault(images[entry.path], entry)
@@ -143,22 +141,22 @@ def _duplicates(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Findi
                 yield Finding("duplicate", message, entry.source)
 
 
-def _foreign_clips(protocol: Protocol) -> Iterator[Finding]:
-    for lists in protocol.lists:
-        own_name = _named_subject(lists)
-        for entry in lists.test if own_name else ():
+def _foreign_clips(lists: LosoLists) -> Iterator[Finding]:
+    for own in lists.subjects:
+        own_name = _named_subject(own)
+        for entry in own.test if own_name else ():
             named = subject_in_name(entry.path)
             if named is not None and named != own_name:
                 owner = f"{named[0]} subject {named[1]}"
-                message = f"{entry.path} is by its name a clip of {owner}, not of {lists.subject}"
+                message = f"{entry.path} is by its name a clip of {owner}, not of {own.subject}"
                 yield Finding("subject", message, entry.source)
 
 
-def _contradictions(protocol: Protocol, images: Mapping[str, str]) -> Iterator[Finding]:
-    database = "database" if protocol.database_base is None else "database number"
+def _contradictions(lists: LosoLists, images: Mapping[str, str]) -> Iterator[Finding]:
+    database = "database" if lists.database_base is None else "database number"
     for kind, attribute in (("label", "label"), (database, "database")):
         values = {}
-        for entry in _entries(protocol):
+        for entry in _entries(lists):
             values.setdefault(images[entry.path], {}).setdefault(getattr(entry, attribute), []).append(entry)
         for by_value in values.values():
             if len(by_value) > 1:
@@ -170,21 +168,21 @@ def _contradictions(protocol: Protocol, images: Mapping[str, str]) -> Iterator[F
                 yield Finding(kind, f"{odd.path} has more than one {kind}: {told}", odd.source)
 
 
-def _gaps(protocol: Protocol) -> Iterator[Finding]:
-    every = {entry.path: None for lists in protocol.lists for entry in lists.test}
-    for lists in protocol.lists:
-        held = {entry.path for entry in (*lists.train, *lists.test)}
+def _gaps(lists: LosoLists) -> Iterator[Finding]:
+    every = {entry.path: None for own in lists.subjects for entry in own.test}
+    for own in lists.subjects:
+        held = {entry.path for entry in (*own.train, *own.test)}
         absent = [path for path in every if path not in held]
         if absent:
-            message = f"fold {lists.subject} lacks {len(absent)} of {len(every)} clips: {shorten(absent)}"
-            yield Finding("incomplete fold", message, lists.train[0].file)
+            message = f"fold {own.subject} lacks {len(absent)} of {len(every)} clips: {shorten(absent)}"
+            yield Finding("incomplete fold", message, own.train[0].file)
 
 
-def _strangers(protocol: Protocol) -> Iterator[Finding]:
-    tested = {entry.path for lists in protocol.lists for entry in lists.test}
+def _strangers(lists: LosoLists) -> Iterator[Finding]:
+    tested = {entry.path for own in lists.subjects for entry in own.test}
     strangers = {}
-    for lists in protocol.lists:
-        for entry in lists.train:
+    for own in lists.subjects:
+        for entry in own.train:
             if entry.path not in tested:
                 strangers.setdefault(entry.path, []).append(entry)
     for path, entries in strangers.items():
@@ -195,14 +193,14 @@ def _strangers(protocol: Protocol) -> Iterator[Finding]:
 
 
 def _find_images(
-    protocol: Protocol,
+    lists: LosoLists,
     located: Mapping[str, str | None],
     data_root: str | os.PathLike | None,
     puzzled: bool,
 ) -> tuple[list[Finding], list[tuple[str, str, str]]]:
     """Findings of images that are missing; path, file and `FILE:LINE` of those that are there."""
     sources = {}
-    for entry in _entries(protocol):
+    for entry in _entries(lists):
         sources.setdefault(entry.path, entry.source)
     wanted = [("image", path, found, sources[path]) for path, found in located.items()]
     missing = []
@@ -224,46 +222,44 @@ def _find_images(
     return missing, [(path, found, where) for _, path, found, where in wanted if found]
 
 
-def _odd_numbers(protocol: Protocol) -> Iterator[Finding]:
-    base = protocol.database_base
-    for lists in protocol.lists:
-        expected = DATABASES.index(lists.database) + base
-        odd = [entry for entry in lists.test if entry.database != expected]
+def _odd_numbers(lists: LosoLists) -> Iterator[Finding]:
+    base = lists.database_base
+    for own in lists.subjects:
+        expected = DATABASES.index(own.database) + base
+        odd = [entry for entry in own.test if entry.database != expected]
         if odd:
             number = odd[0].database
             message = (
-                f"{len(odd)} of {len(lists.test)} clips of {lists.subject} have database number {number} "
+                f"{len(odd)} of {len(own.test)} clips of {own.subject} have database number {number} "
                 f"({DATABASES[number - base]}), by the subject's name it is {expected} "
                 f"({DATABASES[expected - base]}), which is taken"
             )
             yield Finding("numbering", message, odd[0].source)
 
 
-def _odd_names(protocol: Protocol) -> Iterator[Finding]:
-    for lists in protocol.lists:
-        if lists.database in DATABASES and not _named_subject(lists):
+def _odd_names(lists: LosoLists) -> Iterator[Finding]:
+    for own in lists.subjects:
+        if own.database in DATABASES and not _named_subject(own):
             message = (
-                f"{lists.subject} is in {lists.database}, but not called as subjects of "
-                f"{database_title(lists.database)} are; the lists' database is taken"
+                f"{own.subject} is in {own.database}, but not called as subjects of "
+                f"{database_title(own.database)} are; the lists' database is taken"
             )
-            yield Finding("naming", message, lists.test[0].source)
+            yield Finding("naming", message, own.test[0].source)
 
 
-def _against_truth(protocol: Protocol, truth: Iterable[GroundTruth]) -> Iterator[Finding]:
+def _against_truth(lists: LosoLists, truth: Iterable[GroundTruth]) -> Iterator[Finding]:
     truth = list(truth)
     index = index_truth(truth)
-    listed = Counter(clip.database for clip in protocol.clips)
+    listed = Counter(clip.database for clip in lists.clips)
     expected = Counter(row.database for row in truth)
     for name in DATABASES:
         # A database that one side lacks altogether is one line, not a hundred.
         if expected[name] and not listed[name]:
-            yield _truth(f"{name} is not in the lists ({expected[name]} clips)", protocol.directory)
+            yield _truth(f"{name} is not in the lists ({expected[name]} clips)", lists.directory)
         if listed[name] and not expected[name]:
-            yield _truth(
-                f"{name} is not in the ground truth ({listed[name]} clips listed)", protocol.directory
-            )
+            yield _truth(f"{name} is not in the ground truth ({listed[name]} clips listed)", lists.directory)
     matched = {}
-    for clip in protocol.clips:
+    for clip in lists.clips:
         row = find_truth(clip, index)
         if row is not None:
             yield from _against_row(clip, row, matched.setdefault(row, clip))
@@ -272,7 +268,7 @@ def _against_truth(protocol: Protocol, truth: Iterable[GroundTruth]) -> Iterator
     for row in truth:
         if row not in matched and listed[row.database]:
             message = f"{row.database} {row.subject} {row.clip} is not in the lists"
-            yield _truth(message, row.source or protocol.directory)
+            yield _truth(message, row.source or lists.directory)
 
 
 def _against_row(clip: Clip, row: GroundTruth, first: Clip) -> Iterator[Finding]:

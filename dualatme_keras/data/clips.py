@@ -1,4 +1,4 @@
-"""One clip of the benchmark, and what its file name says about its subject."""
+"""A clip, what its file name says about its subject, and a fold of clips."""
 
 import dataclasses
 import re
@@ -25,6 +25,21 @@ class Clip:
     database: str
     label: int
     source: str = dataclasses.field(default="", compare=False, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+    """What one model is trained on and tested on.
+
+    Attributes:
+        name: the left-out subject, or for HDE the left-out database.
+        train: clips to train on.
+        test: clips of the left-out subject or database.
+    """
+
+    name: str
+    train: tuple[Clip, ...]
+    test: tuple[Clip, ...]
 
 
 def stem(path: str) -> str:

@@ -28,8 +28,8 @@ class ListEntry:
     Attributes:
         path: the entire-face flow image.
         label: index of the class.
-        database: its name, or a number 0 to 3: what that means depends on the whole protocol
-            (`Protocol.database_base`).
+        database: its name, or a number 0 to 3: what that means depends on all the lists
+            (`LosoLists.database_base`).
         file: the list file.
         line: line number in it, from 1.
     """
@@ -115,12 +115,12 @@ def write_lists(
     overwrite: bool = False,
     class_names: Sequence[str] = CLASS_NAMES,
 ) -> None:
-    """Writes the leave-one-subject-out lists of a table of clips; `read_protocol` gives the clips back.
+    """Writes the leave-one-subject-out lists of a table of clips; `read_lists` gives the clips back.
 
     Databases are written as numbers where each clip is of the database of MEGC2019 that its subject's name
     tells, otherwise by name. Subjects come in the order in which the table first names them. `subName.txt` is
-    removed first and written last, so that an interrupted run leaves lists that `read_protocol` refuses, not
-    a mixture of two protocols.
+    removed first and written last, so that an interrupted run leaves lists that `read_lists` refuses, not
+    a mixture of two sets.
 
     Args:
         clips: the table; at least two subjects, every path once.
@@ -206,7 +206,7 @@ def _list_texts(clips: Sequence[Clip], subjects: Sequence[str], database_base: i
 
 
 def _remove_lists(directory: Path) -> None:
-    """Removes the protocol that `subName.txt` names, that name file first."""
+    """Removes the lists of the subjects that `subName.txt` names, that file first."""
     subjects_file = directory / SUBJECTS_FILE
     if not subjects_file.exists():
         return

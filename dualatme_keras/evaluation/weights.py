@@ -1,12 +1,12 @@
 """Scores of given weights on given lists, without training."""
 
-from dualatme_keras.data import ImageTable, audit, read_protocol
+from dualatme_keras.data import ImageTable, audit, read_lists
 from dualatme_keras.models import DualATME
 from dualatme_keras.runs import Predictions
 
 
 def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Predictions:
-    """Answers of one network for every clip of a protocol's test lists.
+    """Answers of one network for every clip of the test lists.
 
     Nothing here knows what the network was trained on: only clips of other people than those are a test.
 
@@ -22,12 +22,12 @@ def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Pre
     Raises:
         DualATMEError: lists or images are not as expected.
     """
-    protocol = read_protocol(lists, model.class_names)
+    read = read_lists(lists, model.class_names)
     inputs = [tensor.name for tensor in model.inputs]
-    report = audit(protocol, data_root=data_root, puzzled="puzzled" in inputs, check_files=True)
+    report = audit(read, data_root=data_root, puzzled="puzzled" in inputs, check_files=True)
     report.raise_if_failed()
     if report.warnings:
         print(report)
-    table = ImageTable(protocol.clips, model.image_size, inputs, data_root)
-    probabilities = model.predict_probabilities(table.dataset(protocol.clips, batch_size))
-    return Predictions.of_clips(protocol.clips, probabilities, model.class_names)
+    table = ImageTable(read.clips, model.image_size, inputs, data_root)
+    probabilities = model.predict_probabilities(table.dataset(read.clips, batch_size))
+    return Predictions.of_clips(read.clips, probabilities, model.class_names)

@@ -74,26 +74,26 @@ def prepare_clip(
     return prepare_onset_apex(find_onset_apex(frames, read, locate, settings.margin, apex, name), settings)
 
 
-def prepare_onset_apex(pair: OnsetApex, settings: PrepareSettings) -> PreparedClip:
+def prepare_onset_apex(onset_apex: OnsetApex, settings: PrepareSettings) -> PreparedClip:
     """Aligns onset and apex, measures the flow between them and between their puzzles, and encodes both.
 
     Raises:
         DualATMEError: landmarks of no upright face.
     """
     size = settings.face_size
-    transform = eye_transform(pair.landmarks, size, settings.margin)
-    places = (transform_points(pair.landmarks, transform) + 0.5) / size
+    transform = eye_transform(onset_apex.landmarks, size, settings.margin)
+    places = (transform_points(onset_apex.landmarks, transform) + 0.5) / size
     boxes = boxes_from_landmarks(places)
     onset_face, apex_face = (
-        align_face(frame, transform, size) for frame in (pair.onset_frame, pair.apex_frame)
+        align_face(frame, transform, size) for frame in (onset_apex.onset_frame, onset_apex.apex_frame)
     )
     flow, puzzle_flow = _flows(to_grey(onset_face), to_grey(apex_face), places, boxes, settings)
     entire, puzzled = (encode_image(field, settings) for field in (flow, puzzle_flow))
     return PreparedClip(
-        onset=pair.onset,
-        apex=pair.apex,
-        apex_found=pair.apex_found,
-        landmarks=pair.landmarks,
+        onset=onset_apex.onset,
+        apex=onset_apex.apex,
+        apex_found=onset_apex.apex_found,
+        landmarks=onset_apex.landmarks,
         transform=transform,
         boxes=boxes,
         onset_face=onset_face,
@@ -102,8 +102,8 @@ def prepare_onset_apex(pair: OnsetApex, settings: PrepareSettings) -> PreparedCl
         puzzle_flow=puzzle_flow,
         entire=entire,
         puzzled=puzzled,
-        course=pair.course,
-        doubts=pair.doubts,
+        course=onset_apex.course,
+        doubts=onset_apex.doubts,
     )
 
 

@@ -87,17 +87,19 @@ def find_onset_apex(
     )
 
 
-def expression_motion(pair: OnsetApex, margin: float) -> float:
+def expression_motion(onset_apex: OnsetApex, margin: float) -> float:
     """How far the face has moved from onset to apex, in per cent of the distance between the eyes.
 
     The same for given and spotted apexes, and the value of `OnsetApex.course` at the apex; below
     `LITTLE_MOTION` it can be noise.
 
     Args:
-        pair: onset and apex.
+        onset_apex: onset and apex.
         margin: see `PrepareSettings`.
     """
-    faces, places = _spotting_faces((pair.onset_frame, pair.apex_frame), pair.landmarks, margin)
+    faces, places = _spotting_faces(
+        (onset_apex.onset_frame, onset_apex.apex_frame), onset_apex.landmarks, margin
+    )
     return motion_between(*faces, places)
 
 

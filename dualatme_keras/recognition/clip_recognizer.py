@@ -74,11 +74,13 @@ class ClipRecognizer(abc.ABC):
         self._locate, self._margin, self.class_names = locate, margin, tuple(class_names)
 
     @abc.abstractmethod
-    def recognize_onset_apex(self, pair: OnsetApex, name: str, offset: int | None = None) -> Recognition:
+    def recognize_onset_apex(
+        self, onset_apex: OnsetApex, name: str, offset: int | None = None
+    ) -> Recognition:
         """Tells the expression between two frames.
 
         Args:
-            pair: onset and apex frame, and the face.
+            onset_apex: onset and apex frame, and the face.
             name: of the clip.
             offset: number of the expression's last frame, to be kept in the answer.
         """
@@ -111,10 +113,10 @@ class ClipRecognizer(abc.ABC):
                 none of theirs, or more than 10 seconds (2,000 frames) to spot the apex in.
         """
         with open_frames(clip, name, frames_per_second) as frames:
-            pair = self._find_pair(frames, onset, apex, offset)
-        return self._answer(pair, frames, offset)
+            onset_apex = self._find_onset_apex(frames, onset, apex, offset)
+        return self._answer(onset_apex, frames, offset)
 
-    def _find_pair(self, frames, onset, apex, offset):
+    def _find_onset_apex(self, frames, onset, apex, offset):
         numbers = frames.between(onset, offset)
         if len(numbers) == 2 and apex is None:
             apex = numbers[1]
@@ -125,12 +127,13 @@ class ClipRecognizer(abc.ABC):
                 f"Expected the apex after the onset {numbers[0]} and up to the offset {numbers[-1]}. "
                 f"Received: {apex}."
             )
-        pair = find_onset_apex(numbers, frames.read, self._locate, self._margin, apex, frames.name)
-        if np.array_equal(pair.onset_frame, pair.apex_frame):
+        onset_apex = find_onset_apex(numbers, frames.read, self._locate, self._margin, apex, frames.name)
+        if np.array_equal(onset_apex.onset_frame, onset_apex.apex_frame):
             raise DualATMEError(
-                f"Expected motion. Received: frames {pair.onset} and {pair.apex}, which are the same."
+                f"Expected motion. Received: frames {onset_apex.onset} and {onset_apex.apex}, which are "
+                "the same."
             )
-        return pair
+        return onset_apex
 
     def spot(
         self,
@@ -181,16 +184,18 @@ class ClipRecognizer(abc.ABC):
 
     def _answer_interval(self, interval, frames):
         numbers = frames.between(interval.onset, interval.apex)
-        pair = find_onset_apex(numbers, frames.read, self._locate, self._margin, interval.apex, frames.name)
-        return self._answer(dataclasses.replace(pair, apex_found="spotted"), frames, interval.offset)
+        onset_apex = find_onset_apex(
+            numbers, frames.read, self._locate, self._margin, interval.apex, frames.name
+        )
+        return self._answer(dataclasses.replace(onset_apex, apex_found="spotted"), frames, interval.offset)
 
-    def _answer(self, pair, frames, offset):
+    def _answer(self, onset_apex, frames, offset):
         """The answer, with what does not depend on who gives it."""
         return dataclasses.replace(
-            self.recognize_onset_apex(pair, frames.name, offset),
-            motion=expression_motion(pair, self._margin),
-            onset_seconds=frames.seconds(pair.onset),
-            apex_seconds=frames.seconds(pair.apex),
+            self.recognize_onset_apex(onset_apex, frames.name, offset),
+            motion=expression_motion(onset_apex, self._margin),
+            onset_seconds=frames.seconds(onset_apex.onset),
+            apex_seconds=frames.seconds(onset_apex.apex),
             offset_seconds=frames.seconds(offset),
         )
 

@@ -57,14 +57,14 @@ def clip_figure(recognition: Recognition) -> Figure:
     set_figure_title(figure, _title(recognition))
     if served:
         onset, apex, bars, course = figure.subplots(1, 4, width_ratios=(1, 1, 1.3, 1.3))
-        _draw_frames(onset, apex, recognition.pair)
+        _draw_frames(onset, apex, recognition.onset_apex)
     else:
         above, below = figure.subfigures(2, 1, height_ratios=(1.28, 1.0))
         _draw_faces(above.subplots(1, 5), recognition.clip, recognition)
         bars, course, wheel = below.subplots(1, 3, width_ratios=(2.2, 2.2, 1.0))
         _draw_wheel(wheel)
     _draw_bars(bars, recognition)
-    _draw_course(course, recognition.pair)
+    _draw_course(course, recognition.onset_apex)
     return figure
 
 
@@ -106,10 +106,10 @@ def _draw_faces(axes, clip: PreparedClip, recognition):
     axes[4].imshow(attention, cmap="inferno", alpha=0.55, extent=extent, interpolation="bicubic")
 
 
-def _draw_frames(onset, apex, pair):
-    show(onset, pair.onset_frame, f"onset, frame {pair.onset}")
-    show(apex, pair.apex_frame, f"apex, frame {pair.apex} {pair.apex_found}")
-    onset.plot(*pair.landmarks.T, ".", color=REGION_COLOURS[0], markersize=4)
+def _draw_frames(onset, apex, onset_apex):
+    show(onset, onset_apex.onset_frame, f"onset, frame {onset_apex.onset}")
+    show(apex, onset_apex.apex_frame, f"apex, frame {onset_apex.apex} {onset_apex.apex_found}")
+    onset.plot(*onset_apex.landmarks.T, ".", color=REGION_COLOURS[0], markersize=4)
 
 
 def _draw_bars(axes, recognition):
@@ -141,19 +141,19 @@ def _draw_bars(axes, recognition):
     clean(axes)
 
 
-def _draw_course(axes, pair):
+def _draw_course(axes, onset_apex):
     """The motion since the onset, where the apex was spotted in it."""
-    if not len(pair.course):
+    if not len(onset_apex.course):
         axes.set_visible(False)
         return
-    axes.plot(pair.course_frames, pair.course, color=MUTED, linewidth=1.4)
-    axes.axvline(pair.apex, color=INK, linewidth=1.0, linestyle=DASHED)
-    top = 1.2 * max(float(pair.course.max()), LITTLE_MOTION)
+    axes.plot(onset_apex.course_frames, onset_apex.course, color=MUTED, linewidth=1.4)
+    axes.axvline(onset_apex.apex, color=INK, linewidth=1.0, linestyle=DASHED)
+    top = 1.2 * max(float(onset_apex.course.max()), LITTLE_MOTION)
     axes.axhspan(0, LITTLE_MOTION, color=GRID, alpha=0.6, linewidth=0)
-    axes.set_xlim(pair.course_frames[0], pair.course_frames[-1])
+    axes.set_xlim(onset_apex.course_frames[0], onset_apex.course_frames[-1])
     axes.set_ylim(0, top)
     label_beside(axes, LITTLE_MOTION / 2, "little")
-    apex = {"xy": (pair.apex, 1.0), "xycoords": ("data", "axes fraction")}
+    apex = {"xy": (onset_apex.apex, 1.0), "xycoords": ("data", "axes fraction")}
     axes.annotate("apex", **apex, ha="center", va="bottom", **CAPTION)
     axes.set_xlabel("frame", **NOTE)
     title = "motion since the onset\n(% of the distance between the eyes)"

@@ -90,8 +90,10 @@ class Recognizer(ClipRecognizer):
         """Number of networks."""
         return len(self._ensemble)
 
-    def recognize_onset_apex(self, pair: OnsetApex, name: str, offset: int | None = None) -> Recognition:
-        clip = prepare_onset_apex(pair, self.settings)
+    def recognize_onset_apex(
+        self, onset_apex: OnsetApex, name: str, offset: int | None = None
+    ) -> Recognition:
+        clip = prepare_onset_apex(onset_apex, self.settings)
         size = (self._ensemble.image_size,) * 2
         images = {
             key: (resize_image(image / 127.5 - 1.0, size)[np.newaxis]).astype("float32")
@@ -104,7 +106,7 @@ class Recognizer(ClipRecognizer):
             None if similarity is None else similarity[:, 0],
             self.class_names,
             name=name,
-            pair=pair,
+            onset_apex=onset_apex,
             clip=clip,
             attention=None if attention is None else attention[0],
             offset=offset,

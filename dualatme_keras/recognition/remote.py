@@ -60,12 +60,14 @@ class RemoteRecognizer(ClipRecognizer):
         """Number of networks."""
         return 1
 
-    def recognize_onset_apex(self, pair: OnsetApex, name: str, offset: int | None = None) -> Recognition:
+    def recognize_onset_apex(
+        self, onset_apex: OnsetApex, name: str, offset: int | None = None
+    ) -> Recognition:
         answer = self._client.predict(
             {
-                "onset_bytes": [image_file(pair.onset_frame, compress_level=1)],
-                "apex_bytes": [image_file(pair.apex_frame, compress_level=1)],
-                "landmarks": pair.landmarks[np.newaxis].astype("float32"),
+                "onset_bytes": [image_file(onset_apex.onset_frame, compress_level=1)],
+                "apex_bytes": [image_file(onset_apex.apex_frame, compress_level=1)],
+                "landmarks": onset_apex.landmarks[np.newaxis].astype("float32"),
             },
             signature="serve_frames",
         )
@@ -74,6 +76,6 @@ class RemoteRecognizer(ClipRecognizer):
             answer.get("similarity"),
             self.class_names,
             name=name,
-            pair=pair,
+            onset_apex=onset_apex,
             offset=offset,
         )

@@ -42,7 +42,7 @@ class Recognition:
         similarity: cosine between the features of the two branches, in [-1, 1], mean of the networks; None
             for a network of a single branch.
         members: probabilities of each network, `(networks, classes)`, float32.
-        pair: onset and apex frame, their numbers, the face in the onset frame, and doubts about it.
+        onset_apex: onset and apex frame, their numbers, the face in the onset frame, and doubts about it.
         clip: aligned faces, HARS boxes, flow in pixels and as the images that the networks saw; None where a
             server prepared them.
         attention: spatial attention of CBAM over the aligned face, `(height, width)` in (0, 1), mean of the
@@ -59,7 +59,7 @@ class Recognition:
     probabilities: dict[str, float]
     similarity: float | None
     members: np.ndarray
-    pair: OnsetApex
+    onset_apex: OnsetApex
     clip: PreparedClip | None = None
     attention: np.ndarray | None = None
     offset: int | None = None
@@ -89,12 +89,12 @@ class Recognition:
     @property
     def onset(self) -> int:
         """Number of the onset frame."""
-        return self.pair.onset
+        return self.onset_apex.onset
 
     @property
     def apex(self) -> int:
         """Number of the apex frame."""
-        return self.pair.apex
+        return self.onset_apex.apex
 
     @property
     def boxes(self) -> np.ndarray | None:
@@ -109,8 +109,8 @@ class Recognition:
         answer for noise too: motion tells how much there was.
         """
         if self.motion is None or self.motion >= LITTLE_MOTION:
-            return self.pair.doubts
-        return (*self.pair.doubts, f"little motion: below {LITTLE_MOTION:g} it can be noise")
+            return self.onset_apex.doubts
+        return (*self.onset_apex.doubts, f"little motion: below {LITTLE_MOTION:g} it can be noise")
 
     @property
     def class_id(self) -> int:
@@ -132,7 +132,7 @@ class Recognition:
             "agreement": f"{self.agreement:.2f}",
             "motion": "" if self.motion is None else f"{self.motion:.2f}",
             **_times(self),
-            "apex_found": self.pair.apex_found,
+            "apex_found": self.onset_apex.apex_found,
             "doubts": "; ".join(self.doubts),
             "picture": "",
             "error": "",

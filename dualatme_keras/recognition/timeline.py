@@ -105,7 +105,7 @@ def _draw_apexes(figure, video, rows):
         axes.set_visible(False)
     for number, (recognition, axes) in enumerate(zip(video.recognitions, panels, strict=False), start=1):
         clip = recognition.clip
-        image = recognition.pair.apex_frame if clip is None else clip.apex_face
+        image = recognition.onset_apex.apex_frame if clip is None else clip.apex_face
         share = recognition.probabilities[recognition.label]
         axes.set_visible(True)
         show(axes, image, f"{number}  {recognition.label} {share:.0%}\n{recognition.apex_seconds:.2f} s")

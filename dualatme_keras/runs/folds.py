@@ -9,8 +9,7 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 
-from dualatme_keras.data.clips import Clip
-from dualatme_keras.data.splits import Fold
+from dualatme_keras.data.clips import Clip, Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.runs.directory import RunDirectory

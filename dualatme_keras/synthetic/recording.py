@@ -162,7 +162,7 @@ class ClipRecording(Recording):
         self.blinks = self.timing.blinks
         self._expression = self.expression_field(expression)
 
-    def true_pair(self) -> OnsetApex:
+    def true_onset_apex(self) -> OnsetApex:
         """Onset and apex as they are in truth, with the true landmarks."""
         onset, apex = self.timing.onset, self.timing.apex
         return OnsetApex(

@@ -5,12 +5,12 @@ import math
 import numbers
 
 from dualatme_keras.choices import IMPLEMENTATIONS, LOSSES, PRESETS, PUZZLE_SOURCES
+from dualatme_keras.data.folds import PROTOCOLS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
-PROTOCOLS = ("cde", "sde", "hde")
 PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("none", "mirrored")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth, read_protocol
+from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth, read_lists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
 from dualatme_keras.runs import Predictions, RunWriter, concatenate, score_predictions
@@ -190,10 +190,10 @@ def _read_folds(config, extensions, stream):
             "data/README.md says how to get the databases and make their lists; `make demo` trains on "
             "generated data instead."
         )
-    protocol = read_protocol(config.lists, config.class_names)
+    lists = read_lists(config.lists, config.class_names)
     truth = read_ground_truth(config.ground_truth) if config.ground_truth else None
     report = audit(
-        protocol,
+        lists,
         truth,
         data_root=config.data_root,
         puzzled="puzzled" in extensions.inputs(config),
@@ -202,8 +202,8 @@ def _read_folds(config, extensions, stream):
     report.raise_if_failed(strict=config.strict)
     if report.warnings:
         print(report, file=stream)
-    all_folds = make_folds(protocol, config.protocol, config.databases)
-    return all_folds, make_folds(protocol, config.protocol, config.databases, config.subjects)
+    all_folds = make_folds(lists, config.protocol, config.databases)
+    return all_folds, make_folds(lists, config.protocol, config.databases, config.subjects)
 
 
 def _preparation(data_root):

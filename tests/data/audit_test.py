@@ -11,7 +11,7 @@ from dualatme_keras.data import (
     audit,
     find_image,
     puzzled_path,
-    read_protocol,
+    read_lists,
     write_lists,
 )
 from dualatme_keras.errors import DualATMEError
@@ -44,7 +44,7 @@ def _edit(directory, name, change):
 
 
 def _audit(directory, **arguments):
-    return audit(read_protocol(directory), **arguments)
+    return audit(read_lists(directory), **arguments)
 
 
 def _kinds(findings):

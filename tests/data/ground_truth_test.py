@@ -5,7 +5,7 @@ from dualatme_keras.data import (
     GroundTruth,
     clips_from_ground_truth,
     read_ground_truth,
-    read_protocol,
+    read_lists,
     write_lists,
 )
 from dualatme_keras.data.ground_truth import find_truth, index_truth
@@ -66,7 +66,7 @@ def test_clips_from_ground_truth_feed_write_lists(table, tmp_path):
     assert clips[2] == Clip("samm/flow/006_1_2_flow.png", "006", "samm", 0)
     assert clips[4] == Clip("smic/flow/s01_ne_01_flow.png", "s01", "smic", 0)
     write_lists(clips, tmp_path / "lists")
-    assert list(read_protocol(tmp_path / "lists").clips) == clips
+    assert list(read_lists(tmp_path / "lists").clips) == clips
 
 
 def test_clips_from_ground_truth_follow_a_pattern(table):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dualatme_keras.data import audit, puzzled_path, read_protocol, write_lists
+from dualatme_keras.data import audit, puzzled_path, read_lists, write_lists
 from dualatme_keras.errors import DualATMEError
 
 
@@ -47,7 +47,7 @@ def save(root, path, image, **options):
 
 
 def report_of(images, **arguments):
-    return audit(read_protocol(images[1]), data_root=images[0], check_files=True, **arguments)
+    return audit(read_lists(images[1]), data_root=images[0], check_files=True, **arguments)
 
 
 SOUND = {
@@ -111,7 +111,7 @@ def test_what_is_no_flow_is_a_warning_with_its_name(images, clips, named, image,
 def test_puzzles_that_are_not_needed_are_not_looked_at(images, clips):
     save(images[0], puzzled_path(clips[5].path), Image.new("RGB", (28, 28)))
     assert report_of(images, puzzled=False).warnings == []
-    assert audit(read_protocol(images[1]), data_root=images[0]).warnings == []
+    assert audit(read_lists(images[1]), data_root=images[0]).warnings == []
 
 
 def test_many_are_named_in_few_lines(images, clips):

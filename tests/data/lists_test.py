@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from dualatme_keras.data import Clip, read_list, read_protocol, write_lists
+from dualatme_keras.data import Clip, read_list, read_lists, write_lists
 from dualatme_keras.errors import DualATMEError
 
 
@@ -62,10 +62,10 @@ def test_read_list_refuses_missing_and_binary_files(tmp_path, content):
 def test_write_lists_is_read_back(clips, tmp_path, base):
     clips[0] = dataclasses.replace(clips[0], path="C:\\my data\\flow\\sub01 é_flow.png")
     write_lists(clips, tmp_path / "new" / "lists", database_base=base)
-    protocol = read_protocol(tmp_path / "new" / "lists")
-    assert list(protocol.clips) == clips
-    assert protocol.database_base == base
-    for fold in protocol.folds:
+    lists = read_lists(tmp_path / "new" / "lists")
+    assert list(lists.clips) == clips
+    assert lists.database_base == base
+    for fold in lists.folds:
         assert list(fold.test) == [clip for clip in clips if clip.subject == fold.name]
         assert list(fold.train) == [clip for clip in clips if clip.subject != fold.name]
 
@@ -123,9 +123,9 @@ def test_databases_of_other_names_are_written_by_name_and_read_back(tmp_path):
     assert (tmp_path / "sub02_train.txt").read_text().splitlines()[1] == (
         "casme2/flow/sub01_1_flow.png 1 casme2"
     )
-    protocol = read_protocol(tmp_path)
-    assert list(protocol.clips) == clips
-    assert protocol.database_base is None
+    lists = read_lists(tmp_path)
+    assert list(lists.clips) == clips
+    assert lists.database_base is None
     assert [entry.database for entry in read_list(tmp_path / "sub01_test.txt")] == ["casme2"] * 2
 
 
@@ -133,7 +133,7 @@ def test_a_name_that_is_not_megc2019s_needs_a_databases_name_too(clips, tmp_path
     clips[0:2] = [dataclasses.replace(clip, subject="anna") for clip in clips[0:2]]
     write_lists(clips, tmp_path)
     assert (tmp_path / "anna_test.txt").read_text().endswith("_flow.png 1 casme2\n")
-    assert list(read_protocol(tmp_path).clips) == clips
+    assert list(read_lists(tmp_path).clips) == clips
 
 
 def test_two_spellings_of_a_persons_name_are_refused(tmp_path):
@@ -142,7 +142,7 @@ def test_two_spellings_of_a_persons_name_are_refused(tmp_path):
         write_lists(clips, tmp_path)
     # These are numbers in SAMM alone.
     write_lists([Clip("a.png", "6", "lab", 0), Clip("b.png", "006", "lab", 0)], tmp_path)
-    assert [fold.name for fold in read_protocol(tmp_path).folds] == ["6", "006"]
+    assert [fold.name for fold in read_lists(tmp_path).folds] == ["6", "006"]
 
 
 def test_write_lists_refuses_one_subject_and_other_bases(clips, tmp_path):
@@ -156,9 +156,9 @@ def test_write_lists_overwrites_only_when_asked(clips, lists_dir):
     (lists_dir / "notes.txt").write_text("mine")
     with pytest.raises(DualATMEError, match="overwrite=True"):
         write_lists(clips[:4], lists_dir)
-    assert list(read_protocol(lists_dir).clips) == clips
+    assert list(read_lists(lists_dir).clips) == clips
     write_lists(clips[:4], lists_dir, overwrite=True)
-    assert list(read_protocol(lists_dir).clips) == clips[:4]
+    assert list(read_lists(lists_dir).clips) == clips[:4]
     # Nothing is left of the subjects that are gone, and nothing else is touched.
     names = {
         "notes.txt",
@@ -183,7 +183,7 @@ def test_write_lists_interrupted_leaves_no_protocol(clips, lists_dir, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         write_lists(clips[:6], lists_dir, overwrite=True)
     with pytest.raises(DualATMEError, match=r"without subName\.txt"):
-        read_protocol(lists_dir)
+        read_lists(lists_dir)
 
 
 def test_write_lists_removes_no_file_outside(clips, lists_dir, tmp_path):

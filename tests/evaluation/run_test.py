@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dualatme_keras.data.clips import Clip
-from dualatme_keras.data.splits import Fold
+from dualatme_keras.data.clips import Clip, Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import evaluate_run, format_table
 from dualatme_keras.metrics import pooled_scores

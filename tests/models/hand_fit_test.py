@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from demo_data import write_colours
 
-from dualatme_keras.data import ImageTable, read_protocol
+from dualatme_keras.data import ImageTable, read_lists
 from dualatme_keras.losses import FocalLoss
 from dualatme_keras.metrics import UAR, UF1
 from dualatme_keras.models import DualATME
@@ -20,7 +20,7 @@ def clips(tmp_path_factory):
     """18 clips of three colours and the table of their images."""
     folder = tmp_path_factory.mktemp("colours")
     write_colours(folder)
-    clips = read_protocol(folder / "lists").clips
+    clips = read_lists(folder / "lists").clips
     return clips, ImageTable(clips, data_root=folder)
 
 

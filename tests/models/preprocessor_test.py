@@ -16,7 +16,7 @@ SETTINGS = PrepareSettings(face_size=64)
 @pytest.fixture(scope="module")
 def pairs():
     clips = synthetic_clips("casme2", 9, 3, 1)
-    return [recording.true_pair() for _record, recording in clips]
+    return [recording.true_onset_apex() for _record, recording in clips]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
 
 import dualatme_keras
-from dualatme_keras.data import audit, read_protocol
+from dualatme_keras.data import audit, read_lists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import DATABASES
 from dualatme_keras.preparation import PrepareConfig, prepare_database
@@ -64,14 +64,12 @@ def test_three_databases_become_lists_to_train_on(trees, prepared):
     output, results = prepared
     assert [result.prepared for result in results] == [6, 6, 6]
     assert not any(result.failed for result in results)
-    protocol = read_protocol(results[-1].lists)
-    audit(protocol, data_root=output, check_files=True, puzzled=True).raise_if_failed(strict=True)
-    assert len(protocol.clips) == 18
+    lists = read_lists(results[-1].lists)
+    audit(lists, data_root=output, check_files=True, puzzled=True).raise_if_failed(strict=True)
+    assert len(lists.clips) == 18
     labels = {record.name: record.label for record in trees[1]}
-    assert {
-        clip.path.split("/")[-1].removesuffix("_flow.png"): clip.label for clip in protocol.clips
-    } == labels
-    for clip in protocol.clips:
+    assert {clip.path.split("/")[-1].removesuffix("_flow.png"): clip.label for clip in lists.clips} == labels
+    for clip in lists.clips:
         with Image.open(output / clip.path) as image:
             assert (image.mode, image.size) == ("RGB", (28, 28))
 
@@ -220,13 +218,13 @@ def test_labels_and_clips_are_those_of_the_last_call(trees, prepared, tmp_path):
     assert result.relabelled == [first.name]
     assert result.left_out == [second.name]
     assert [row.clip for row in result.missing] == ["EP99_01f"]
-    labels = {clip.path.split("/")[-1]: clip.label for clip in read_protocol(result.lists).clips}
+    labels = {clip.path.split("/")[-1]: clip.label for clip in read_lists(result.lists).clips}
     assert labels[f"{first.name}_flow.png"] == other
     assert f"{second.name}_flow.png" not in labels
     assert len(labels) == 17
     back = prepare_database(config(trees[0], output))
     assert back.relabelled == [first.name]
-    assert len(read_protocol(back.lists).clips) == 18
+    assert len(read_lists(back.lists).clips) == 18
 
 
 def test_what_is_missing_or_comes_from_elsewhere_is_made_anew(trees, prepared, tmp_path, capsys):

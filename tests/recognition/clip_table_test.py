@@ -59,7 +59,7 @@ def spotted(answer, count=3, lost=((30, 89),), length=300):
     found = [
         dataclasses.replace(
             answer,
-            pair=dataclasses.replace(answer.pair, onset=apex - 8, apex=apex),
+            onset_apex=dataclasses.replace(answer.onset_apex, onset=apex - 8, apex=apex),
             offset=apex + 8,
             onset_seconds=(apex - 8) / 30,
             apex_seconds=apex / 30,

@@ -116,13 +116,13 @@ def test_little_motion_is_said(answer):
 def test_the_course_shows_the_apex_and_what_is_little(axes, answer):
     course = axes["motion since the onset"]
     line, apex = course.lines
-    np.testing.assert_array_equal(line.get_ydata(), answer.pair.course)
+    np.testing.assert_array_equal(line.get_ydata(), answer.onset_apex.course)
     assert list(apex.get_xdata()) == [answer.apex, answer.apex]
     (little,) = course.patches
     assert (little.get_y(), little.get_height()) == (0, LITTLE_MOTION)
-    assert course.get_xlim() == (answer.pair.course_frames[0], answer.pair.course_frames[-1])
+    assert course.get_xlim() == (answer.onset_apex.course_frames[0], answer.onset_apex.course_frames[-1])
     assert course.get_ylim()[0] == 0
-    assert course.get_ylim()[1] == pytest.approx(1.2 * max(answer.pair.course))
+    assert course.get_ylim()[1] == pytest.approx(1.2 * max(answer.onset_apex.course))
     notes = {text.get_text(): text.xy for text in course.texts}
     assert notes == {"little": (1.0, LITTLE_MOTION / 2), "apex": (answer.apex, 1.0)}
 

@@ -31,8 +31,8 @@ def test_what_moves_most_in_per_cent_of_the_distance_between_the_eyes():
 
 def test_motion_is_the_same_however_the_apex_was_found_and_whoever_answers(recognizer, frames, answer):
     apex = answer.apex
-    assert answer.pair.course_frames[apex] == apex
-    assert answer.motion == answer.pair.course[apex] > LITTLE_MOTION
+    assert answer.onset_apex.course_frames[apex] == apex
+    assert answer.motion == answer.onset_apex.course[apex] > LITTLE_MOTION
     assert recognizer.recognize(frames, apex=apex).motion == answer.motion
     assert recognizer.recognize((frames[0], frames[apex])).motion == answer.motion
     served = RemoteRecognizer(Server(), "template").recognize((frames[0], frames[apex]))
@@ -50,7 +50,7 @@ def test_the_picture_shows_the_motion_of_the_table(answer):
     lines = [
         line for axes in figure.findobj(lambda each: hasattr(each, "get_lines")) for line in axes.get_lines()
     ]
-    (course,) = [line for line in lines if len(line.get_xdata()) == len(answer.pair.course)]
+    (course,) = [line for line in lines if len(line.get_xdata()) == len(answer.onset_apex.course)]
     at = list(course.get_xdata()).index(answer.apex)
     assert f"{course.get_ydata()[at]:.2f}" == answer.row()["motion"]
     texts = [text.get_text() for text in figure.findobj(lambda each: hasattr(each, "get_text"))]
@@ -80,11 +80,11 @@ def test_frames_have_numbers_and_seconds(recognizer, frames, answer, tmp_path):
         f"{place / 50:.3f}",
         "0.400",
     ]
-    assert found.pair.course_frames == tuple(range(100, 201, 5))
+    assert found.onset_apex.course_frames == tuple(range(100, 201, 5))
     whole = recognizer.recognize(tmp_path)
     assert [whole.row()[f"{name}_seconds"] for name in ("onset", "apex", "offset")] == ["", "", ""]
     for line in clip_figure(whole).findobj(lambda each: hasattr(each, "get_xdata")):
-        if len(line.get_xdata()) == len(whole.pair.course):
+        if len(line.get_xdata()) == len(whole.onset_apex.course):
             assert list(line.get_xdata()) == list(range(100, 100 + 5 * len(frames), 5))
             break
     else:

@@ -56,8 +56,8 @@ def test_says_how_it_came_about(answer, frames):
     assert -1 <= answer.similarity <= 1
     assert answer.onset == 0
     assert 0 < answer.apex < len(frames)
-    assert answer.pair.apex_found == "spotted"
-    assert len(answer.pair.course) == len(frames)
+    assert answer.onset_apex.apex_found == "spotted"
+    assert len(answer.onset_apex.course) == len(frames)
     assert answer.clip.flow.shape == (64, 64, 2)
     assert answer.attention.shape == (7, 7)
     assert 0 < answer.attention.min() < answer.attention.max() < 1
@@ -86,7 +86,7 @@ def test_attention_is_the_networks(run, answer):
 
 def test_doubts_about_the_face_stand_in_the_table(run, frames, answer, tmp_path):
     assert answer.row()["doubts"] == ""
-    points = answer.pair.landmarks + np.array([(0, -12), (0, 12), (0, 0), (0, 0), (0, 0)])
+    points = answer.onset_apex.landmarks + np.array([(0, -12), (0, 12), (0, 0), (0, 0), (0, 0)])
     table = tmp_path / "landmarks.csv"
     with table.open("w", newline="") as file:
         csv.writer(file).writerows([["name", *LANDMARK_COLUMNS], ["mine", *points.ravel()]])
@@ -108,7 +108,7 @@ def test_forms_of_a_clip(recognizer, frames, answer, tmp_path):
     files = (folder / "img100.png", folder / f"img{100 + answer.apex}.png")
     for given in (pair, files):
         found = recognizer.recognize(given)
-        assert (found.onset, found.apex, found.pair.apex_found) == (0, 1, "given")
+        assert (found.onset, found.apex, found.onset_apex.apex_found) == (0, 1, "given")
         assert found.probabilities == pytest.approx(answer.probabilities, abs=1e-6)
     found = recognizer.recognize(frames, apex=answer.apex)
     assert found.probabilities == pytest.approx(answer.probabilities, abs=1e-6)

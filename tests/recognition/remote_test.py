@@ -32,7 +32,7 @@ def test_an_export_spots_the_apex_of_its_run(run):
     for served in (RemoteRecognizer(Export(settings)), RemoteRecognizer(Export(None), settings=settings)):
         found = served.recognize(frames)
         assert (found.apex, found.motion) == (mine.apex, mine.motion)
-        np.testing.assert_array_equal(found.pair.landmarks, mine.pair.landmarks)
+        np.testing.assert_array_equal(found.onset_apex.landmarks, mine.onset_apex.landmarks)
 
 
 def test_images_with_landmarks_of_a_file_need_a_detector_for_clips():

@@ -78,7 +78,7 @@ def pairs():
     pairs = []
     for index, size in enumerate((120, 150) * 3):
         recording = next(clip[1] for clip in synthetic_clips("smic", 20 + index, 1, 1, size))
-        pairs.append(recording.true_pair())
+        pairs.append(recording.true_onset_apex())
     face = align_face(pairs[0].onset_frame, eye_transform(pairs[0].landmarks, 64), 64)
     moved = align_face(pairs[0].apex_frame, eye_transform(pairs[0].landmarks, 64), 64)
     template = landmark_source("template")(face, "").landmarks

@@ -179,9 +179,9 @@ def test_frames_are_painted_in_colour(databases):
     assert np.abs(pixels[..., 0] - pixels[..., 2])[60:120, 60:120].mean() > 10
 
 
-def test_the_true_pair_is_onset_and_apex_with_their_landmarks():
+def test_the_true_onset_apex_is_onset_and_apex_with_their_landmarks():
     _record, recording = next(synthetic_clips("casme2", 4, 1, 1, 64))
-    pair, timing = recording.true_pair(), recording.timing
+    pair, timing = recording.true_onset_apex(), recording.timing
     assert (pair.onset, pair.apex, pair.apex_found) == (timing.onset, timing.apex, "given")
     np.testing.assert_array_equal(pair.onset_frame, recording.frame(timing.onset))
     np.testing.assert_array_equal(pair.apex_frame, recording.frame(timing.apex))

@@ -1,38 +1,17 @@
-"""Protocols: which clips a fold trains on and which it is tested on.
-
-MEGC2019 knows three: composite (CDE) and single-database (SDE) evaluation leave one subject out,
-holdout-database evaluation (HDE) leaves one database out.
-"""
+"""The train and test lists of all subjects, a folder of them, as MEGC2019's are published."""
 
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dualatme_keras.data.clips import Clip
+from dualatme_keras.data.clips import Clip, Fold
 from dualatme_keras.data.lists import SUBJECTS_FILE, ListEntry, list_names, read_lines, read_list
 from dualatme_keras.data.names import fault_of_subject, person_key
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, order_databases, parse_subject
+from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
 from dualatme_keras.text import shorten
-
-KINDS = ("cde", "sde", "hde")
-
-
-@dataclasses.dataclass(frozen=True)
-class Fold:
-    """What one model is trained on and tested on.
-
-    Attributes:
-        name: the left-out subject, or for HDE the left-out database.
-        train: clips to train on.
-        test: clips of the left-out subject or database.
-    """
-
-    name: str
-    train: tuple[Clip, ...]
-    test: tuple[Clip, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,26 +25,26 @@ class SubjectLists:
 
 
 @dataclasses.dataclass(frozen=True)
-class Protocol:
-    """The lists of all subjects.
+class LosoLists:
+    """The train and test lists of all subjects; the folds of leave-one-subject-out (LOSO) evaluation.
 
     Attributes:
         directory: where they were read.
         database_base: number of the first database in the third column: 0 in published lists, 1 in the
             paper's README, None where the column has names.
-        lists: raw entries per subject, in the order of `subName.txt`.
+        subjects: raw entries of each subject, in the order of `subName.txt`.
     """
 
     directory: str
     database_base: int | None
-    lists: tuple[SubjectLists, ...]
+    subjects: tuple[SubjectLists, ...]
 
     @functools.cached_property
     def clips(self) -> tuple[Clip, ...]:
         """Every clip of a test list; that list's subject is its subject."""
         return tuple(
             Clip(entry.path, lists.subject, lists.database, entry.label, entry.source)
-            for lists in self.lists
+            for lists in self.subjects
             for entry in lists.test
         )
 
@@ -83,7 +62,7 @@ class Protocol:
                 tuple(_train_clip(entry, known) for entry in lists.train),
                 tuple(clip for clip in self.clips if clip.subject == lists.subject),
             )
-            for lists in self.lists
+            for lists in self.subjects
         )
 
 
@@ -99,12 +78,12 @@ def _train_clip(entry: ListEntry, known: dict[str, Clip]) -> Clip:
     return dataclasses.replace(clip, label=entry.label, source=entry.source)
 
 
-def read_protocol(directory: str | os.PathLike, class_names: Sequence[str] = CLASS_NAMES) -> Protocol:
+def read_lists(directory: str | os.PathLike, class_names: Sequence[str] = CLASS_NAMES) -> LosoLists:
     """Reads `subName.txt` and each subject's `SUBJECT_train.txt` and `SUBJECT_test.txt`.
 
     The third column has names of databases or, as published, numbers; one way in all lists. A name is the
     clip's database, whatever its subject is called. With numbers, the subject's name tells the database.
-    Whether they count from 0 or from 1 is decided once for all lists (`Protocol.database_base`); where a
+    Whether they count from 0 or from 1 is decided once for all lists (`LosoLists.database_base`); where a
     number disagrees with the subject's name, `audit` reports it.
 
     Args:
@@ -112,7 +91,7 @@ def read_protocol(directory: str | os.PathLike, class_names: Sequence[str] = CLA
         class_names: of the labels 0, 1, ...
 
     Returns:
-        The protocol; see `audit` for what may still be wrong with it, `make_folds` for what to train.
+        The lists; see `audit` for what may still be wrong with them, `make_folds` for what to train.
 
     Raises:
         DualATMEError: missing directory or files, a malformed line, an unknown or repeated subject, numbers
@@ -143,7 +122,7 @@ def read_protocol(directory: str | os.PathLike, class_names: Sequence[str] = CLA
         database = parse_subject(subject)[0] if numbered else _only_database(test)
         lists.append(SubjectLists(subject, database, train, test))
     _check_each_once(subjects, {each.subject: each.database for each in lists})
-    return Protocol(os.fspath(directory), _database_base(lists) if numbered else None, tuple(lists))
+    return LosoLists(os.fspath(directory), _database_base(lists) if numbered else None, tuple(lists))
 
 
 def _read_subjects(path: Path) -> dict[str, str]:
@@ -219,85 +198,3 @@ def _database_base(lists: Sequence[SubjectLists]) -> int:
     numbers = [(entry.database, DATABASES.index(item.database)) for item in lists for entry in item.test]
     from_one = sum(number == index + 1 for number, index in numbers)
     return 1 if from_one > sum(number == index for number, index in numbers) else 0
-
-
-def make_folds(
-    protocol: Protocol,
-    kind: str = "cde",
-    databases: Iterable[str] | None = None,
-    subjects: Iterable[str] | None = None,
-) -> tuple[Fold, ...]:
-    """The folds of one of the three MEGC2019 protocols.
-
-    Args:
-        protocol: the lists.
-        kind: `cde` (composite: leave one subject out of all databases), `sde` (leave one subject out within
-            its database) or `hde` (train on all databases but one, test on that one).
-        databases: cde and sde: the databases that take part, in training and testing; hde: those held out.
-            None or empty: all in the lists.
-        subjects: names of the folds to run, `6` and `006` being the same where they are SAMM's; for hde names
-            of databases. None or empty: all.
-
-    Returns:
-        At least one fold, in the order of the lists (hde: of `order_databases`), none with an empty side.
-
-    Raises:
-        DualATMEError: unknown kind, database or subject, or a fold without clips to train on.
-    """
-    if kind not in KINDS:
-        raise DualATMEError(f"Expected kind to be one of {', '.join(KINDS)}. Received: {kind!r}.")
-    present = order_databases(clip.database for clip in protocol.clips)
-    chosen = _choose("database", present, databases)
-    folds = _holdout_folds(protocol, chosen) if kind == "hde" else _subject_folds(protocol, kind, chosen)
-    persons = {person_key(lists.database, lists.subject): lists.subject for lists in protocol.lists}
-    names = _choose("fold", [fold.name for fold in folds], subjects, persons)
-    folds = tuple(fold for fold in folds if fold.name in names)
-    for fold in folds:
-        if not fold.train or not fold.test:
-            raise DualATMEError(
-                f"Expected clips to train on and to test on in fold {fold.name!r} of {kind} over "
-                f"{', '.join(chosen)}. Received: {len(fold.train)} to train on, {len(fold.test)} to test on. "
-                "Take more databases or subjects, or leave this fold out."
-            )
-    return folds
-
-
-def _subject_folds(protocol: Protocol, kind: str, databases: Sequence[str]) -> list[Fold]:
-    folds = []
-    for fold, lists in zip(protocol.folds, protocol.lists, strict=True):
-        own = lists.database
-        if own in databases:
-            allowed = (own,) if kind == "sde" else databases
-            train = tuple(clip for clip in fold.train if clip.database in allowed)
-            folds.append(dataclasses.replace(fold, train=train))
-    return folds
-
-
-def _holdout_folds(protocol: Protocol, databases: Sequence[str]) -> list[Fold]:
-    return [
-        Fold(
-            name,
-            train=tuple(clip for clip in protocol.clips if clip.database != name),
-            test=tuple(clip for clip in protocol.clips if clip.database == name),
-        )
-        for name in databases
-    ]
-
-
-def _choose(
-    what: str, known: Sequence[str], wanted: Iterable[str] | None, persons: Mapping | None = None
-) -> list[str]:
-    """Those of `known` that are wanted, in the order of `known`; all where nothing is asked for.
-
-    `persons` has names by `person_key`, so that `6` is found where the lists have SAMM's `006`.
-    """
-    wanted = list(wanted or ())
-    if not wanted:
-        return list(known)
-    found = {name: name if name in known else (persons or {}).get(parse_subject(name)) for name in wanted}
-    unknown = [name for name, one in found.items() if one not in known]
-    if unknown:
-        raise DualATMEError(
-            f"Expected names of a {what} among: {', '.join(known)}. Received: {', '.join(unknown)}."
-        )
-    return [name for name in known if name in found.values()]

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from dualatme_keras.data import Clip, make_folds, read_protocol, write_lists
+from dualatme_keras.data import Clip, make_folds, read_lists, write_lists
 from dualatme_keras.errors import DualATMEError
 
 
@@ -13,35 +13,35 @@ def _renumber(directory, old, new):
         path.write_text(re.sub(f" {old}$", f" {new}", path.read_text(), flags=re.MULTILINE))
 
 
-def test_read_protocol_gives_clips_and_folds_in_list_order(clips, lists_dir):
-    protocol = read_protocol(lists_dir)
-    assert list(protocol.clips) == clips
-    assert protocol.clips[3].source == f"{lists_dir / 'sub02_test.txt'}:2"
-    assert [fold.name for fold in protocol.folds] == ["sub01", "sub02", "006", "007", "s01", "s02"]
-    assert [len(fold.train) for fold in protocol.folds] == [10] * 6
-    assert list(protocol.folds[2].test) == clips[4:6]
+def test_read_lists_gives_clips_and_folds_in_list_order(clips, lists_dir):
+    lists = read_lists(lists_dir)
+    assert list(lists.clips) == clips
+    assert lists.clips[3].source == f"{lists_dir / 'sub02_test.txt'}:2"
+    assert [fold.name for fold in lists.folds] == ["sub01", "sub02", "006", "007", "s01", "s02"]
+    assert [len(fold.train) for fold in lists.folds] == [10] * 6
+    assert list(lists.folds[2].test) == clips[4:6]
 
 
 def test_folds_keep_the_label_of_their_own_train_list(lists_dir):
     path = lists_dir / "s01_train.txt"
     path.write_text(path.read_text().replace("_flow.png 0 0", "_flow.png 1 0", 1))
-    folds = {fold.name: fold for fold in read_protocol(lists_dir).folds}
+    folds = {fold.name: fold for fold in read_lists(lists_dir).folds}
     assert (folds["s01"].train[0].label, folds["s02"].train[0].label) == (1, 0)
     assert folds["s01"].train[0].source == f"{path}:1"
 
 
 def test_numbering_zero_or_three_decides(clips, lists_dir):
-    assert read_protocol(lists_dir).database_base == 0
+    assert read_lists(lists_dir).database_base == 0
     write_lists(clips, lists_dir, database_base=1, overwrite=True)
-    assert read_protocol(lists_dir).database_base == 1
-    assert list(read_protocol(lists_dir).clips) == clips
+    assert read_lists(lists_dir).database_base == 1
+    assert list(read_lists(lists_dir).clips) == clips
 
 
 def test_numbering_of_both_kinds_is_refused(lists_dir):
     path = lists_dir / "s02_test.txt"
     path.write_text(path.read_text().replace(" 1 2\n", " 1 3\n"))
     with pytest.raises(DualATMEError, match=r"0 at .*sub01_test.txt.* and 3 at .*s02_test.txt:1\."):
-        read_protocol(lists_dir)
+        read_lists(lists_dir)
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_numbering_of_both_kinds_is_refused(lists_dir):
 )
 def test_numbering_without_zero_and_three_follows_the_names(clips, tmp_path, databases, base):
     write_lists([clip for clip in clips if clip.database in databases], tmp_path, database_base=base)
-    protocol = read_protocol(tmp_path)
-    assert protocol.database_base == base
-    assert {clip.database for clip in protocol.clips} == set(databases)
+    lists = read_lists(tmp_path)
+    assert lists.database_base == base
+    assert {clip.database for clip in lists.clips} == set(databases)
 
 
 def test_database_follows_the_subjects_name_not_the_number(clips, lists_dir):
     _renumber(lists_dir, 1, 2)
-    assert list(read_protocol(lists_dir).clips) == clips
+    assert list(read_lists(lists_dir).clips) == clips
 
 
 @pytest.fixture
@@ -69,33 +69,33 @@ def named_dir(tmp_path):
 
 
 def test_with_names_the_column_decides(named_dir):
-    protocol = read_protocol(named_dir)
-    assert [(lists.subject, lists.database) for lists in protocol.lists] == [
+    lists = read_lists(named_dir)
+    assert [(lists.subject, lists.database) for lists in lists.subjects] == [
         ("Anna", "lab"),
         ("s1", "home"),
         ("Bob", "lab"),
         ("s01", "smic"),
         ("s02", "home"),
     ]
-    assert {clip.subject: clip.database for clip in protocol.clips}["s02"] == "home"
+    assert {clip.subject: clip.database for clip in lists.clips}["s02"] == "home"
 
 
 def test_any_databases_make_folds(named_dir):
-    protocol = read_protocol(named_dir)
-    assert [fold.name for fold in make_folds(protocol, "hde")] == ["smic", "lab", "home"]
-    assert [fold.name for fold in make_folds(protocol, databases=["home", "lab"])] == [
+    lists = read_lists(named_dir)
+    assert [fold.name for fold in make_folds(lists, "hde")] == ["smic", "lab", "home"]
+    assert [fold.name for fold in make_folds(lists, databases=["home", "lab"])] == [
         "Anna",
         "s1",
         "Bob",
         "s02",
     ]
-    folds = make_folds(protocol, "sde", databases=["lab", "home"])
+    folds = make_folds(lists, "sde", databases=["lab", "home"])
     assert [{clip.subject for clip in fold.train} for fold in folds] == [{"Bob"}, {"s02"}, {"Anna"}, {"s1"}]
-    assert [fold.name for fold in make_folds(protocol, subjects=["Bob", "s1", "S01"])] == ["s1", "Bob", "s01"]
+    assert [fold.name for fold in make_folds(lists, subjects=["Bob", "s1", "S01"])] == ["s1", "Bob", "s01"]
     with pytest.raises(
         DualATMEError, match="Received: bob, s2"
     ):  # only MEGC2019's names have other spellings
-        make_folds(protocol, subjects=["bob", "s2", "Anna"])
+        make_folds(lists, subjects=["bob", "s2", "Anna"])
 
 
 def test_numbers_beside_names_are_refused(named_dir):
@@ -104,7 +104,7 @@ def test_numbers_beside_names_are_refused(named_dir):
     with pytest.raises(
         DualATMEError, match=r"one way.*0 at .*Bob_train.txt:1 and 'home' at .*Anna_train.txt:1"
     ):
-        read_protocol(named_dir)
+        read_lists(named_dir)
 
 
 def test_one_subject_in_two_databases_is_refused(named_dir):
@@ -113,7 +113,7 @@ def test_one_subject_in_two_databases_is_refused(named_dir):
     with pytest.raises(
         DualATMEError, match=r"'lab' at .*Anna_test.txt:1 and 'home' at .*Anna_test.txt:2\. Where"
     ):
-        read_protocol(named_dir)
+        read_lists(named_dir)
 
 
 def test_two_spellings_of_a_subject_are_refused_in_lists_by_name(named_dir):
@@ -122,22 +122,22 @@ def test_two_spellings_of_a_subject_are_refused_in_lists_by_name(named_dir):
     with open(named_dir / "subName.txt", "a") as file:
         file.write("BOB\n")
     with pytest.raises(DualATMEError, match="subName.txt:6: .*'BOB' after 'Bob'"):
-        read_protocol(named_dir)
+        read_lists(named_dir)
 
 
 def test_missing_pieces_are_named(lists_dir, tmp_path):
     with pytest.raises(DualATMEError, match="no directory"):
-        read_protocol(tmp_path / "absent")
+        read_lists(tmp_path / "absent")
     for name in ("006_test.txt", "s01_train.txt"):
         (lists_dir / name).unlink()
     with pytest.raises(DualATMEError, match=r"no 006_test.txt, s01_train.txt\."):
-        read_protocol(lists_dir)
+        read_lists(lists_dir)
     (lists_dir / "subName.txt").write_text("Anna\n")
     with pytest.raises(DualATMEError, match=r"of the 1 subjects .*no Anna_train.txt, Anna_test.txt\."):
-        read_protocol(lists_dir)
+        read_lists(lists_dir)
     (lists_dir / "subName.txt").unlink()
     with pytest.raises(DualATMEError, match=r"without subName\.txt"):
-        read_protocol(lists_dir)
+        read_lists(lists_dir)
 
 
 @pytest.mark.parametrize(
@@ -153,83 +153,83 @@ def test_missing_pieces_are_named(lists_dir, tmp_path):
 def test_faulty_subject_names_are_refused(lists_dir, text, message):
     (lists_dir / "subName.txt").write_text(text)
     with pytest.raises(DualATMEError, match=message):
-        read_protocol(lists_dir)
+        read_lists(lists_dir)
 
 
 def test_a_clip_of_no_subject_makes_no_fold(lists_dir):
     with open(lists_dir / "s01_train.txt", "a") as file:
         file.write("/x/flow/extra_flow.png 0 0\n")
-    protocol = read_protocol(lists_dir)
+    lists = read_lists(lists_dir)
     with pytest.raises(DualATMEError, match=r"s01_train.txt:11: .*extra_flow"):
-        _ = protocol.folds
+        _ = lists.folds
 
 
 def test_cde_takes_the_lists_as_they_are(lists_dir):
-    protocol = read_protocol(lists_dir)
-    assert make_folds(protocol) == protocol.folds
+    lists = read_lists(lists_dir)
+    assert make_folds(lists) == lists.folds
 
 
 def test_cde_of_two_databases_keeps_the_third_out_of_training_too(clips, lists_dir):
-    folds = make_folds(read_protocol(lists_dir), "cde", databases=["smic", "casme2"])
+    folds = make_folds(read_lists(lists_dir), "cde", databases=["smic", "casme2"])
     assert [fold.name for fold in folds] == ["sub01", "sub02", "s01", "s02"]
     assert list(folds[0].train) == clips[2:4] + clips[8:]
 
 
 def test_sde_trains_within_the_database(clips, lists_dir):
-    folds = make_folds(read_protocol(lists_dir), "sde")
+    folds = make_folds(read_lists(lists_dir), "sde")
     assert len(folds) == 6
     assert list(folds[2].train) == clips[6:8]
     assert list(folds[2].test) == clips[4:6]
-    assert [fold.name for fold in make_folds(read_protocol(lists_dir), "sde", ["samm"])] == ["006", "007"]
+    assert [fold.name for fold in make_folds(read_lists(lists_dir), "sde", ["samm"])] == ["006", "007"]
 
 
 def test_hde_holds_a_database_out(clips, lists_dir):
-    protocol = read_protocol(lists_dir)
-    folds = make_folds(protocol, "hde")
+    lists = read_lists(lists_dir)
+    folds = make_folds(lists, "hde")
     assert [fold.name for fold in folds] == ["casme2", "samm", "smic"]
     assert list(folds[1].test) == clips[4:8]
     assert list(folds[1].train) == clips[:4] + clips[8:]
-    assert make_folds(protocol, "hde", databases=["samm"]) == (folds[1],)
-    assert make_folds(protocol, "hde", subjects=["smic"]) == (folds[2],)
+    assert make_folds(lists, "hde", databases=["samm"]) == (folds[1],)
+    assert make_folds(lists, "hde", subjects=["smic"]) == (folds[2],)
 
 
 def test_subjects_choose_folds_and_padding_does_not_matter(lists_dir):
-    protocol = read_protocol(lists_dir)
-    assert [fold.name for fold in make_folds(protocol, subjects=["s1", "6", "sub02"])] == [
+    lists = read_lists(lists_dir)
+    assert [fold.name for fold in make_folds(lists, subjects=["s1", "6", "sub02"])] == [
         "sub02",
         "006",
         "s01",
     ]
-    assert make_folds(protocol, databases=(), subjects=()) == protocol.folds
+    assert make_folds(lists, databases=(), subjects=()) == lists.folds
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kind": "loso"}, "cde, sde, hde. Received: 'loso'"),
+        ({"protocol": "loso"}, "cde, sde, hde. Received: 'loso'"),
         ({"databases": ["casme"]}, "casme2, samm, smic. Received: casme"),
         ({"subjects": ["s03"]}, "sub01, sub02, 006, 007, s01, s02. Received: s03"),
         ({"databases": ["samm"], "subjects": ["s01"]}, "among: 006, 007. Received: s01"),
-        ({"kind": "hde", "subjects": ["s01"]}, "among: casme2, samm, smic. Received: s01"),
+        ({"protocol": "hde", "subjects": ["s01"]}, "among: casme2, samm, smic. Received: s01"),
     ],
 )
 def test_unknown_names_are_refused_with_the_known_ones(lists_dir, arguments, message):
     with pytest.raises(DualATMEError, match=message):
-        make_folds(read_protocol(lists_dir), **arguments)
+        make_folds(read_lists(lists_dir), **arguments)
 
 
 def test_a_fold_without_training_clips_is_refused(clips, tmp_path):
     write_lists([*clips[:4], dataclasses.replace(clips[4])], tmp_path)
-    protocol = read_protocol(tmp_path)
+    lists = read_lists(tmp_path)
     with pytest.raises(DualATMEError, match=r"fold '006' of sde .*Received: 0 to train on, 1 to test on"):
-        make_folds(protocol, "sde")
-    assert len(make_folds(protocol, "sde", databases=["casme2"])) == 2
+        make_folds(lists, "sde")
+    assert len(make_folds(lists, "sde", databases=["casme2"])) == 2
     write_lists(clips[:4], tmp_path, overwrite=True)
     with pytest.raises(DualATMEError, match="fold 'casme2' of hde"):
-        make_folds(read_protocol(tmp_path), "hde")
+        make_folds(read_lists(tmp_path), "hde")
 
 
 def test_a_database_absent_from_the_lists_is_refused(tmp_path):
     write_lists([Clip("a", "s01", "smic", 0), Clip("b", "s02", "smic", 1)], tmp_path)
     with pytest.raises(DualATMEError, match=r"among: smic\. Received: samm"):
-        make_folds(read_protocol(tmp_path), databases=["samm"])
+        make_folds(read_lists(tmp_path), databases=["samm"])
