@@ -406,6 +406,51 @@ def test_another_http_server(one):
         other.shutdown()
 
 
+class Told(BaseHTTPRequestHandler):
+    """Answers with the status and the content that the server is set to."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status, content = self.server.told
+        self.server.asked += 1
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def told():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Told)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with server:
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "tries"),
+    [
+        *((status, b"{}", 2) for status in (429, 502, 503, 504)),
+        *((status, b"{}", 1) for status in (400, 404, 408, 428, 430, 500, 501, 505)),
+        (200, b"{}", 1),
+        (200, b"[1]", 1),
+        (200, b"text", 1),
+        (201, b'{"outputs": {"label": [1]}}', 1),
+    ],
+)
+def test_which_answers_are_asked_for_again(status, content, tries, told, one):
+    told.told, told.asked = (status, content), 0
+    kind = ServerUnavailable if tries > 1 else RequestRefused
+    refused = pytest.raises(kind, match=f"HTTP {status}: ")
+    with Client(f"http://127.0.0.1:{told.server_port}", retries=1, backoff=0.0) as client, refused:
+        client.predict(one)
+    assert told.asked == tries
+
+
 def test_rest_needs_neither_tensorflow_nor_grpc(server, inputs, tmp_path):
     (tmp_path / "image.png").write_bytes(inputs["serve_images"]["entire_bytes"][0])
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, server.rest_url, str(tmp_path / "image.png")]

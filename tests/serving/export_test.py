@@ -32,6 +32,7 @@ from dualatme_keras.preprocessing import (
 )
 from dualatme_keras.recognition import RemoteRecognizer
 from dualatme_keras.serving import Client, LocalExport, RequestRefused, export_saved_model
+from dualatme_keras.serving.export import free_version
 from dualatme_keras.serving.frames_graph import FramesGraph
 from dualatme_keras.synthetic.databases import synthetic_clips
 from dualatme_keras.video import image_file
@@ -151,6 +152,36 @@ def test_faces_are_those_of_preparation(faces, pairs):
             assert difference.mean() < 0.05
         places = (transform_points(clip.landmarks, clip.transform) + 0.5) / SETTINGS.face_size
         np.testing.assert_allclose(faces["landmarks"][index], places, atol=1e-5)
+
+
+def test_frames_need_not_be_square(faces, pairs):
+    """A face in the right or the lower part of its frame, with even room beside it."""
+    pair = pairs[0]
+    for right, down in ((60, 0), (0, 60)):
+        frames = (
+            np.pad(frame, ((down, 0), (right, 0), (0, 0)), mode="edge")
+            for frame in (pair.onset_frame, pair.apex_frame)
+        )
+        content = (tf.constant([image_file(frame)]) for frame in frames)
+        landmarks = tf.constant((pair.landmarks + np.array((right, down)))[None], tf.float32)
+        found = FramesGraph(SETTINGS).faces(*content, landmarks)
+        np.testing.assert_allclose(found["landmarks"][0], faces["landmarks"][0], atol=1e-5)
+        assert np.abs(found["onset_face"][0] - faces["onset_face"][0]).mean() < 0.5
+
+
+def test_landmarks_may_lie_on_the_border(pairs):
+    """The frame begins half a pixel before the middle of its first pixel, as `check_face` has it."""
+    pair = pairs[0]
+    content = [tf.constant([image_file(frame)]) for frame in (pair.onset_frame, pair.apex_frame)]
+    points, size = pair.landmarks, np.array(pair.onset_frame.shape[1::-1])
+    for corner, step in (
+        (points - points.min(axis=0) - 0.5, -0.1),
+        (points - points.max(axis=0) + size - 0.5, 0.1),
+    ):
+        FramesGraph(SETTINGS).faces(*content, tf.constant(corner[None], tf.float32))
+        for beyond in ((step, 0.0), (0.0, step)):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="inside the frame"):
+                FramesGraph(SETTINGS).faces(*content, tf.constant((corner + beyond)[None], tf.float32))
 
 
 def test_raw_frames_are_answered_from_these_faces(model, faces, answers):
@@ -351,6 +382,15 @@ def test_warm_up_requests_are_answered(export, signatures):
     assert sorted(seen) == ["serve_frames", "serve_images", "serving_default"]
 
 
+def test_free_versions(tmp_path):
+    assert free_version(tmp_path, None) == free_version(tmp_path, 1) == 1
+    (tmp_path / "1").mkdir()
+    assert (free_version(tmp_path, None), free_version(tmp_path, 3)) == (2, 3)
+    for version in (0, 1):
+        with pytest.raises(DualATMEError, match=f"1 or more.*Received: {version}.*next free one is 2"):
+            free_version(tmp_path, version)
+
+
 def test_versions_count_up_and_are_never_overwritten(model, tmp_path):
     (tmp_path / "7").mkdir()
     assert export_saved_model(model, tmp_path).name == "8"
@@ -378,7 +418,8 @@ def test_failed_export_leaves_nothing(model, tmp_path, monkeypatch):
 def test_single_branch_from_a_keras_file(tmp_path):
     model = DualATME.from_preset("tiny", branches="entire", similarity_weight=0.0)
     model.save(tmp_path / "model.keras")
-    loaded = tf.saved_model.load(str(export_saved_model(tmp_path / "model.keras", tmp_path / "models")))
+    version = export_saved_model(tmp_path / "model.keras", tmp_path / "new" / "models")
+    loaded = tf.saved_model.load(str(version))
     image = np.random.default_rng(1).uniform(-1, 1, (3, 28, 28, 3)).astype("float32")
     answers = loaded.signatures["serving_default"](entire=tf.constant(image))
     assert set(answers) == OUTPUTS - {"similarity"}

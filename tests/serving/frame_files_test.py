@@ -101,6 +101,8 @@ def checked():
 def test_files_are_known_by_their_header(checked, kind):
     content = cv2.imencode(kind, FACE)[1].tobytes()
     assert checked(content).numpy() == content
+    least = cv2.imencode(kind, FACE[:32])[1].tobytes()
+    assert checked(least).numpy() == least
     small = cv2.imencode(kind, FACE[:31])[1].tobytes()
     with pytest.raises(tf.errors.InvalidArgumentError, match="at least 32 x 32"):
         checked(small)

@@ -88,7 +88,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(run, tmp_path, monkeypatch):
     wrong = CONVERTERS["litert"]._replace(run=run_wrongly)
     monkeypatch.setitem(CONVERTERS, "litert", wrong)
     with pytest.raises(DualATMEError, match="within 0.0001.*probabilities"):
-        export_run(run[0], tmp_path, formats=["litert"])
+        export_run(run[0], tmp_path / "new", formats=["litert"])
     assert not list(tmp_path.rglob("*.tflite"))
 
 
@@ -129,6 +129,11 @@ def test_bad_arguments_are_one_line(arguments, message, run, tmp_path):
     with pytest.raises(SystemExit, match=f"dualatme-export: .*{message}") as failure:
         script_calls.call(COMMAND, f"--run={run[0]}", f"--output={tmp_path}", *arguments)
     assert "\\n" not in failure.value.code
+
+
+def test_no_format_is_refused(run, tmp_path):
+    with pytest.raises(DualATMEError, match="`formats` out of saved_model, onnx, litert. Received: none"):
+        export_run(run[0], tmp_path, formats=[])
 
 
 def test_folds_are_not_one_network(run, tmp_path):

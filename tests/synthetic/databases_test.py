@@ -121,6 +121,7 @@ def test_no_two_frames_are_alike(databases):
 
 def test_classes_are_mixed_as_in_megc2019():
     counts = {"casme2": (88, 32, 25), "samm": (92, 26, 15), "smic": (70, 51, 43)}
+    names, first = collections.defaultdict(list), collections.defaultdict(list)
     leading = ({"4", "15", "14", "20", "9", "10"}, {"12"}, {"2"})
     for database in DATABASES:
         labels = collections.defaultdict(list)
@@ -130,9 +131,18 @@ def test_classes_are_mixed_as_in_megc2019():
             assert set(record.action_units.split("+")) & leading[record.label]
             timing = recording.timing
             assert 0 < timing.onset < timing.apex < timing.offset < timing.length
+            names[database].append(record.clip)
+            first[database].append(record.onset - timing.onset)
+        assert len(set(names[database])) == clips
         for of_subject in labels.values():
             assert np.bincount(of_subject, minlength=3).tolist() == list(counts[database])
             assert of_subject != sorted(of_subject)
+    assert [names["casme2"][index] for index in (0, 18, 19)] == ["EP01_01f", "EP19_01f", "EP01_02f"]
+    assert [names["samm"][index] for index in (6, 7)] == ["001_7_1", "001_1_2"]
+    # Frames are numbered from anywhere in a clip's recording.
+    for database, low, high in (("casme2", 1, 80), ("samm", 100, 9000), ("smic", 100, 3000)):
+        assert low <= min(first[database]) < low + 0.05 * (high - low)
+        assert high - 0.05 * (high - low) < max(first[database]) < high
 
 
 @pytest.mark.parametrize(
@@ -150,6 +160,12 @@ def test_numbers_out_of_range_are_named(tmp_path, argument, value):
     with pytest.raises(DualATMEError, match=rf"Expected `{argument}` .* Received: {argument}={value}\."):
         write_synthetic(tmp_path / "demo", **{argument: value})
     assert not (tmp_path / "demo").exists()
+
+
+def test_the_largest_numbers_are_allowed(tmp_path):
+    """Only the size of the frames is refused."""
+    with pytest.raises(DualATMEError, match="Expected `frame_size`"):
+        write_synthetic(tmp_path / "demo", 0, subjects_per_database=99, clips_per_subject=99, frame_size=63)
 
 
 def test_what_is_there_is_kept(databases):

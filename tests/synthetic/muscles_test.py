@@ -1,5 +1,7 @@
 """Motion that goes the way muscles pull, and the head's."""
 
+import collections
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from dualatme_keras.synthetic.muscles import (
     action_unit_flow,
     pixel_grid,
 )
+from dualatme_keras.synthetic.people import new_expression, new_person
 
 
 def motion_at(flow, landmark, side):
@@ -88,6 +91,23 @@ def test_a_face_elsewhere_in_the_image_takes_its_motion_along():
     half = action_unit_flow(4, grid=pixel_grid(2 * REFERENCE_SIZE, zoom=0.5))
     assert larger.shape == (224, 224, 2)
     np.testing.assert_allclose(half[56:168, 56:168], centred, atol=1e-12)
+
+
+def test_emotions_are_shown_as_often_as_their_weights_say():
+    weights = (
+        {"4": 5, "4 7": 4, "15": 4, "15 17": 2, "14": 2, "20": 2, "4 15": 1, "1 4": 1, "9": 1, "10": 1},
+        {"12": 7, "6 12": 3, "12 25": 1},
+        {"1 2": 7, "1 2 5": 3, "1 2 26": 1},
+    )
+    rng = np.random.default_rng(0)
+    person = new_person("casme2", rng)
+    for label, expected in enumerate(weights):
+        shown = collections.Counter(
+            " ".join(map(str, new_expression(label, person, rng).action_units)) for _ in range(3000)
+        )
+        assert set(shown) == set(expected)
+        for units, weight in expected.items():
+            assert shown[units] / 3000 == pytest.approx(weight / sum(expected.values()), abs=0.02)
 
 
 def test_unknown_action_unit_is_named():
