@@ -194,3 +194,23 @@ def test_eight_apexes_beside_each_other(answer, count, rows):
     panels = timeline_figure(spotted(answer, np.linspace(1, 9, count))).findobj(Axes)[1:]
     assert len(panels) == 8 * rows
     assert sum(panel.get_visible() for panel in panels) == count
+
+
+def test_nothing_lies_outside_a_picture_and_no_panel_is_lost(answer):
+    course, lost = (2.0, 5.0), LostExpression(40, 42, 44, "no face", 4.0, 4.2, 4.4)
+    served = dataclasses.replace(answer, clip=None)
+    for figure in (
+        clip_figure(answer),
+        clip_figure(served),
+        timeline_figure(spotted(answer, course, (lost,), ((10, 20),))),
+    ):
+        figure.draw_without_rendering()
+        panels = figure.findobj(lambda each: isinstance(each, Axes) and each.get_visible())
+        texts = [*figure.texts]
+        for panel in panels:
+            assert min(panel.bbox.size / figure.dpi) > 0.5, panel  # inches
+            texts += [*panel.texts, panel.title, panel.xaxis.label, panel.yaxis.label]
+        for text in texts:
+            box, whole = text.get_window_extent(), figure.bbox.padded(1)
+            inside = whole.contains(box.x0, box.y0) and whole.contains(box.x1, box.y1)
+            assert inside or not text.get_text(), text
