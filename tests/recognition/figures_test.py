@@ -104,6 +104,7 @@ def test_networks_are_dots_beside_the_bars(answer):
         np.testing.assert_allclose(line.get_ydata(), place + np.array([-0.2, 0.0, 0.2]))
     assert len(bars.lines) == 3
     assert all(text.get_position()[0] > 1 for text in bars.texts)  # clear of the dots
+    assert len(bars_of(dataclasses.replace(answer, members=members[:2])).lines) == 3
 
 
 def test_little_motion_is_said(answer):
