@@ -197,7 +197,7 @@ def test_puzzle_of_quadrants():
         (lambda: layers.InceptionBlock(0), "filters=0"),
         (lambda: layers.InceptionBlock(1, bottleneck=0), "bottleneck=0"),
         (lambda: layers.InceptionBlock(1, pool_size=0), "pool_size=0"),
-        (lambda: layers.InceptionBlock(1, form="fast"), "form='fast', pool_size=1"),
+        (lambda: layers.InceptionBlock(1, implementation="fast"), "'fast', pool_size=1"),
         (lambda: layers.ChannelAttention(0), "reduction=0"),
         (lambda: layers.SimilarityFusion(-1.0), "weight=-1.0"),
         (lambda: layers.BatchNormalization(momentum=-0.1), "momentum=-0.1"),

@@ -204,7 +204,7 @@ def test_summary_is_readable():
         ({"backbone": "resnet"}, "backbone.*'resnet'"),
         ({"image_size": 30}, "image_size=30"),
         ({"image_size": 0}, "image_size=0"),
-        ({"backbone": "convolution", "form": "fast"}, "form"),
+        ({"backbone": "convolution", "implementation": "fast"}, "implementation"),
         ({"filters": (6,)}, r"filters=\(6,\)"),
         ({"branches": "entire"}, "similarity_weight=0"),
         ({"branches": "puzzled", "similarity_weight": 0}, "attention='entire'"),

@@ -20,7 +20,7 @@ def test_a_computation_is_described():
     """There is no GPU here, but two logical processors."""
     alone, shared = (describe_computation(TrainConfig(distribute=name)) for name in ("none", "mirrored"))
     assert (alone["device"], shared["device"]) == ("CPU", "2 x CPU")
-    assert alone["form"] == "fast"
+    assert alone["implementation"] == "fast"
     assert alone["threads"] == threads_of_each(TrainConfig())
     assert list(alone["versions"]) == ["dualatme-keras", "keras", "tensorflow"]
 

@@ -77,7 +77,7 @@ def test_images_that_the_network_does_not_take_need_not_be_there(tmp_path):
 
 def test_images_that_are_needed(config):
     assert Extensions().inputs(config) == ("entire", "puzzled")
-    assert Extensions().inputs(dataclasses.replace(config, puzzle="layer")) == ("entire",)
+    assert Extensions().inputs(dataclasses.replace(config, puzzle_source="layer")) == ("entire",)
     assert Extensions(linear(("puzzled",))).inputs(config) == ("puzzled",)
 
 
