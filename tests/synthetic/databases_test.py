@@ -139,7 +139,12 @@ def test_classes_are_mixed_as_in_megc2019():
             assert of_subject != sorted(of_subject)
     assert [names["casme2"][index] for index in (0, 18, 19)] == ["EP01_01f", "EP19_01f", "EP01_02f"]
     assert [names["samm"][index] for index in (6, 7)] == ["001_7_1", "001_1_2"]
-    # Frames are numbered from anywhere in a clip's recording.
+    # Frames are numbered from anywhere, the same as ever.
+    assert [first[database][:3] for database in DATABASES] == [
+        [68, 27, 74],
+        [1974, 6400, 7175],
+        [934, 869, 2531],
+    ]
     for database, low, high in (("casme2", 1, 80), ("samm", 100, 9000), ("smic", 100, 3000)):
         assert low <= min(first[database]) < low + 0.05 * (high - low)
         assert high - 0.05 * (high - low) < max(first[database]) < high
