@@ -61,31 +61,25 @@ def test_published_flag_names_reach_the_run(run):
     assert (run / "final" / "model.keras").is_file()
 
 
-def test_seeds_and_workers(data, tmp_path, capsys):
-    """Two seeds, by one worker or by two of one thread each: the same bit by bit, and scored together."""
-    for name, workers in (("one", 1), ("two", 2)):
-        places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / name}"]
-        settings = [
-            "--preset=tiny",
-            "--implementation=plain",
-            "--epochs=2",
-            "--seeds=2",
-            "--seed=3",
-            "--threads=1",
-        ]
-        command = [sys.executable, ROOT / "train.py", *places, *settings, f"--workers={workers}"]
-        subprocess.run(command, check=True, cwd=ROOT, timeout=600)
-    for seed in ("seed_3", "seed_4"):
-        one, two = (tmp_path / name / seed / "predictions.csv" for name in ("one", "two"))
-        assert one.read_bytes() == two.read_bytes()
-    call("evaluate", f"--workdir={tmp_path / 'two'}")
+def test_seeds(data, tmp_path, capsys):
+    """Two seeds, scored together; with the network that the run above has compiled."""
+    places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / 'run'}"]
+    settings = ["--preset=tiny", "--implementation=plain", "--loss=crossentropy", "--epochs=2"]
+    call("train", *places, *settings, "--seeds=2", "--seed=3")
+    seeds = [(tmp_path / "run" / seed / "predictions.csv").read_bytes() for seed in ("seed_3", "seed_4")]
+    assert seeds[0] != seeds[1]
+    capsys.readouterr()
+    call("evaluate", f"--workdir={tmp_path / 'run'}")
     assert "2 seeds (3, 4)" in capsys.readouterr().out
-    assert (tmp_path / "two" / "seed_4" / "report.html").is_file()
-    assert json.loads((tmp_path / "two" / "seeds.json").read_text())["seeds"] == [3, 4]
+    assert (tmp_path / "run" / "seed_4" / "report.html").is_file()
+    assert json.loads((tmp_path / "run" / "seeds.json").read_text())["seeds"] == [3, 4]
 
 
-def test_compiled_with_xla(data, tmp_path):
-    """In a process of its own: once operations are deterministic, Keras leaves XLA aside with a warning."""
+def test_compiled_with_xla_in_a_worker(data, tmp_path):
+    """In processes of their own: once operations are deterministic, Keras leaves XLA aside with a warning.
+
+    A worker imports the script that it comes from, which must not train there again.
+    """
     arguments = [
         "--preset=tiny",
         "--implementation=plain",
@@ -93,11 +87,15 @@ def test_compiled_with_xla(data, tmp_path):
         "--batch_size=6",
         "--subjects=s01",
         "--jit_compile",
+        "--workers=2",
+        "--threads=1",
     ]
     places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / 'run'}"]
     command = [sys.executable, "-W", "error::UserWarning", str(ROOT / "train.py"), *arguments, *places]
     subprocess.run(command, check=True, cwd=ROOT, timeout=600)
     assert (tmp_path / "run" / "metrics.json").is_file()
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (settings["workers"], settings["computed_with"]["threads"]) == (2, 1)
 
 
 def test_dataversion_names_lists_below_data(tmp_path, monkeypatch):

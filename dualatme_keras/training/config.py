@@ -35,6 +35,7 @@ MAY_DIFFER = (
 _NOT_THE_NETWORKS = (
     *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
     *("continue_despite", "final_model", "tensorboard", "ground_truth", "strict"),
+    *("learning_rate", "batch_size", "epochs"),
 )
 
 _LOWEST = {"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1, "seed": 0, "threads": 0}
@@ -144,10 +145,7 @@ class TrainConfig:
             )
 
     def for_any_run(self) -> "TrainConfig":
-        """The settings that a compiled network and its training depend on, whatever the data and folds."""
+        """The settings that a compiled network depends on, whatever the data, the folds and the length of
+        training; the learning rate is a variable of it."""
         others = {name: TrainConfig.__dataclass_fields__[name].default for name in _NOT_THE_NETWORKS}
         return dataclasses.replace(self, **others)
-
-    def for_any_seed(self) -> "TrainConfig":
-        """The settings that a compiled network depends on, the same for every seed and part of a run."""
-        return dataclasses.replace(self, seed=0, workdir="", subjects=())

@@ -13,7 +13,7 @@ from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import Predictions, RunWriter
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import prepare_devices, threads_of_each
-from dualatme_keras.training.extensions import NO_EXTENSIONS, Extensions
+from dualatme_keras.training.extensions import Extensions
 from dualatme_keras.training.fold_trainer import FoldTrainer
 
 
@@ -21,7 +21,7 @@ class FoldRunner:
     """Trains, tests and writes folds one after the other.
 
     The compiled network and the images are made when the first fold needs them and serve all folds, of
-    all seeds. The network stays for the next run of the same settings in this process.
+    all seeds.
 
     Args:
         config: the run's settings; its seed and folder do not matter here.
@@ -44,8 +44,6 @@ class FoldRunner:
 
     @functools.cached_property
     def _trainer(self) -> FoldTrainer:
-        if self._extensions == NO_EXTENSIONS:
-            return _kept_trainer(self._config.for_any_run(), self._preparation)
         return FoldTrainer(self._config, self._preparation, self._extensions)
 
     @functools.cached_property
@@ -94,19 +92,13 @@ class FoldRunner:
             DualATMEError: as a single fold does; the folds that finished before are kept.
         """
         threads = threads_of_each(self._config)
-        config = dataclasses.replace(self._config.for_any_seed(), threads=threads)
+        config = dataclasses.replace(self._config, seed=0, workdir="", subjects=(), threads=threads)
         # Functions as bytes: those sent twice would be two functions. Images that changed are decoded anew.
         data = (tuple(self._clips), self._preparation, self._extensions.packed(), self.image_digests())
         parallel = joblib.Parallel(
             config.workers, return_as="generator_unordered", inner_max_num_threads=threads
         )
         return parallel(joblib.delayed(_run_in_worker)((config, *data), fold, seed, run) for fold in folds)
-
-
-@functools.lru_cache(maxsize=1)
-def _kept_trainer(config: TrainConfig, preparation: PrepareSettings | None) -> FoldTrainer:
-    """The network that was compiled last: tracing one takes longer than many a run of few folds."""
-    return FoldTrainer(config, preparation)
 
 
 _worker_runner: tuple[tuple, FoldRunner] | None = None

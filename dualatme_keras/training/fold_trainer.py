@@ -1,10 +1,12 @@
 """One network, built and compiled once, that is trained anew for each fold."""
 
+import functools
 import random
 import zlib
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from dualatme_keras.data import Fold, ImageTable
 from dualatme_keras.errors import DualATMEError
@@ -18,9 +20,16 @@ from dualatme_keras.training.divergence import StopOnDivergence, diverged
 from dualatme_keras.training.extensions import NO_EXTENSIONS, Extensions
 from dualatme_keras.training.optimizers import new_optimizer
 
+_GLOBAL_SEED = 0
+"""TensorFlow's. A constant, as it enters the order of clips in addition to the seed of the fold; set only
+where it is another, as that throws away what TensorFlow has compiled, which costs seconds."""
+
 
 class FoldTrainer:
     """Trains a fresh network per fold without building and tracing a new one each time.
+
+    The compiled network stays for the next trainer of this process whose settings make the same one; a
+    network of `extensions` does not.
 
     Before each fold, weights, optimizer and random states are set to what a newly built network has
     with the fold's seed, so folds are independent of each other and of their order.
@@ -40,33 +49,17 @@ class FoldTrainer:
         self._config = config
         self._extensions = extensions
         self._preparation = preparation
-        # Only here, as it throws away what TensorFlow has compiled, which costs seconds. A constant,
-        # because it enters the order of clips in addition to the seed of the fold.
-        keras.utils.set_random_seed(0)
-        strategy = get_strategy(config)
-        self._devices = strategy.num_replicas_in_sync
+        self._devices = get_strategy(config).num_replicas_in_sync
         self._dtype = keras.dtype_policies.get(config.precision).variable_dtype
         if config.batch_size % self._devices:
             raise DualATMEError(
                 f"Expected `batch_size` to be a multiple of the {self._devices} devices that share a batch. "
                 f"Received: {config.batch_size}."
             )
-        with strategy.scope():
-            self._model = self._build()
-            self._model.compile(
-                optimizer=new_optimizer(config),
-                loss=get_loss(config.loss, self._dtype),
-                metrics=["accuracy"],
-                jit_compile=config.jit_compile,
-                steps_per_execution=config.steps_per_execution,
-            )
-            self._model.optimizer.build(self._model.trainable_variables)
-        if config.distribute == "none":
-            # Makes the variables of the metrics, which would make TensorFlow trace the first step twice.
-            logits = keras.ops.zeros((1, *self._model.outputs[0].shape[1:]))
-            self._model.compute_metrics(None, keras.ops.zeros((1,), "int64"), logits)
-            self._model.reset_metrics()
-        self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
+        if extensions == NO_EXTENSIONS:
+            self._model, self._fresh_optimizer = _kept_network(config.for_any_run())
+        else:
+            self._model, self._fresh_optimizer = _compile_network(config, extensions)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -143,28 +136,57 @@ class FoldTrainer:
 
         return dataset.map(pick)
 
-    def _build(self) -> keras.Model:
-        config = self._config
-        if self._extensions.new_model is not None:
-            return self._extensions.build_model(config)
-        return DualATME.from_preset(
-            config.preset,
-            puzzle_source=config.puzzle_source,
-            implementation=config.implementation,
-            class_names=config.class_names,
-            preparation=self._preparation,
-            dtype=config.precision,
-        )
-
     def _reset(self, seed):
+        if tf.compat.v1.get_seed(0)[0] != _GLOBAL_SEED:
+            tf.random.set_seed(_GLOBAL_SEED)
         random.seed(seed)  # where Keras draws the seeds of initial weights and dropout from
-        self._untrained = self._build()
+        self._untrained = _build(self._config, self._extensions, self._preparation)
         _check_fresh(self._model, self._untrained)
         # Unlike weights, variables include the random state of dropout.
         for variable, value in zip(self._model.variables, self._untrained.variables, strict=True):
             variable.assign(value)
         for variable, value in zip(self._model.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
+        self._model.optimizer.learning_rate = self._config.learning_rate
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_network(config):
+    """The network that was compiled last: tracing one takes longer than many a run of few folds."""
+    return _compile_network(config, NO_EXTENSIONS)
+
+
+def _compile_network(config, extensions):
+    """Returns the network and the values that the variables of its optimizer begin with."""
+    with get_strategy(config).scope():
+        model = _build(config, extensions)
+        model.compile(
+            optimizer=new_optimizer(config),
+            loss=get_loss(config.loss, keras.dtype_policies.get(config.precision).variable_dtype),
+            metrics=["accuracy"],
+            jit_compile=config.jit_compile,
+            steps_per_execution=config.steps_per_execution,
+        )
+        model.optimizer.build(model.trainable_variables)
+    if config.distribute == "none":
+        # Makes the variables of the metrics, which would make TensorFlow trace the first step twice.
+        logits = keras.ops.zeros((1, *model.outputs[0].shape[1:]))
+        model.compute_metrics(None, keras.ops.zeros((1,), "int64"), logits)
+        model.reset_metrics()
+    return model, [variable.numpy() for variable in model.optimizer.variables]
+
+
+def _build(config, extensions, preparation=None):
+    if extensions.new_model is not None:
+        return extensions.build_model(config)
+    return DualATME.from_preset(
+        config.preset,
+        puzzle_source=config.puzzle_source,
+        implementation=config.implementation,
+        class_names=config.class_names,
+        preparation=preparation,
+        dtype=config.precision,
+    )
 
 
 def _check_fresh(model, fresh):

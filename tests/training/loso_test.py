@@ -11,49 +11,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from demo_data import SUBJECTS, write_colours
+from colour_runs import SETTINGS, exchange_images, rerun, write_settings
+from demo_data import SUBJECTS
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME
-from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import read_predictions, read_run
-from dualatme_keras.training import TrainConfig, fold_runner, run_loso, run_seeds
+from dualatme_keras.training import TrainConfig, run_loso, run_seeds
 from dualatme_keras.training.fold_trainer import fold_seed
-
-SETTINGS = PrepareSettings(flow="dis", encoding="fixed")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("colours")
-    write_colours(directory)
-    write_settings(directory, SETTINGS)
-    return directory
-
-
-def write_settings(directory, settings):
-    """As a preparation leaves them, versions of packages among them."""
-    content = {**dataclasses.asdict(settings), "versions": {"numpy": "2"}}
-    (directory / "prepare.json").write_text(json.dumps(content))
-
-
-@pytest.fixture(scope="module")
-def base(data, tmp_path_factory):
-    return TrainConfig(
-        lists=str(data / "lists"),
-        data_root=str(data),
-        workdir=str(tmp_path_factory.mktemp("runs") / "base"),
-        preset="tiny",
-        implementation="plain",  # traced in half the time
-        epochs=40,
-        batch_size=5,  # 12 clips to train on: the last batch is a small one
-        learning_rate=0.01,
-        final_model=True,
-        tensorboard=True,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +34,7 @@ def test_learns_and_leaves_the_files_of_a_run(finished, base):
     assert finished.metrics["full"]["uf1"] > 0.9
     assert json.loads((workdir / "metrics.json").read_text()) == finished.metrics
     settings = json.loads((workdir / "config.json").read_text())
-    assert settings["epochs"] == 40
+    assert settings["epochs"] == 20
     assert len(settings["lists_sha256"]) == 64
     run = read_run(workdir)
     assert run.settings == SETTINGS
@@ -80,7 +48,7 @@ def test_learns_and_leaves_the_files_of_a_run(finished, base):
     for fold in SUBJECTS:
         with (workdir / "folds" / fold / "history.csv").open() as file:
             history = list(csv.DictReader(file))
-        assert [int(row["epoch"]) for row in history] == list(range(1, 41))
+        assert [int(row["epoch"]) for row in history] == list(range(1, 21))
         assert float(history[-1]["loss"]) < 0.5 * float(history[0]["loss"])
         assert list((workdir / "tensorboard" / fold).rglob("events.*"))
 
@@ -109,11 +77,6 @@ def test_final_model_knows_all_clips(finished, data):
     assert (answers.labels == answers.predictions).mean() > 0.9
 
 
-def rerun(base, workdir, **changes):
-    settings = {"final_model": False, "tensorboard": False, "epochs": 3, **changes}
-    return run_loso(dataclasses.replace(base, workdir=str(workdir), **settings))
-
-
 def test_seed_decides_everything_and_folds_are_independent(base, tmp_path, capsys):
     rerun(base, tmp_path / "whole")
     contents = (tmp_path / "whole" / "predictions.csv").read_bytes()
@@ -132,7 +95,7 @@ def test_seed_decides_everything_and_folds_are_independent(base, tmp_path, capsy
 
 
 def test_another_seed_is_another_run(base, finished, tmp_path):
-    other = rerun(base, tmp_path / "other", seed=2, epochs=40, subjects=("006",))
+    other = rerun(base, tmp_path / "other", seed=2, epochs=base.epochs, subjects=("006",))
     assert other.metrics["full"]["folds"] == {"answered": 1, "of": 3}
     with pytest.raises(DualATMEError, match="1 of 3 folds"):
         read_run(tmp_path / "other")
@@ -153,108 +116,18 @@ def test_seeds_are_the_runs_they_would_be_alone(base, tmp_path):
 
 
 def test_the_compiled_network_serves_the_next_run(base, tmp_path, monkeypatch):
-    compiled = []
-
-    class Counted(fold_runner.FoldTrainer):
-        def __init__(self, config, *others):
-            compiled.append(config)
-            super().__init__(config, *others)
-
-    monkeypatch.setattr(fold_runner, "FoldTrainer", Counted)
-    fold_runner._kept_trainer.cache_clear()
     one = rerun(base, tmp_path / "one", subjects=("s01",))
-    other = rerun(base, tmp_path / "other", subjects=("006",), seed=2)
+
+    def refuse(*_arguments, **_others):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(DualATME, "compile", refuse)
+    other = rerun(base, tmp_path / "other", subjects=("006",), seed=2, learning_rate=0.02, batch_size=6)
     again = rerun(base, tmp_path / "again", subjects=("s01",))
-    assert len(compiled) == 1
     np.testing.assert_array_equal(again.predictions.probabilities, one.predictions.probabilities)
     assert set(other.predictions.subjects) == {"006"}
-    rerun(base, tmp_path / "larger", subjects=("s01",), batch_size=6, epochs=1)
-    assert [config.batch_size for config in compiled] == [5, 6]
-
-
-def test_classes_of_another_number(base, tmp_path):
-    names = ("red", "green", "blue", "none")
-    result = rerun(base, tmp_path / "run", subjects=("s01",), class_names=names, epochs=1, final_model=True)
-    assert result.predictions.class_names == names
-    assert result.predictions.probabilities.shape == (6, 4)
-    assert np.shape(result.metrics["full"]["confusion"]) == (4, 4)
-    header = (tmp_path / "run" / "predictions.csv").read_text().splitlines()[0]
-    assert header.endswith("prediction,p_red,p_green,p_blue,p_none")
-    network = keras.models.load_model(result.final_model)
-    assert (network.num_classes, network.class_names) == (4, names)
-    with pytest.raises(DualATMEError, match="Received: class_names .*'none'"):
-        rerun(base, tmp_path / "run", subjects=("s01",), epochs=1)
-    config = tmp_path / "run" / "config.json"
-    record = json.loads(config.read_text())
-    del record["class_names"]  # as earlier versions, which had those of MEGC2019
-    config.write_text(json.dumps(record))
-    with pytest.raises(DualATMEError, match="Received: class_names .*'none'"):
-        rerun(base, tmp_path / "run", subjects=("s01",), class_names=names, epochs=1)
-
-
-def test_workers_give_what_one_gives(base, tmp_path, capsys):
-    """Two processes of one thread each; in float64 other numbers of threads round too little to matter."""
-    changes = {"epochs": 20, "tensorboard": True, "precision": "float64"}
-    one = rerun(base, tmp_path / "one", **changes)
-    rerun(base, tmp_path / "two", subjects=("006",), **changes)
-    capsys.readouterr()
-    two = rerun(base, tmp_path / "two", workers=2, continue_despite=("threads",), **changes)
-    lines = capsys.readouterr().out
-    assert lines.count("finished before") == 1
-    assert lines.count(" left\n") == 2
-    np.testing.assert_array_equal(two.predictions.paths, one.predictions.paths)
-    np.testing.assert_allclose(two.predictions.probabilities, one.predictions.probabilities, atol=1e-5)
-    assert list((tmp_path / "two" / "tensorboard" / "s01").rglob("events.*"))
-
-
-def test_both_implementations_train_to_the_same_answers(base, tmp_path):
-    """In float64; what remains are ties, which images of one colour have in every max-pool."""
-    changes = {"epochs": 40, "precision": "float64"}
-    plain, fast = (
-        rerun(base, tmp_path / implementation, implementation=implementation, **changes)
-        for implementation in ("plain", "fast")
-    )
-    assert plain.metrics["full"]["accuracy"] > 0.9
-    np.testing.assert_array_equal(fast.predictions.predictions, plain.predictions.predictions)
-    np.testing.assert_allclose(fast.predictions.probabilities, plain.predictions.probabilities, atol=0.05)
-
-
-def test_error_in_a_worker_names_the_fold(base, tmp_path):
-    with pytest.raises(DualATMEError, match=r"fold \w+, epoch \d+: Expected a finite loss. Received: nan"):
-        rerun(base, tmp_path / "nan", learning_rate=1e30, optimizer="sgd", epochs=20, workers=2)
-
-
-def test_several_steps_in_one_go_are_the_same_steps(base, tmp_path):
-    one = rerun(base, tmp_path / "one", subjects=("s01",))
-    several = rerun(base, tmp_path / "several", subjects=("s01",), steps_per_execution=2)  # of 3 in an epoch
-    np.testing.assert_allclose(several.predictions.probabilities, one.predictions.probabilities, atol=1e-5)
-
-
-def test_two_devices_learn_too(base, tmp_path):
-    """Two logical CPU devices; the last batch of 13 clips in 4s is one clip, so one device has none."""
-    write_colours(tmp_path, clips_per_subject=13, subjects={"sub01": "casme2", "s01": "smic"})
-    changes = {"lists": str(tmp_path / "lists"), "data_root": str(tmp_path), "distribute": "mirrored"}
-    result = rerun(base, tmp_path / "run", **changes, epochs=20, batch_size=4)
-    assert result.metrics["full"]["accuracy"] > 0.9
-    saved = keras.models.load_model(tmp_path / "run" / "folds" / "s01" / "model.keras")
-    assert all(np.isfinite(weights).all() for weights in saved.get_weights())
-    with pytest.raises(DualATMEError, match="multiple of the 2 devices.*5"):
-        rerun(base, tmp_path / "odd", **changes, batch_size=5)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"precision": "mixed_float16", "learning_rate": 0.003},
-        {"puzzle_source": "layer", "optimizer": "sgd", "loss": "balanced"},
-        {"loss": "cosine", "optimizer": "adamw"},
-    ],
-    ids=["mixed precision", "puzzle layer", "cosine"],
-)
-def test_options_learn(changes, base, tmp_path):
-    result = rerun(base, tmp_path / "run", epochs=60, subjects=("sub01",), **changes)
-    assert result.metrics["full"]["accuracy"] > 0.6
-    assert np.isfinite(result.predictions.probabilities).all()
+    with pytest.raises(AssertionError, match="compiled"):
+        rerun(base, tmp_path / "sgd", subjects=("s01",), optimizer="sgd")
 
 
 def test_other_protocols(base, tmp_path):
@@ -264,9 +137,39 @@ def test_other_protocols(base, tmp_path):
         rerun(base, tmp_path / "sde", protocol="sde")  # one subject per database leaves nothing
 
 
+def test_diverging_loss_names_fold_and_epoch(base, tmp_path):
+    with pytest.raises(DualATMEError, match=r"fold sub01, epoch \d+: Expected a finite loss. Received: nan"):
+        rerun(base, tmp_path / "nan", learning_rate=1e38, epochs=20)
+    assert not (tmp_path / "nan" / "folds").exists()
+
+
+def test_a_preset_given_as_a_function_is_that_preset_and_another_run(base, tmp_path):
+    """Its seeds, order of clips and training are those of every network, its name is not.
+
+    It is compiled anew, with a rate and batches that the network kept from before was not compiled with.
+    """
+    changes = {"subjects": ("s01",), "learning_rate": 0.02, "batch_size": 6}
+    expected = rerun(base, tmp_path / "named", **changes)
+
+    def new_model():
+        return DualATME.from_preset("tiny", implementation="plain")
+
+    config = dataclasses.replace(
+        base, **changes, preset="paper", implementation="auto", epochs=3, final_model=False, tensorboard=False
+    )
+    given = run_loso(dataclasses.replace(config, workdir=str(tmp_path / "given")), new_model)
+    np.testing.assert_array_equal(given.predictions.probabilities, expected.predictions.probabilities)
+    named = tmp_path / "named"
+    assert not {"new_model", "callbacks", "augment"} & set(json.loads((named / "config.json").read_text()))
+    # A record that lacks these names has no gap that could be passed over.
+    config = dataclasses.replace(config, workdir=str(named), continue_despite=("unrecorded",))
+    with pytest.raises(DualATMEError, match="new_model None -> .*Choose another `workdir`, or delete"):
+        run_loso(config, new_model)
+
+
 def test_run_of_other_settings_is_refused(finished, base):
     before = Path(base.workdir, "predictions.csv").read_bytes()
-    with pytest.raises(DualATMEError, match="batch_size 5 -> 6, seed 1 -> 2"):
+    with pytest.raises(DualATMEError, match="batch_size 7 -> 6, seed 1 -> 2"):
         run_loso(dataclasses.replace(base, batch_size=6, seed=2))
     with pytest.raises(
         DualATMEError,
@@ -303,14 +206,6 @@ def test_images_of_other_settings_are_another_run(finished, base, data, tmp_path
         run_loso(moved)
 
 
-def exchange_images(directory, database):
-    """Turns colours into those of other classes."""
-    for path in (directory / database).rglob("*.png"):
-        with Image.open(path) as image:
-            pixels = np.asarray(image)
-        Image.fromarray(np.roll(pixels, 1, axis=-1)).save(path)
-
-
 def test_exchanged_images_are_another_run(base, data, tmp_path):
     shutil.copytree(data, tmp_path / "copy")
     copy = {"data_root": str(tmp_path / "copy")}
@@ -321,23 +216,6 @@ def test_exchanged_images_are_another_run(base, data, tmp_path):
     with pytest.raises(DualATMEError, match="`continue_despite` out of .*images"):
         rerun(base, tmp_path / "run", continue_despite=("images",), **copy)
     assert [fold.name for fold in (tmp_path / "run" / "folds").iterdir()] == ["sub01"]
-
-
-def test_workers_that_stay_see_other_images(base, data, tmp_path):
-    shutil.copytree(data, tmp_path / "copy")
-    changes = {"data_root": str(tmp_path / "copy"), "workers": 2, "epochs": 1, "subjects": ("sub01", "s01")}
-    before = rerun(base, tmp_path / "before", **changes)
-    for database in ("casme2", "samm", "smic"):
-        exchange_images(tmp_path / "copy", database)
-    after = rerun(base, tmp_path / "after", **changes)
-    assert not np.array_equal(before.predictions.probabilities, after.predictions.probabilities)
-    write_settings(tmp_path / "copy", dataclasses.replace(SETTINGS, pixel_range=1.0))
-    rerun(base, tmp_path / "third", **changes)
-    ranges = {
-        run: read_run(tmp_path / run / "folds" / "s01" / "model.keras").settings.pixel_range
-        for run in ("after", "third")
-    }
-    assert ranges == {"after": 2.0, "third": 1.0}
 
 
 def test_accepted_differences_are_recorded(base, tmp_path):
@@ -369,22 +247,16 @@ def test_accepted_differences_are_recorded(base, tmp_path):
     assert json.loads(environment.read_text()) == written
 
 
-def test_diverging_loss_names_fold_and_epoch(base, tmp_path):
-    with pytest.raises(DualATMEError, match=r"fold sub01, epoch \d+: Expected a finite loss. Received: nan"):
-        rerun(base, tmp_path / "nan", learning_rate=1e30, optimizer="sgd", epochs=20)
-    assert not (tmp_path / "nan" / "folds").exists()
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         # Batch normalisation keeps all numbers finite.
         ({"learning_rate": 1e6, "epochs": 3}, r"epoch 3: Expected a loss of at most 4.88 .*Received: \d+"),
         # A single step of all clips: its loss is that of the untrained network.
-        ({"learning_rate": 3e38, "optimizer": "rmsprop"}, "epoch 1: Expected finite weights.*a loss of 0."),
         ({"learning_rate": 1e38}, "epoch 1: Expected finite answers"),
+        ({"learning_rate": 3e38, "optimizer": "rmsprop"}, "epoch 1: Expected finite weights.*a loss of 0."),
     ],
-    ids=["loss", "weights", "answers"],
+    ids=["loss", "answers", "weights"],
 )
 def test_divergence_without_an_infinite_loss(changes, message, base, tmp_path):
     changes = {"epochs": 1, "batch_size": 12, **changes}

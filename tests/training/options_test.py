@@ -1,0 +1,63 @@
+"""Settings of a run that compile a network of their own."""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from colour_runs import rerun
+from demo_data import write_colours
+
+from dualatme_keras.errors import DualATMEError
+
+
+def test_classes_of_another_number(base, tmp_path):
+    names = ("red", "green", "blue", "none")
+    result = rerun(base, tmp_path / "run", subjects=("s01",), class_names=names, epochs=1, final_model=True)
+    assert result.predictions.class_names == names
+    assert result.predictions.probabilities.shape == (6, 4)
+    assert np.shape(result.metrics["full"]["confusion"]) == (4, 4)
+    header = (tmp_path / "run" / "predictions.csv").read_text().splitlines()[0]
+    assert header.endswith("prediction,p_red,p_green,p_blue,p_none")
+    network = keras.models.load_model(result.final_model)
+    assert (network.num_classes, network.class_names) == (4, names)
+    with pytest.raises(DualATMEError, match="Received: class_names .*'none'"):
+        rerun(base, tmp_path / "run", subjects=("s01",), epochs=1)
+    config = tmp_path / "run" / "config.json"
+    record = json.loads(config.read_text())
+    del record["class_names"]  # as earlier versions, which had those of MEGC2019
+    config.write_text(json.dumps(record))
+    with pytest.raises(DualATMEError, match="Received: class_names .*'none'"):
+        rerun(base, tmp_path / "run", subjects=("s01",), class_names=names, epochs=1)
+
+
+def test_two_devices_learn_too(base, tmp_path):
+    """Two logical CPU devices; the last batch of 13 clips in 4s is one clip, so one device has none."""
+    write_colours(tmp_path, clips_per_subject=13, subjects={"sub01": "casme2", "s01": "smic"})
+    changes = {"lists": str(tmp_path / "lists"), "data_root": str(tmp_path), "distribute": "mirrored"}
+    result = rerun(base, tmp_path / "run", **changes, epochs=20, batch_size=4, learning_rate=0.01)
+    assert result.metrics["full"]["accuracy"] > 0.9
+    saved = keras.models.load_model(tmp_path / "run" / "folds" / "s01" / "model.keras")
+    assert all(np.isfinite(weights).all() for weights in saved.get_weights())
+    with pytest.raises(DualATMEError, match="multiple of the 2 devices.*5"):
+        rerun(base, tmp_path / "odd", **changes, batch_size=5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"precision": "mixed_float16", "learning_rate": 0.003},
+        {"puzzle_source": "layer", "optimizer": "sgd", "loss": "balanced"},
+        {"loss": "cosine", "optimizer": "adamw"},
+    ],
+    ids=["mixed precision", "puzzle layer", "cosine"],
+)
+def test_options_learn(changes, base, tmp_path):
+    result = rerun(base, tmp_path / "run", epochs=60, subjects=("sub01",), **changes)
+    assert result.metrics["full"]["accuracy"] > 0.6
+    assert np.isfinite(result.predictions.probabilities).all()

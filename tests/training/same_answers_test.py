@@ -1,0 +1,118 @@
+"""Ways of computing a run that give the same answers: processes, implementations, steps in one go."""
+
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+import joblib
+import keras
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from colour_runs import SETTINGS, exchange_images, linear, rerun, write_settings
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.runs import read_run
+from dualatme_keras.training import TrainConfig, run_loso, run_seeds
+from dualatme_keras.training.devices import threads_of_each
+
+# In float64, where other orders of summing round too little to matter; 3 steps in an epoch.
+DOUBLE = {"epochs": 20, "precision": "float64", "batch_size": 5}
+
+
+@pytest.fixture(scope="module")
+def double(base, tmp_path_factory):
+    return rerun(base, tmp_path_factory.mktemp("double") / "run", **DOUBLE)
+
+
+def test_both_implementations_train_to_the_same_answers(double, base, tmp_path):
+    """What remains are ties, which images of one colour have in every max-pool."""
+    fast = rerun(base, tmp_path / "fast", implementation="fast", **DOUBLE).predictions
+    assert double.metrics["full"]["accuracy"] > 0.9
+    np.testing.assert_array_equal(fast.predictions, double.predictions.predictions)
+    np.testing.assert_allclose(fast.probabilities, double.predictions.probabilities, atol=0.05)
+
+
+def test_several_steps_in_one_go_are_the_same_steps(double, base, tmp_path):
+    several = rerun(base, tmp_path / "several", steps_per_execution=2, subjects=("s01",), **DOUBLE)
+    rows = double.predictions.subjects == "s01"
+    np.testing.assert_allclose(
+        several.predictions.probabilities, double.predictions.probabilities[rows], atol=1e-5
+    )
+
+
+@pytest.fixture(scope="module")
+def settings(base):
+    return dataclasses.replace(base, final_model=False, epochs=6)
+
+
+def in_one_process(config, seeds, workdirs):
+    """Runs of one process with the threads of one of two workers: such a worker, which then stays."""
+    threads = threads_of_each(dataclasses.replace(config, workers=2))
+    run = joblib.delayed(run_seeds)(dataclasses.replace(config, threads=threads), seeds, workdirs)
+    return joblib.Parallel(2, inner_max_num_threads=threads)([run])[0]
+
+
+def test_workers_give_what_one_gives(settings, tmp_path, capfd):
+    """For every seed, bit by bit; a run that one process began is finished by two."""
+    seeds, (one, two) = (3, 4), ([tmp_path / name / seed for seed in "34"] for name in ("one", "two"))
+    in_one_process(settings, seeds, one)
+    in_one_process(dataclasses.replace(settings, subjects=("006",)), seeds[:1], two[:1])
+    capfd.readouterr()
+    run_seeds(dataclasses.replace(settings, workers=2), seeds, two)
+    lines = capfd.readouterr().out
+    assert lines.count("finished before") == 1
+    assert lines.count(" left\n") == 5
+    contents = [[(run / "predictions.csv").read_bytes() for run in runs] for runs in (one, two)]
+    assert contents[0] == contents[1]
+    assert contents[0][0] != contents[0][1]
+    assert list((two[0] / "tensorboard" / "s01").rglob("events.*"))
+
+
+def test_workers_that_stay_see_other_images(base, data, tmp_path):
+    shutil.copytree(data, tmp_path / "copy")
+    changes = {"data_root": str(tmp_path / "copy"), "workers": 2, "epochs": 1, "subjects": ("sub01", "s01")}
+    before = rerun(base, tmp_path / "before", **changes)
+    for database in ("casme2", "samm", "smic"):
+        exchange_images(tmp_path / "copy", database)
+    after = rerun(base, tmp_path / "after", **changes)
+    assert not np.array_equal(before.predictions.probabilities, after.predictions.probabilities)
+    write_settings(tmp_path / "copy", dataclasses.replace(SETTINGS, pixel_range=1.0))
+    rerun(base, tmp_path / "third", **changes)
+    ranges = {
+        run: read_run(tmp_path / run / "folds" / "s01" / "model.keras").settings.pixel_range
+        for run in ("after", "third")
+    }
+    assert ranges == {"after": 2.0, "third": 1.0}
+
+
+def test_workers_give_what_one_gives_of_what_is_plugged_in(base, tmp_path):
+    """All three are sent there."""
+
+    def callbacks(fold):
+        import keras
+
+        assert not fold.test
+        return [keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 / (epoch + len(fold.name)))]
+
+    plugged = {
+        "new_model": linear(),
+        "callbacks": callbacks,
+        "augment": keras.layers.RandomTranslation(0.2, 0.2),
+    }
+    one, two = (
+        TrainConfig(
+            base.lists, base.data_root, str(tmp_path / str(workers)), epochs=3, batch_size=5, workers=workers
+        )
+        for workers in (1, 2)
+    )
+    one, two = (run_loso(config, **plugged).predictions for config in (one, two))
+    np.testing.assert_allclose(two.probabilities, one.probabilities, atol=1e-5)
+
+
+def test_error_in_a_worker_names_the_fold(base, tmp_path):
+    """Last, as it ends the workers."""
+    with pytest.raises(DualATMEError, match=r"fold \w+, epoch \d+: Expected a finite loss. Received: nan"):
+        rerun(base, tmp_path / "nan", learning_rate=1e39, workers=2)  # infinite in float32
