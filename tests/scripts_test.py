@@ -77,9 +77,7 @@ def test_seeds(data, tmp_path, capsys):
 
 def test_compiled_with_xla_in_a_worker(data, tmp_path):
     """In processes of their own: once operations are deterministic, Keras leaves XLA aside with a warning.
-
-    A worker imports the script that it comes from, which must not train there again.
-    """
+    Once TensorFlow computes, its threads stay as many as they are."""
     arguments = [
         "--preset=tiny",
         "--implementation=plain",
