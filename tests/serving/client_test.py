@@ -57,12 +57,6 @@ def inputs():
 
 
 @pytest.fixture(scope="module")
-def running(tiny):
-    with PredictServer(tiny[1]) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def expected(running, inputs):
     """Plain TensorFlow's answers for the whole batch, by signature."""
     answers = {}
@@ -72,12 +66,6 @@ def expected(running, inputs):
             key: value.numpy() for key, value in running.loaded.signatures[name](**tensors).items()
         }
     return answers
-
-
-@pytest.fixture
-def server(running):
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What tests of serving share: one export, as making it takes a while."""
+"""What tests of serving share: one export and one server of it, as making and loading it takes a while."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ import keras
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from predict_server import PredictServer
 from tiny_export import new_tiny_export
 
 
@@ -15,3 +16,15 @@ def tiny(tmp_path_factory):
     """The network and the path of its export."""
     keras.utils.set_random_seed(0)
     return new_tiny_export(tmp_path_factory.mktemp("tiny") / "models")
+
+
+@pytest.fixture(scope="session")
+def running(tiny):
+    with PredictServer(tiny[1]) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running):
+    running.reset()
+    return running

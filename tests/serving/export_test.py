@@ -15,7 +15,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 sys.path.insert(0, str(Path(__file__).parent))
-from predict_server import PredictServer
 from tiny_export import METRICS, SETTINGS
 
 from dualatme_keras.data import decode_image
@@ -115,8 +114,8 @@ def answers(export, sent, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def signatures(export):
-    return tf.saved_model.load(str(export)).signatures
+def signatures(running):
+    return running.loaded.signatures
 
 
 @pytest.mark.parametrize("batch", [1, 7])
@@ -305,7 +304,7 @@ def test_unrelated_inputs_have_other_answers(answers):
 
 
 @pytest.mark.parametrize("transport", ["rest", "grpc", "local"])
-def test_a_clip_through_a_server(transport, export, pairs, answers):
+def test_a_clip_through_a_server(transport, export, server, pairs, answers):
     """Frames and landmarks of a recogniser reach the graph, and its answer comes back."""
 
     def ask(client):
@@ -315,10 +314,7 @@ def test_a_clip_through_a_server(transport, export, pairs, answers):
     if transport == "local":
         found = ask(LocalExport(export))
     else:
-        with (
-            PredictServer(export) as server,
-            Client(getattr(server, f"{transport}_url"), timeout=60) as client,
-        ):
+        with Client(getattr(server, f"{transport}_url"), timeout=60) as client:
             found = ask(client)
     assert (found.name, found.onset, found.apex, found.offset) == ("mine", pairs[0].onset, pairs[0].apex, 40)
     given = list(found.probabilities.values())
