@@ -3,6 +3,8 @@
 import sys
 import time
 
+from dualatme_keras.text import count
+
 _QUIET_SECONDS = 30.0
 """Longest time without a line about a long clip, where lines cannot change."""
 
@@ -24,7 +26,11 @@ class ClipProgress:
         self._clips, self._before, self._done = clips, done, done
         self._stream, self._failed = stream or sys.stdout, 0
         self._start, self._part, self._told = time.perf_counter(), None, None
-        what = f"{done} of {clips} clips finished before" if done else f"{clips} clips to {task}"
+        what = (
+            f"{done} of {count(clips, 'clip')} finished before"
+            if done
+            else f"{count(clips, 'clip')} to {task}"
+        )
         print(what, file=self._stream, flush=True)
 
     def show_part(self, task: str, done: int, parts: int) -> None:

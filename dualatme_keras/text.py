@@ -1,4 +1,4 @@
-"""Lists of names in what users read."""
+"""Lists of names, and numbers of things, in what users read."""
 
 from collections.abc import Iterable
 
@@ -15,3 +15,8 @@ def shorten(names: Iterable) -> str:
     names = [str(name) for name in names]
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return ", ".join(names[:_MOST]) + more
+
+
+def count(number: int, noun: str) -> str:
+    """`1 clip`, `2 clips`: a number and what it counts, a word whose plural ends in s."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -145,6 +145,7 @@ def test_every_setting_has_a_flag(monkeypatch):
         raise DualATMEError("seen")
 
     monkeypatch.setattr("dualatme_keras.training.run_loso", stop)
+    monkeypatch.setattr("dualatme_keras.training.lists.read_training_lists", lambda config: None)
     assert set(OTHERS) == set(TrainConfig.__dataclass_fields__)
     for only_alone in ("workers", "distribute"):  # not together
         values = {name: value for name, value in OTHERS.items() if name != only_alone}
@@ -167,6 +168,7 @@ def test_earlier_names_of_flags(monkeypatch):
         raise DualATMEError("seen")
 
     monkeypatch.setattr("dualatme_keras.training.run_loso", stop)
+    monkeypatch.setattr("dualatme_keras.training.lists.read_training_lists", lambda config: None)
     flags = ("--form=plain", "--puzzle=layer", "--protocol_csv=a.csv", "--continue_despite=form,threads")
     with pytest.raises(SystemExit, match="seen"):
         call("train", *flags)

@@ -55,6 +55,16 @@ def setting_values(flags) -> dict:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
+def _has_reader(text: str = "") -> bool:
+    """Whether somebody takes what is printed and this text; where nobody does, the rest is dropped."""
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
+
+
 class Flags:
     """The flags of one command, apart from those of every other: any of them can share a process.
 
@@ -76,13 +86,23 @@ class Flags:
     def run(self, main: Callable, arguments: list[str] | None = None) -> None:
         """Reads the flags and calls `main` with the name of the command and what is no flag.
 
-        `--help` shows the flags. A wrong flag, a `DualATMEError` and an interrupt end it in one line.
+        `--help` shows the flags. A wrong flag, a `DualATMEError` and an interrupt end it in one line. Where
+        nobody reads the output any more, as after `| head`, it ends quietly.
 
         Args:
             main: what the command does.
             arguments: name of the command and its arguments; those of the process by default.
         """
-        arguments = sys.argv if arguments is None else arguments
+        try:
+            self._run(main, sys.argv if arguments is None else arguments)
+        except BrokenPipeError:
+            if _has_reader("\n"):  # another pipe broke
+                raise
+            sys.exit(141)  # as a shell reports SIGPIPE
+        finally:
+            _has_reader()
+
+    def _run(self, main, arguments):
         name = os.path.basename(arguments[0])
         if any(argument.startswith("-") and argument.lstrip("-") in _HELP for argument in arguments[1:]):
             description = self._description

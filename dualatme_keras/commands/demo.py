@@ -3,6 +3,7 @@
 from dualatme_keras.commands import Flags
 from dualatme_keras.synthetic import write_synthetic
 from dualatme_keras.synthetic.databases import ANNOTATIONS, FRAMES
+from dualatme_keras.text import count
 
 flags = Flags(__doc__, subjects_per_database="subjects", clips_per_subject="clips")
 _OUTPUT = flags.DEFINE_string("output", "data/demo/raw", "folder to write, new or empty")
@@ -19,7 +20,8 @@ def main(_arguments):
         clips_per_subject=_CLIPS.value,
     )
     print(
-        f"{len(clips)} made-up clips of {3 * _SUBJECTS.value} subjects in {_OUTPUT.value}; prepare them with"
+        f"{count(len(clips), 'made-up clip')} of {3 * _SUBJECTS.value} subjects in {_OUTPUT.value}; "
+        "prepare them with"
     )
     for database, root in FRAMES.items():
         print(

@@ -54,8 +54,14 @@ _ONLY_WITH = (
 """Flags that say something to some of those who answer only."""
 
 
-def _check_flags():
-    """Raises `DualATMEError` where a flag was given that would have no effect."""
+def _check_flags(clips):
+    """Raises `DualATMEError` where a flag was given that would have no effect, or one is missing."""
+    folder = next(filter(os.path.isdir, clips), None)
+    if _SPOT.value and _FPS.value is None and folder:
+        raise DualATMEError(
+            "Expected --fps with --spot, which tells short motions from long ones. Received: none for "
+            f"{folder}, a folder, whose images do not tell it."
+        )
     (asked,) = [flag.name for flag in (_RUN, _EXPORT, _SERVER) if flag.value]
     for flag, who in _ONLY_WITH:
         if flag.present and asked not in who:
@@ -67,7 +73,7 @@ def _check_flags():
 
 def main(arguments):
     quiet_libraries()
-    _check_flags()
+    _check_flags(arguments[1:])
     if len(arguments) < 2:
         raise DualATMEError("Expected videos or folders of frames. Received: none.")
     sys.exit(_predict(arguments[1:]))

@@ -7,7 +7,7 @@ from dualatme_keras.commands import Flags, define_setting, quiet_libraries, sett
 from dualatme_keras.databases.comparison import format_comparison
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
 from dualatme_keras.preprocessing import ENCODINGS, FACE_CHOICES, METHODS, PUZZLES, SOURCES
-from dualatme_keras.text import shorten
+from dualatme_keras.text import count, shorten
 
 flags = Flags(__doc__)
 _DEFAULTS = PrepareConfig(dataset="folder")
@@ -58,7 +58,7 @@ def _audit(config):
 
 def _prepare(config):
     result, database = prepare_database(config), config.database or config.dataset
-    print(f"\n{result.prepared} clips of {database} in {config.output}, {result.seconds:.0f} s")
+    print(f"\n{count(result.prepared, 'clip')} of {database} in {config.output}, {result.seconds:.0f} s")
     for names, what in ((result.relabelled, "have another label now"), (result.left_out, "take no part now")):
         if names:
             print(f"{len(names)} clips {what}: {shorten(names)}")

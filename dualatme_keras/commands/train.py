@@ -104,8 +104,12 @@ def _config() -> TrainConfig:
 
 
 def main(_arguments):
+    from dualatme_keras.training.lists import read_training_lists
+
+    config = _config()
+    read_training_lists(config)  # wrong names are told before TensorFlow is loaded, which takes seconds
     quiet_libraries()
-    (_run_seeds if _SEEDS.value > 1 else _run)(_config())
+    (_run_seeds if _SEEDS.value > 1 else _run)(config)
 
 
 def _run(config):

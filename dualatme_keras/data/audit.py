@@ -19,7 +19,7 @@ from dualatme_keras.data.names import person_key
 from dualatme_keras.data.paths import check_data_root, find_image, puzzled_path
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, database_title, order_databases, parse_subject
-from dualatme_keras.text import shorten
+from dualatme_keras.text import count, shorten
 
 
 def audit(
@@ -74,8 +74,8 @@ def audit(
 def _summary(lists: LosoLists) -> str:
     counts = Counter(clip.database for clip in lists.clips)
     parts = ", ".join(f"{name} {counts[name]}" for name in order_databases(counts))
-    subjects = len(lists.subjects)
-    return f"Audit of {lists.directory}: {len(lists.clips)} clips ({parts}) of {subjects} subjects"
+    clips, subjects = count(len(lists.clips), "clip"), count(len(lists.subjects), "subject")
+    return f"Audit of {lists.directory}: {clips} ({parts}) of {subjects}"
 
 
 def _entries(lists: LosoLists) -> Iterator[ListEntry]:
@@ -255,9 +255,11 @@ def _against_truth(lists: LosoLists, truth: Iterable[GroundTruth]) -> Iterator[F
     for name in DATABASES:
         # A database that one side lacks altogether is one line, not a hundred.
         if expected[name] and not listed[name]:
-            yield _truth(f"{name} is not in the lists ({expected[name]} clips)", lists.directory)
+            yield _truth(f"{name} is not in the lists ({count(expected[name], 'clip')})", lists.directory)
         if listed[name] and not expected[name]:
-            yield _truth(f"{name} is not in the ground truth ({listed[name]} clips listed)", lists.directory)
+            yield _truth(
+                f"{name} is not in the ground truth ({count(listed[name], 'clip')} listed)", lists.directory
+            )
     matched = {}
     for clip in lists.clips:
         row = find_truth(clip, index)

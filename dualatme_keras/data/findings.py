@@ -3,6 +3,7 @@
 import dataclasses
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.text import count
 
 _SHOWN_PER_KIND = 10
 
@@ -40,7 +41,9 @@ class AuditReport:
     warnings: list[Finding] = dataclasses.field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f"{self.summary}: {_count(self.errors, 'error')}, {_count(self.warnings, 'warning')}."]
+        lines = [
+            f"{self.summary}: {count(len(self.errors), 'error')}, {count(len(self.warnings), 'warning')}."
+        ]
         for title, findings in (("Error", self.errors), ("Warning", self.warnings)):
             for kind in dict.fromkeys(finding.kind for finding in findings):
                 group = [finding for finding in findings if finding.kind == kind]
@@ -55,7 +58,3 @@ class AuditReport:
         if self.errors or (strict and self.warnings):
             wanted = "without errors or warnings" if strict else "without errors"
             raise DualATMEError(f"Expected lists {wanted}. Received: {self}")
-
-
-def _count(findings: list[Finding], noun: str) -> str:
-    return f"{len(findings)} {noun}{'' if len(findings) == 1 else 's'}"

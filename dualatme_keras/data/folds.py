@@ -39,13 +39,8 @@ def make_folds(
     Raises:
         DualATMEError: unknown protocol, database or subject, or a fold without clips to train on.
     """
-    if protocol not in PROTOCOLS:
-        raise DualATMEError(f"Expected `protocol` out of {', '.join(PROTOCOLS)}. Received: {protocol!r}.")
-    present = order_databases(clip.database for clip in lists.clips)
-    chosen = _choose("database", present, databases)
+    chosen, names = choose_folds(lists, protocol, databases, subjects)
     folds = _holdout_folds(lists, chosen) if protocol == "hde" else _subject_folds(lists, protocol, chosen)
-    persons = {person_key(one.database, one.subject): one.subject for one in lists.subjects}
-    names = _choose("fold", [fold.name for fold in folds], subjects, persons)
     folds = tuple(fold for fold in folds if fold.name in names)
     for fold in folds:
         if not fold.train or not fold.test:
@@ -55,6 +50,26 @@ def make_folds(
                 "Take more databases or subjects, or leave this fold out."
             )
     return folds
+
+
+def choose_folds(
+    lists: LosoLists,
+    protocol: str,
+    databases: Iterable[str] | None,
+    subjects: Iterable[str] | None,
+) -> tuple[list[str], list[str]]:
+    """Names of the databases and of the folds that `make_folds` is asked for, whatever is in the lists.
+
+    Raises:
+        DualATMEError: unknown protocol, database or subject.
+    """
+    if protocol not in PROTOCOLS:
+        raise DualATMEError(f"Expected `protocol` out of {', '.join(PROTOCOLS)}. Received: {protocol!r}.")
+    present = order_databases(clip.database for clip in lists.clips)
+    chosen = _choose("database", present, databases)
+    persons = {person_key(one.database, one.subject): one.subject for one in lists.subjects}
+    own = [one.subject for one in lists.subjects if one.database in chosen]
+    return chosen, _choose("fold", chosen if protocol == "hde" else own, subjects, persons)
 
 
 def _subject_folds(lists: LosoLists, protocol: str, databases: Sequence[str]) -> list[Fold]:

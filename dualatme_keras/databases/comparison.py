@@ -7,6 +7,7 @@ from dualatme_keras.data import Finding, GroundTruth
 from dualatme_keras.data.ground_truth import index_truth, truth_key
 from dualatme_keras.data.records import ClipRecord, warnings_of
 from dualatme_keras.megc2019 import CLASS_NAMES, database_title, order_databases
+from dualatme_keras.text import count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +94,8 @@ def format_comparison(comparison: Comparison) -> str:
         )
     lines += [f"warning: {warning}" for warning in comparison.warnings]
     differences = (
-        f"{len(comparison.only_listed)} clips only in the list, {len(comparison.only_annotated)} not in it, "
-        f"{len(comparison.other_label)} with another label"
+        f"{count(len(comparison.only_listed), 'clip')} only in the list, "
+        f"{len(comparison.only_annotated)} not in it, {len(comparison.other_label)} with another label"
     )
     lines.append("every clip and label agrees" if comparison.agrees else differences)
     return "\n".join(lines)

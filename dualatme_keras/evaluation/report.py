@@ -6,6 +6,7 @@ from dualatme_keras.evaluation.challenge_log import clip_name
 from dualatme_keras.evaluation.tables import (
     PART_OF_PROTOCOL,
     SCORES,
+    few_subjects,
     format_folds,
     format_interval,
     format_score,
@@ -24,6 +25,7 @@ from dualatme_keras.plots.page import (
     wide_image,
 )
 from dualatme_keras.runs import Predictions
+from dualatme_keras.text import count
 
 _TRAINED = {
     "Left-out people": "Each clip is answered by a network that was trained without any clip of its subject.",
@@ -62,7 +64,9 @@ def render_report(name: str, predictions: Predictions, metrics: dict, figures: d
     full = metrics["full"]
     databases = [database_title(part) for part in metrics if part != "full"]
     missing = missing_folds(metrics)
-    subtitle = f"{full['samples']} clips of {full['subjects']} subjects: {', '.join(databases)}"
+    subtitle = (
+        f"{count(full['samples'], 'clip')} of {count(full['subjects'], 'subject')}: {', '.join(databases)}"
+    )
     if missing:
         subtitle += f". {PART_OF_PROTOCOL.format(missing)}"
     parts = [
@@ -90,6 +94,8 @@ def _scores_section(metrics):
         rows.append((*cells, scores["samples"], scores["subjects"], format_folds(scores)))
     headers = ("", *SCORES.values(), "clips", "subjects", "folds")
     notes = ["In brackets: 95% interval over subjects."]
+    if few := few_subjects(metrics):
+        notes.append(f"{few}.")
     if "folds" not in metrics["full"]:
         notes.append("Whether folds are missing is not known: there is no folds.csv next to the predictions.")
     return section("Scores", table(headers, rows, "llllrrr"), *notes)
@@ -127,7 +133,7 @@ def _mistakes_section(predictions):
     rows = [_mistake_row(predictions, i) for i in wrong[np.argsort(-confidence, kind="stable")]]
     names = predictions.class_names
     headers = ("clip", "subject", "database", "true", "predicted", *(f"p {name}" for name in names))
-    note = f"{len(wrong)} of {len(predictions)} clips, the surest mistakes first."
+    note = f"{len(wrong)} of {count(len(predictions), 'clip')}, the surest mistakes first."
     return section("Misclassified clips", note, table(headers, rows, "lllll" + "r" * len(names)))
 
 

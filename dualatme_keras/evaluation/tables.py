@@ -10,6 +10,11 @@ PART_OF_PROTOCOL = "{}: scores of a part, not of the whole protocol"
 """What is said of scores of which folds are missing."""
 
 
+_FEW_SUBJECTS = 10
+"""Below it an interval has few different resamples (462 of six subjects) and is too narrow as a rule. The
+smallest database of MEGC2019 has 16 subjects."""
+
+
 def format_score(value: float, digits: int = 4) -> str:
     """A score in [0, 1] as papers print it: `.6933`, `1.0000`."""
     return f"{value:.{digits}f}".removeprefix("0")
@@ -32,6 +37,18 @@ def missing_folds(metrics: dict) -> str | None:
     return f"{format_folds(metrics['full'])} folds" if folds and folds["answered"] < folds["of"] else None
 
 
+def few_subjects(metrics: dict) -> str | None:
+    """What is said of intervals over too few subjects; None where there are none."""
+    parts = [
+        database_title(part)
+        for part, scores in metrics.items()
+        if scores["subjects"] < _FEW_SUBJECTS and scores["intervals"]["uf1"] is not None
+    ]
+    if not parts:
+        return None
+    return f"Intervals over fewer than {_FEW_SUBJECTS} subjects say little: {', '.join(parts)}"
+
+
 def format_table(metrics: dict) -> str:
     """The scores as a table for a terminal.
 
@@ -41,7 +58,8 @@ def format_table(metrics: dict) -> str:
     Returns:
         One line for the titles and one for each part: UF1, UAR and accuracy, each with its 95% interval
         over subjects, clips, subjects. Where folds are missing, a column says how many are there and a line
-        below that they are missing. No newline at the end.
+        below that they are missing. Another line names the intervals over too few subjects. No newline at
+        the end.
     """
     missing = missing_folds(metrics)
     rows = [("", *SCORES.values(), "clips", "subjects", *["folds"] * bool(missing))]
@@ -50,7 +68,8 @@ def format_table(metrics: dict) -> str:
         counts = [str(scores["samples"]), str(scores["subjects"]), *[format_folds(scores)] * bool(missing)]
         rows.append((database_title(part), *cells, *counts))
     lines = align_columns(rows, counts=3 if missing else 2)
-    return "\n".join([*lines, PART_OF_PROTOCOL.format(missing)] if missing else lines)
+    notes = (missing and PART_OF_PROTOCOL.format(missing), few_subjects(metrics))
+    return "\n".join([*lines, *filter(None, notes)])
 
 
 def align_columns(rows, counts: int = 0) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dualatme_keras.files import replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, database_title
 from dualatme_keras.plots.page import Html, linked_image, page, text
+from dualatme_keras.text import count
 
 _STYLE = """
 main { max-width: none; }
@@ -23,7 +24,7 @@ def write_preview(folder, rows: list[dict], class_names: Sequence[str] = CLASS_N
     figures = "\n".join(_figure(folder, row, class_names) for row in rows)
     told = "Onset, apex with the HARS boxes, flow image of the entire face, flow image of the puzzle."
     clips = Html(f'<div class="clips">\n{figures}\n</div>')
-    content = page(f"{len(rows)} prepared clips", told, [clips], _STYLE)
+    content = page(count(len(rows), "prepared clip"), told, [clips], _STYLE)
     replace_file(folder.path / "preview.html", content.encode())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth, read_lists
+from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
 from dualatme_keras.runs import Predictions, RunWriter, concatenate, score_predictions
@@ -22,6 +22,7 @@ from dualatme_keras.training.devices import (
 )
 from dualatme_keras.training.extensions import Extensions
 from dualatme_keras.training.fold_runner import FoldRunner
+from dualatme_keras.training.lists import read_training_lists
 from dualatme_keras.training.progress import Progress
 
 
@@ -183,14 +184,7 @@ def _finish(config, clips, run_folds, run, runner, stream):
 
 def _read_folds(config, extensions, stream):
     """Reads and audits the lists; returns all folds of the protocol and those to run."""
-    if not Path(config.lists).is_dir():
-        raise DualATMEError(
-            "Expected a folder of train and test lists. "
-            f"Received: `lists={config.lists!r}`, which is not there. "
-            "data/README.md says how to get the databases and make their lists; `make demo` trains on "
-            "generated data instead."
-        )
-    lists = read_lists(config.lists, config.class_names)
+    lists = read_training_lists(config)
     truth = read_ground_truth(config.ground_truth) if config.ground_truth else None
     report = audit(
         lists,

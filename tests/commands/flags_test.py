@@ -1,6 +1,7 @@
 """Commands know their own flags only, and tell of them at once."""
 
 import importlib
+import re
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
 
 from dualatme_keras.commands import Flags
+from dualatme_keras.data import Clip, write_lists
 from dualatme_keras.errors import DualATMEError
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +56,52 @@ def test_help_is_quick_and_light(path):
     assert ended.stdout.endswith("False False\n")
     assert "--" in ended.stdout
     assert after.ru_utime - before.ru_utime < 1
+
+
+@pytest.mark.parametrize("printed", ["help", "output"])
+def test_a_reader_that_goes_away_ends_a_command_quietly(printed):
+    """As `| head` does, which closes the pipe before all is written."""
+    code = (
+        "import sys; from dualatme_keras.commands import Flags; "
+        "main = lambda _arguments: print('line\\n' * 10**5); "
+        "Flags('help ' * 10**5).run(main, ['dualatme-try', *sys.argv[1:]])"
+    )
+    arguments = ["--help"] if printed == "help" else []
+    command = [sys.executable, "-c", code, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_a_pipe_that_is_not_the_output_is_an_error():
+    def fail(_arguments):
+        raise BrokenPipeError("of a server")
+
+    with pytest.raises(BrokenPipeError, match="of a server"):
+        Flags("").run(fail, ["dualatme-try"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("--subjects=s01,sub99", "Expected names of a fold among: .*Received: sub99"),
+        ("--databases=disfa", "Expected names of a database among: .*Received: disfa"),
+    ],
+)
+def test_wrong_names_are_told_before_tensorflow_is_loaded(wanted, message, tmp_path):
+    clips = [Clip(f"{name}_flow.png", name, "smic", index) for index, name in enumerate(["s01", "s02"])]
+    write_lists(clips, tmp_path / "lists")
+    code = (
+        "import sys; from dualatme_keras.commands import train\n"
+        "try: train.run(['dualatme-train', *sys.argv[1:]])\n"
+        "finally: print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+    )
+    arguments = (f"--lists={tmp_path / 'lists'}", wanted)
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert (ended.returncode, ended.stdout) == (1, "False False\n")
+    assert re.search(message, ended.stderr)
 
 
 def test_help_has_description_flags_and_defaults(capsys):

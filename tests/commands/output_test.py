@@ -270,6 +270,7 @@ def test_train_tells_scores_and_how_to_serve_the_run(monkeypatch, capsys):
         called.append(config.seed)
         return training.RunResult(config.workdir, "scores", None, final)
 
+    monkeypatch.setattr("dualatme_keras.training.lists.read_training_lists", lambda _config: None)
     monkeypatch.setattr(training, "run_loso", lambda config: result(config, None))
     monkeypatch.setattr(
         training,

@@ -245,6 +245,11 @@ def test_a_run_with_landmarks_of_a_file_takes_a_detector(frames, tmp_path):
         dualatme_keras.Recognizer(tmp_path / "run", landmarks="template", landmarks_file=__file__)
 
 
+def test_spotting_takes_the_frame_rate(recognizer, frames):
+    with pytest.raises(DualATMEError, match="frame rate of clip.*Give `frames_per_second`"):
+        recognizer.spot(frames)
+
+
 def test_a_clip_too_long_for_one_expression_is_refused(recognizer, frames):
     """A minute takes hundreds of megabytes and has many apexes. A known apex is not looked for."""
     long = [frames[0], frames[1]] * 151
