@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.flow_image import flow_strain
@@ -64,6 +65,25 @@ def test_the_crop_puts_the_face():
     (image,) = DrawnFlow(settings, batch_size=1).batch(0).entire
     expected = encode_flow(true_flow((1,), shift=(0.1, -0.05), zoom=0.9))
     np.testing.assert_allclose(image, expected.astype(int), atol=1)
+
+
+def test_sides_are_drawn_as_they_are_told():
+    settings = one_emotion(12, 17, one_sided=1.0, lean_sd=0.3, intensity_sd=0.5, companion=(0.2, 1.0))
+    batch = DrawnFlow(settings, batch_size=4).batch(0)
+    for image, intensity in zip(batch.entire, batch.action_units, strict=True):
+        told = dict(zip(UNITS, intensity, strict=True))
+        expected = encode_flow(
+            sum(action_unit_flow(unit, *told[unit], grid=pixel_grid(28)) for unit in (12, 17))
+        )
+        np.testing.assert_allclose(image, expected.astype(int), atol=1)
+
+
+def test_an_estimate_blurs():
+    (image,) = DrawnFlow(one_emotion(6, 25, estimate_blur=(0.06, 0.06)), batch_size=1).batch(0).entire
+    fine = true_flow((6, 25), size=560, zoom=0.5)  # wider than the image, ten times as fine
+    blurred = gaussian_filter(fine, (0.06 * 280, 0.06 * 280, 0))[140:420, 140:420]
+    middles = blurred.reshape(28, 10, 28, 10, 2)[:, 4:6, :, 4:6].mean(axis=(1, 3))
+    np.testing.assert_allclose(image, encode_flow(middles).astype(int), atol=1)
 
 
 def test_puzzles_are_cut_from_frames_flow_or_image():
