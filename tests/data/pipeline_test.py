@@ -1,5 +1,6 @@
 """Images from disk: every kind is read as RGB, batches are complete and reproducible."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -120,6 +121,26 @@ def test_each_image_is_read_once(image_clips, tmp_path):
     for path in tmp_path.rglob("*.png"):
         path.unlink()
     assert [clip for batch in rows(dataset) for clip in batch] == list(range(10))
+
+
+def test_a_digest_is_that_of_one_database_and_of_nothing_but_its_images(image_clips, tmp_path):
+    clips = [
+        dataclasses.replace(clip, database="samm" if index < 4 else "smic")
+        for index, clip in enumerate(image_clips)
+    ]
+    before = ImageTable(clips, data_root=tmp_path).digests()
+    assert list(before) == ["samm", "smic"]
+    moved = tmp_path / "moved"
+    for path in [*tmp_path.rglob("*.png")]:
+        target = moved / path.relative_to(tmp_path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    assert ImageTable(clips, data_root=moved).digests() == before
+    changed = next(moved.rglob("*_c0_flow_puzzle.png"))
+    Image.new("RGB", (28, 28)).save(changed)
+    after = ImageTable(clips, data_root=moved).digests()
+    assert (after["samm"] == before["samm"], after["smic"] == before["smic"]) == (False, True)
+    assert len({*before.values(), *after.values()}) == 3
 
 
 def test_only_the_wanted_images_are_read(image_clips, tmp_path):

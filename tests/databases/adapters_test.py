@@ -85,6 +85,21 @@ def test_samm(notes, tmp_path):
     ]
 
 
+def test_emotions_have_the_classes_of_megc2019(tmp_path):
+    """As the organisers sort them: negative 0, positive 1, surprise 2; others take no part."""
+    casme2 = {"disgust": 0, "repression": 0, "happiness": 1, "surprise": 2}
+    casme2 |= dict.fromkeys(("others", "fear", "sadness"))
+    samm = dict.fromkeys(("anger", "contempt", "disgust", "fear", "sadness"), 0)
+    samm |= {"happiness": 1, "surprise": 2, "other": None}
+    for read, header, row, classes in (
+        (read_casme2, CASME2, casme2_row, casme2),
+        (read_samm, SAMM, samm_row, samm),
+    ):
+        rows = [row("06", f"006_{index}", emotion) for index, emotion in enumerate(classes)]
+        book = write_book(tmp_path / f"{read.__name__}.xlsx", Sheet1=[header, *rows])
+        assert {record.emotion: record.label for record in read(book)} == classes
+
+
 def smic_tree(root, clips, suffix=".bmp"):
     for subject, emotion, clip in clips:
         folder = root / subject / "micro" / emotion / clip
