@@ -35,6 +35,9 @@ TIERS = {
     "training": 3,
     "commands": 4,
 }
+OPEN = ("errors", "text")
+"""What messages are made of, for rooms of tier 0 too."""
+
 KERAS_ONLY = ("layers", "losses", "metrics", "models")
 WITHOUT_KERAS = (
     "choices",
@@ -76,6 +79,11 @@ def room_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def test_what_is_open_to_all_needs_no_room():
+    for name in OPEN:
+        assert not {room(dotted) for dotted in imports(PACKAGE / f"{name}.py")} - {None}
+
+
 def test_every_room_has_a_tier():
     assert {room_of(path) for path in FILES} - {"__init__"} == set(TIERS)
 
@@ -88,7 +96,7 @@ def test_imports_point_down(path):
         return
     for name in imports(path):
         other = room(name)
-        if other in TIERS and other not in (own, "errors"):
+        if other in TIERS and other not in (own, *OPEN):
             assert TIERS[other] < TIERS[own], f"{own} (tier {TIERS[own]}) imports {name}"
         top = name.split(".")[0]
         assert not (top == "tensorflow" and own in KERAS_ONLY), f"{own} runs on every backend: {name}"
