@@ -134,18 +134,25 @@ OTHERS = {
 """A value for each setting that is not its default."""
 
 
-def test_every_setting_has_a_flag(monkeypatch):
+@pytest.fixture
+def received(monkeypatch):
+    """What `run_loso` is called with, which then ends the command with the error "seen"."""
     from dualatme_keras.errors import DualATMEError
-    from dualatme_keras.training import TrainConfig
 
-    received = []
+    configs = []
 
     def stop(config):
-        received.append(config)
+        configs.append(config)
         raise DualATMEError("seen")
 
     monkeypatch.setattr("dualatme_keras.training.run_loso", stop)
     monkeypatch.setattr("dualatme_keras.training.lists.read_training_lists", lambda config: None)
+    return configs
+
+
+def test_every_setting_has_a_flag(received):
+    from dualatme_keras.training import TrainConfig
+
     assert set(OTHERS) == set(TrainConfig.__dataclass_fields__)
     for only_alone in ("workers", "distribute"):  # not together
         values = {name: value for name, value in OTHERS.items() if name != only_alone}
@@ -157,18 +164,9 @@ def test_every_setting_has_a_flag(monkeypatch):
         assert received.pop() == TrainConfig(**values)
 
 
-def test_earlier_names_of_flags(monkeypatch):
-    from dualatme_keras.errors import DualATMEError
+def test_earlier_names_of_flags(received):
     from dualatme_keras.training import TrainConfig
 
-    received = []
-
-    def stop(config):
-        received.append(config)
-        raise DualATMEError("seen")
-
-    monkeypatch.setattr("dualatme_keras.training.run_loso", stop)
-    monkeypatch.setattr("dualatme_keras.training.lists.read_training_lists", lambda config: None)
     flags = ("--form=plain", "--puzzle=layer", "--protocol_csv=a.csv", "--continue_despite=form,threads")
     with pytest.raises(SystemExit, match="seen"):
         call("train", *flags)

@@ -9,14 +9,12 @@ import dataclasses
 import numpy as np
 
 from dualatme_keras.synthetic.drawn_clips import ALL_UNITS, Draw, Faces
+from dualatme_keras.synthetic.head_motion import DEPTH
 from dualatme_keras.synthetic.motion_settings import MotionSettings
 from dualatme_keras.synthetic.muscles import ACTION_UNITS, LANDMARKS, REFERENCE_SIZE
 
 _HEAD_SD = {"shift": 0.5, "roll": 0.003, "growth": 0.003, "turn": 0.15}
 """Motion of a head that sits still: arguments of `head_motion_flow`, the roll in radians."""
-
-_DEPTH = ((0.5, 0.18), (0.55, 0.22))
-"""Middle and width along x and y of what comes nearer when the head turns."""
 
 _SPOTS = 10
 """Spots of false motion that an estimate adds to a clip."""
@@ -109,7 +107,7 @@ class DrawnMotion:
 
     def _head_curves(self, y, x):
         depth_x, depth_y = (
-            np.exp(-0.5 * ((z - m) / w) ** 2) for z, (m, w) in zip((x, y), _DEPTH, strict=True)
+            np.exp(-0.5 * ((z - m) / w) ** 2) for z, (m, w) in zip((x, y), DEPTH, strict=True)
         )
         hair = 1.0 / (1.0 + np.exp(np.clip((y - self._hairline) / 0.03, -60.0, 60.0)))
         one_x, one_y = np.ones_like(x), np.ones_like(y)

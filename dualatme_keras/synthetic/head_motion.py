@@ -4,6 +4,9 @@ import numpy as np
 
 from dualatme_keras.synthetic.muscles import REFERENCE_SIZE, Grid, pixel_grid
 
+DEPTH = ((0.5, 0.18), (0.55, 0.22))
+"""Middle and width along x and y, in fractions of the face, of what is nearer when a head turns or nods."""
+
 
 def head_motion_flow(
     shift: tuple[float, float] = (0.0, 0.0),
@@ -27,7 +30,8 @@ def head_motion_flow(
     x, y = pixel_grid() if grid is None else grid
     right, down = (x - 0.5) * REFERENCE_SIZE, (y - 0.5) * REFERENCE_SIZE
     angle = np.deg2rad(roll)
-    depth = np.exp(-0.5 * (((x - 0.5) / 0.18) ** 2 + ((y - 0.55) / 0.22) ** 2))
+    (middle_x, width), (middle_y, height) = DEPTH
+    depth = np.exp(-0.5 * (((x - middle_x) / width) ** 2 + ((y - middle_y) / height) ** 2))
     flow = np.stack(
         [
             shift[0] + growth * right - angle * down + turn[0] * depth,
