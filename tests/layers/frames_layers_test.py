@@ -32,7 +32,7 @@ def frame(recording, request):
     return recording.frame(onset), (recording.landmarks(onset) - middle) @ turn + middle
 
 
-@pytest.mark.parametrize(("size", "margin"), [(112, 0.1), (48, 0.0), (320, 0.3)])
+@pytest.mark.parametrize(("size", "margin"), [(112, 0.1), (48, 0.0), (30, 0.1), (20, 0.2), (320, 0.3)])
 def test_aligned_as_by_opencv(frame, size, margin):
     """Reduced by more than four and enlarged: every pixel within one grey value, nearly all the same."""
     image, landmarks = frame

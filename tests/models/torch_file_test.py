@@ -210,6 +210,11 @@ def test_opcodes_of_other_protocols(tmp_path):
         write_zip(tmp_path / "a.pth", content)
         assert pickle.loads(content) == ({"a": 1}, "a")
         assert read_torch_tensors(tmp_path / "a.pth") == {}
+    # A tuple at the bottom of the stack: its mark is the first thing there.
+    content = b"\x80\x02(X\x01\x00\x00\x00aK\x01tq\x00}X\x01\x00\x00\x00kh\x00s."
+    write_zip(tmp_path / "a.pth", content)
+    assert pickle.loads(content) == {"k": ("a", 1)}
+    assert read_torch_tensors(tmp_path / "a.pth") == {}
 
 
 def test_files_of_other_machines(torch_stand_in, tmp_path):

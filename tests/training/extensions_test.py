@@ -227,6 +227,7 @@ def growing():
     ("given", "message"),
     [
         ({"new_model": lambda: None}, "return a keras.Model that tells its inputs.*NoneType"),
+        ({"new_model": lambda: keras.Sequential([keras.layers.Dense(3)])}, "tells its inputs.*Sequential"),
         ({"new_model": linear(("face",))}, "inputs out of entire, puzzled.*'face'"),
         ({"new_model": linear(channels=1)}, r"\(None, size, size, 3\) of one size. Received: .*14, 1\)"),
         ({"new_model": linear(("entire", "puzzled"), sizes=(14, 21))}, "of one size. Received"),

@@ -245,6 +245,10 @@ def test_accepted_differences_are_recorded(base, tmp_path):
     assert json.loads(config.read_text())["computed_with"] == record["computed_with"]
     rerun(base, tmp_path / "run", **despite)
     assert json.loads(environment.read_text()) == written
+    for _ in range(2):  # The second trains nothing.
+        rerun(base, tmp_path / "run", final_model=True, **despite)
+        added = json.loads(environment.read_text())["continuations"][1:]
+        assert [continuation["folds"] for continuation in added] == [[]]
 
 
 @pytest.mark.parametrize(
