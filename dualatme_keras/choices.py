@@ -1,4 +1,7 @@
-"""What can be chosen by name, known without Keras, and networks with their arguments."""
+"""What can be chosen by name, known without Keras, and networks with their arguments and weights."""
+
+import os
+from pathlib import Path
 
 from dualatme_keras.errors import DualATMEError
 
@@ -10,6 +13,26 @@ PUZZLE_SOURCES = ("image", "layer")
 
 LOSSES = ("focal", "balanced", "cosine", "crossentropy")
 """Classification losses, see `losses.get_loss`."""
+
+ACTION_UNITS = {
+    1: "inner brow raiser",
+    2: "outer brow raiser",
+    4: "brow lowerer",
+    5: "upper lid raiser",
+    6: "cheek raiser",
+    7: "lid tightener",
+    9: "nose wrinkler",
+    10: "upper lip raiser",
+    12: "lip corner puller",
+    14: "dimpler",
+    15: "lip corner depressor",
+    17: "chin raiser",
+    20: "lip stretcher",
+    24: "lip pressor",
+    25: "lips part",
+    26: "jaw drop",
+}
+"""Action units that are drawn, learned and told, by their number in the Facial Action Coding System."""
 
 PRESETS = {
     "paper": {
@@ -57,13 +80,28 @@ PRESETS = {
         "config": {"backbone": "convolution", "filters": (12, 24), "attention": "shared"},
         "parameters": 2_422_927,
     },
+    "facs": {
+        "description": "Small, with weights learned from drawn motion alone; tells action units too.",
+        "config": {
+            "backbone": "convolution",
+            "filters": (12, 24),
+            "attention_reduction": 4,
+            "hidden_units": 64,
+            "flow_normalization": True,
+            "feature_filters": 8,
+            "action_units": tuple(ACTION_UNITS),
+            "preparation": {"margin": 0.0},
+        },
+        "parameters": 59_764,
+        "weights": "facs.keras",
+    },
     "tiny": {
         "description": "For tests: every part of the paper's network, few channels.",
         "config": {"filters": (2, 4), "bottleneck": 2, "hidden_units": 16},
         "parameters": 26_663,
     },
 }
-"""Networks: the paper's, the published code's, the paper's ablations, and a tiny one for tests."""
+"""Networks: the paper's, the published code's, the paper's ablations, one with weights, one for tests."""
 
 
 RENAMED = {"form": "implementation", "puzzle": "puzzle_source", "protocol_csv": "ground_truth"}
@@ -80,3 +118,14 @@ def preset_config(name: str) -> dict:
     if name not in PRESETS:
         raise DualATMEError(f"Expected a preset out of {', '.join(PRESETS)}. Received: {name!r}.")
     return dict(PRESETS[name]["config"])
+
+
+def preset_weights(name: str | os.PathLike) -> Path | None:
+    """The file of weights that comes with a preset; None where it has none or there is no such preset."""
+    file = PRESETS[name].get("weights") if isinstance(name, str) and name in PRESETS else None
+    return file and Path(__file__).parent / "weights" / file
+
+
+def presets_with_weights() -> list[str]:
+    """Names of the presets that come with weights."""
+    return [name for name in PRESETS if preset_weights(name)]

@@ -212,6 +212,21 @@ def test_evaluate_given_weights(run, data, tmp_path, capsys):
         call("evaluate", *arguments, f"--workdir={tmp_path / 'scored'}")
 
 
+def test_evaluate_the_weights_that_ship(run, data, tmp_path, capsys):
+    """Colours are no flow; what is scored is that of the network, and stands in metrics.json."""
+    rows = "".join(f"sub01,sub01_clip{number},12\n" for number in range(3))
+    (tmp_path / "coding.csv").write_text(f"subject,clip,action_units\n{rows}")
+    lists = (f"--lists={data / 'lists'}", f"--data_root={data}")
+    coding = f"--action_units={tmp_path / 'coding.csv'}"
+    call("evaluate", "--weights=facs", *lists, coding, f"--workdir={tmp_path / 'scored'}")
+    assert "1 action units in 3 coded clips" in capsys.readouterr().out
+    written = json.loads((tmp_path / "scored" / "metrics.json").read_text())
+    assert written["full"]["samples"] == 9
+    assert [each["unit"] for each in written["action_units"]["units"] if each["clips"]] == [12]
+    with pytest.raises(SystemExit, match="weights that tell action units, such as facs"):
+        call("evaluate", f"--weights={run / 'final' / 'model.keras'}", *lists, coding)
+
+
 def test_evaluate_published_weights(data, torch_tensors, tmp_path, capsys):
     """A `.pth` file goes the same way; its answers are those of the network it holds."""
     from dualatme_keras.evaluation.weights import predict_lists

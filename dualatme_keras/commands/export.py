@@ -6,8 +6,10 @@ from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.preprocessing import read_settings
 
 flags = Flags(__doc__, model_name="model")
-_RUN = flags.DEFINE_string("run", None, "run of --final_model, or file of weights", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "folder of all versions; default: RUN/export")
+_RUN = flags.DEFINE_string(
+    "run", "facs", "run of --final_model, file of weights, or facs, the weights of this package"
+)
+_OUTPUT = flags.DEFINE_string("output", None, "folder of all versions; default: RUN/export of a run")
 _VERSION = flags.DEFINE_integer("version", None, "version number; default: the next free one")
 _FORMATS = flags.DEFINE_list("formats", ["saved_model"], "out of saved_model, onnx, litert")
 _SETTINGS = flags.DEFINE_string("settings", None, "prepare.json, or published, where the run does not say")
@@ -21,7 +23,7 @@ def main(_arguments):
 
     result = export_run(
         _RUN.value,
-        _OUTPUT.value or os.path.join(_RUN.value, "export"),
+        _OUTPUT.value or os.path.join(_RUN.value if os.path.isdir(_RUN.value) else "", "export"),
         version=_VERSION.value,
         formats=_FORMATS.value,
         settings=read_settings(_SETTINGS.value) if _SETTINGS.value else None,

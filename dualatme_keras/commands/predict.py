@@ -1,4 +1,7 @@
-"""Recognises clips: `dualatme-predict clip.mp4 folder_of_frames --run=runs/mine --output=out.csv`."""
+"""Recognises clips: `dualatme-predict clip.mp4 folder_of_frames --output=out.csv`.
+
+The weights that come with this package answer, which have seen no database; `--run=runs/mine` asks your own.
+"""
 
 import os
 import sys
@@ -12,8 +15,12 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
 
 flags = Flags(__doc__, frames_per_second="fps")
+_PRESET = "facs"
 _RUN = flags.DEFINE_list(
-    "run", None, "run of dualatme-train, folder of seeds, .keras or .pth; several answer together"
+    "run",
+    None,
+    "run of dualatme-train, folder of seeds, .keras or .pth; several answer together; default: facs, the "
+    "weights of this package",
 )
 _SERVER = flags.DEFINE_string("server", None, "instead of --run: http://HOST:8501 or grpc://HOST:8500")
 _EXPORT = flags.DEFINE_string(
@@ -40,9 +47,9 @@ _LANDMARKS_FILE = flags.DEFINE_string(
 _FACE = flags.DEFINE_enum("face", "largest", FACE_CHOICES, "which of several faces is taken")
 
 
-@flags.multi_flags_validator(["run", "export", "server"], "give one of --run, --export and --server")
+@flags.multi_flags_validator(["run", "export", "server"], "give one of --run, --export and --server at most")
 def _one_who_answers(values):
-    return sum(map(bool, values.values())) == 1
+    return sum(map(bool, values.values())) <= 1
 
 
 _ONLY_WITH = (
@@ -62,7 +69,7 @@ def _check_flags(clips):
             "Expected --fps with --spot, which tells short motions from long ones. Received: none for "
             f"{folder}, a folder, whose images do not tell it."
         )
-    (asked,) = [flag.name for flag in (_RUN, _EXPORT, _SERVER) if flag.value]
+    asked = next((flag.name for flag in (_EXPORT, _SERVER) if flag.value), "run")
     for flag, who in _ONLY_WITH:
         if flag.present and asked not in who:
             raise DualATMEError(
@@ -88,12 +95,15 @@ def _predict(clips):
     width = max((len(row["clip"]) for row in answered), default=0)
     for row in answered:
         shares = "  ".join(f"{name} {float(row[f'p_{name}']):.2f}" for name in recognizer.class_names)
+        units = f"  AU {row['action_units']}" if row["action_units"] else ""
         motion = f"  motion {row['motion']}%" if row["motion"] else ""
-        print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  apex {row['apex']}{_at(row)}{motion}")
+        apex = f"apex {row['apex']}{_at(row)}"
+        print(f"{row['clip']:<{width}}  {row['label']:<8}  {shares}  {apex}{motion}{units}")
         if row["doubts"]:
             print(f"{'':<{width}}  look at it: {row['doubts']}")
     networks = f"{len(recognizer)} network" + "s that answer together" * (len(recognizer) > 1)
-    print(f"\nanswered by: {networks}, of {', '.join(_RUN.value or [_EXPORT.value or _SERVER.value])}")
+    asked = _RUN.value or [_EXPORT.value or _SERVER.value or _PRESET]
+    print(f"\nanswered by: {networks}, of {', '.join(asked)}")
     print(f"table: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
     for clip, reason in result.failed.items():
         print(f"failed: {clip}: {flags.in_flags(reason)}", file=sys.stderr)
@@ -109,8 +119,10 @@ def _recognizer():
 
     landmarks, file, face = _LANDMARKS.value, _LANDMARKS_FILE.value, _FACE.value
     settings = read_settings(_SETTINGS.value) if _SETTINGS.value else None
-    if _RUN.value:
-        return Recognizer(_RUN.value, settings, _NETWORKS.value, landmarks, file, face, _UNFINISHED.value)
+    if not (_EXPORT.value or _SERVER.value):
+        return Recognizer(
+            _RUN.value or [_PRESET], settings, _NETWORKS.value, landmarks, file, face, _UNFINISHED.value
+        )
     from dualatme_keras.serving import Client, LocalExport
 
     asked = LocalExport(_EXPORT.value) if _EXPORT.value else Client(_SERVER.value, _MODEL.value)

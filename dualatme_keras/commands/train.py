@@ -10,7 +10,7 @@ take one to two hours on two CPU cores with the published settings.
 import functools
 import os
 
-from dualatme_keras.choices import IMPLEMENTATIONS, LOSSES, PRESETS, PUZZLE_SOURCES, RENAMED
+from dualatme_keras.choices import IMPLEMENTATIONS, LOSSES, PRESETS, PUZZLE_SOURCES, RENAMED, preset_weights
 from dualatme_keras.commands import Flags, define_setting, quiet_libraries, setting_values
 from dualatme_keras.training import (
     CONTINUE_DESPITE,
@@ -30,11 +30,19 @@ def _define_choice(name, choices, description):
     return _define(flags.DEFINE_enum, name, description, choices, case_sensitive=False)
 
 
+_PRESET = _define_choice(
+    "preset", list(PRESETS), "network: the paper's, the published code's, or an ablation"
+)
 _SETTINGS = [
     _define(flags.DEFINE_string, "lists", "folder of subName.txt and the train and test lists"),
     _define(flags.DEFINE_string, "data_root", "where the images lie; default: the lists' paths as they are"),
     _define(flags.DEFINE_string, "workdir", "folder of the run"),
-    _define_choice("preset", list(PRESETS), "network: the paper's, the published code's, or an ablation"),
+    _PRESET,
+    _define(
+        flags.DEFINE_string,
+        "initial_weights",
+        "weights that every fold starts from: facs, which have seen no database, or a file",
+    ),
     _define_choice(
         "implementation",
         IMPLEMENTATIONS,
@@ -98,6 +106,8 @@ def _one_source_of_lists(values):
 def _config() -> TrainConfig:
     values = setting_values(_SETTINGS)
     values["continue_despite"] = tuple(RENAMED.get(name, name) for name in values["continue_despite"])
+    if preset_weights(values["initial_weights"]) and not _PRESET.present:
+        values["preset"] = values["initial_weights"]
     if _DATAVERSION.value:
         values["lists"] = os.path.join("data", "MEGC2019", _DATAVERSION.value)
     return TrainConfig(**values)

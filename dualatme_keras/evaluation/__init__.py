@@ -1,5 +1,10 @@
 """Tier 3: what people look at, computed from a run's predictions.csv alone."""
 
+from dualatme_keras.evaluation.action_units import (
+    format_action_units,
+    read_action_units,
+    score_action_units,
+)
 from dualatme_keras.evaluation.challenge_log import clip_name, format_challenge_log
 from dualatme_keras.evaluation.run import evaluate_run
 from dualatme_keras.evaluation.seeds import find_seeds, format_seeds, score_seeds
@@ -10,9 +15,12 @@ __all__ = [
     "clip_name",
     "evaluate_run",
     "find_seeds",
+    "format_action_units",
     "format_challenge_log",
     "format_seeds",
     "format_table",
+    "read_action_units",
+    "score_action_units",
     "score_predictions",
     "score_seeds",
 ]

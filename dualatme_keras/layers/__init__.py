@@ -4,6 +4,7 @@ from dualatme_keras.layers.batch_normalization import BatchNormalization
 from dualatme_keras.layers.cbam import CBAM, ChannelAttention, SpatialAttention
 from dualatme_keras.layers.face_alignment import FaceAlignment, landmarks_on_face
 from dualatme_keras.layers.flow_image import FlowImage
+from dualatme_keras.layers.flow_normalization import FlowNormalization
 from dualatme_keras.layers.head_motion import HeadMotion
 from dualatme_keras.layers.inception import ConvNormReLU, InceptionBlock
 from dualatme_keras.layers.initializers import torch_uniform
@@ -19,6 +20,7 @@ __all__ = [
     "ConvNormReLU",
     "FaceAlignment",
     "FlowImage",
+    "FlowNormalization",
     "HeadMotion",
     "InceptionBlock",
     "ROIPuzzle",

@@ -6,6 +6,7 @@ import keras
 
 from dualatme_keras import choices
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.losses.action_units import ActionUnitLoss
 from dualatme_keras.losses.balanced import BalancedLoss
 from dualatme_keras.losses.cosine import CosineLoss
 from dualatme_keras.losses.focal import FocalLoss
@@ -31,4 +32,4 @@ def get_loss(name: str, dtype: str = "float32") -> keras.losses.Loss:
     return LOSSES[name](dtype=dtype)
 
 
-__all__ = ["LOSSES", "BalancedLoss", "CosineLoss", "FocalLoss", "get_loss"]
+__all__ = ["LOSSES", "ActionUnitLoss", "BalancedLoss", "CosineLoss", "FocalLoss", "get_loss"]

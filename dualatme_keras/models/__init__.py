@@ -1,7 +1,7 @@
 """Tier 2: the network, its presets, and the weights of the published code."""
 
 from dualatme_keras.choices import IMPLEMENTATIONS, PRESETS
-from dualatme_keras.models.dual_atme import DualATME, resolve_implementation
+from dualatme_keras.models.dual_atme import DualATME, copy_weights, resolve_implementation
 from dualatme_keras.models.ensemble import Ensemble, EnsemblePredictions, prediction_model
 from dualatme_keras.models.loading import load_model
 from dualatme_keras.models.preprocessor import flow_preprocessor
@@ -14,6 +14,7 @@ __all__ = [
     "DualATME",
     "Ensemble",
     "EnsemblePredictions",
+    "copy_weights",
     "flow_preprocessor",
     "load_model",
     "load_torch_checkpoint",

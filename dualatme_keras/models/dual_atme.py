@@ -6,12 +6,20 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from dualatme_keras.choices import IMPLEMENTATIONS, PUZZLE_SOURCES, preset_config, with_new_names
+from dualatme_keras.choices import (
+    IMPLEMENTATIONS,
+    PUZZLE_SOURCES,
+    preset_config,
+    preset_weights,
+    presets_with_weights,
+    with_new_names,
+)
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import (
     CBAM,
     BatchNormalization,
     ConvNormReLU,
+    FlowNormalization,
     InceptionBlock,
     ROIPuzzle,
     SimilarityFusion,
@@ -50,6 +58,10 @@ class DualATME(keras.Model):
             from the entire image by `ROIPuzzle`).
         similarity_weight: weight of the cosine loss; 0 for none. Defaults to 0.01.
         hidden_units, dropout: of the classifier. Default to 1024 and 0.5.
+        flow_normalization: begin with `FlowNormalization`. Defaults to `False`, as published.
+        feature_filters: end each branch with a 1x1 convolution to so many channels, which makes the
+            classifier smaller; `None` for none, as published. Defaults to `None`.
+        action_units: numbers of the action units that the network tells besides the class. Default to none.
         implementation: how Inception blocks are computed, see `InceptionBlock`: `"plain"`, `"fast"`, or
             `"auto"`, which is `"fast"` where there are only CPUs and `"plain"` elsewhere (not measured on a
             GPU). Variables and files are the same, results equal up to rounding. Defaults to `"auto"`.
@@ -65,9 +77,12 @@ class DualATME(keras.Model):
             `puzzled`, or those of the two that the branches need.
 
     Returns:
-        Logits `(batch, num_classes)`, float32 (float64 under that policy).
+        Logits `(batch, num_classes)`, float32 (float64 under that policy). With `action_units` a dict of
+        `logits` and `action_units`, the logits of each unit on the image-left and the image-right side,
+        `(batch, units, 2)`.
 
     Attributes:
+        class_logits: symbolic logits of the classes.
         feature_outputs: symbolic features by branch, `(batch, features)`, as the classifier gets them.
         attention_outputs: symbolic spatial attention by branch that has a CBAM, `(batch, height, width)` in
             (0, 1). `keras.Model(model.input, model.attention_outputs)` computes it.
@@ -98,6 +113,9 @@ class DualATME(keras.Model):
         similarity_weight: float = 0.01,
         hidden_units: int = 1024,
         dropout: float = 0.5,
+        flow_normalization: bool = False,
+        feature_filters: int | None = None,
+        action_units: Sequence[int] = (),
         implementation: str = "auto",
         class_names: Sequence[str] | None = None,
         preparation: PrepareSettings | dict | None = None,
@@ -122,6 +140,9 @@ class DualATME(keras.Model):
             "similarity_weight": similarity_weight,
             "hidden_units": hidden_units,
             "dropout": dropout,
+            "flow_normalization": flow_normalization,
+            "feature_filters": feature_filters,
+            "action_units": tuple(action_units),
             "implementation": implementation,
             "class_names": class_names,
             "preparation": preparation,
@@ -135,6 +156,8 @@ class DualATME(keras.Model):
             x = _build_stages(images[branch], branch, config, policy)
             if branch in cbams:
                 x, attention_outputs[branch] = cbams[branch](x, return_attention_scores=True)
+            if config["feature_filters"]:
+                x = ConvNormReLU(config["feature_filters"], 1, dtype=policy, name=f"{branch}_features_1x1")(x)
             features[branch] = keras.layers.Flatten(dtype=policy, name=f"{branch}_features")(x)
         outputs = _build_classifier([*features.values()], config, policy)
         super().__init__(inputs=inputs, outputs=outputs, name=name)
@@ -143,6 +166,7 @@ class DualATME(keras.Model):
         self._arguments = tuple(config)
         for argument, value in config.items():
             setattr(self, argument, value)
+        self.class_logits = outputs["logits"] if config["action_units"] else outputs
         self.feature_outputs = features
         self.attention_outputs = attention_outputs
 
@@ -150,32 +174,34 @@ class DualATME(keras.Model):
     def from_preset(cls, preset: str, load_weights: bool | None = None, **overrides) -> "DualATME":
         """Builds the network of a named preset (see `models.PRESETS`), with any argument overridden.
 
-        No preset comes with weights: training gives them to a network, and `models.load_model` loads it.
-
         Args:
-            preset: name of the preset, e.g. `"paper"` or `"released"`.
+            preset: name of the preset, e.g. `"paper"`, or `"facs"`, which comes with weights.
             load_weights: `True` asks for trained weights, `False` for fresh ones, `None` for trained ones
                 where the preset comes with them. Defaults to `None`.
-            **overrides: arguments of `DualATME` that replace those of the preset.
-
-        Returns:
-            A `DualATME` with fresh weights.
+            **overrides: arguments of `DualATME` that replace those of the preset. With trained weights only
+                those that leave the variables as they are.
 
         Raises:
-            DualATMEError: there is no such preset, or it has no weights and `load_weights=True`.
+            DualATMEError: there is no such preset, it has no weights and `load_weights=True`, or its weights
+                do not fit the overrides.
         """
-        config = preset_config(preset)
-        if load_weights:
+        config = {**preset_config(preset), **overrides}
+        file = preset_weights(preset)
+        if load_weights and not file:
             raise DualATMEError(
-                f"Expected a preset that comes with weights. Received: {preset!r} with load_weights=True; no "
-                "preset has any. Leave load_weights out for fresh weights, train the network (run_loso), or "
-                "load a trained one: models.load_model(FILE)."
+                f"Expected a preset that comes with weights: {', '.join(presets_with_weights())}. Received: "
+                f"{preset!r} with load_weights=True. Leave load_weights out for fresh weights, train the "
+                "network (run_loso), or load a trained one: models.load_model(FILE)."
             )
-        return cls(**{**config, **overrides})
+        model = cls(**config)
+        if load_weights is not False and file:
+            copy_weights(keras.models.load_model(file, compile=False), model)
+        return model
 
     def predict_probabilities(self, dataset: Iterable | dict) -> np.ndarray:
         """Softmax probabilities, a float32 array `(clips, num_classes)`, of data as `predict` takes."""
         logits = self.predict(dataset, verbose=0)
+        logits = logits["logits"] if self.action_units else logits
         return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
 
     def get_config(self):
@@ -277,6 +303,8 @@ def _build_cbams(config, policy):
 def _build_stages(image, branch, config, policy):
     """Adds the stages of a branch: `(batch, size, size, 3)` -> `(batch, size / 4, size / 4, channels)`."""
     x = image
+    if config["flow_normalization"]:
+        x = FlowNormalization(dtype=policy, name=f"{branch}_normalization")(x)
     for stage, filters in enumerate(config["filters"], start=1):
         name = f"{branch}_{config['backbone']}_{stage}"
         if config["backbone"] == "inception":
@@ -297,7 +325,7 @@ def resolve_implementation(implementation: str) -> str:
 
 
 def _build_classifier(features, config, policy):
-    """Adds fusion and classifier: features of the branches -> logits `(batch, num_classes)`."""
+    """Adds fusion and classifier: features of the branches -> what `DualATME` returns."""
     if len(features) == 2:
         x = SimilarityFusion(config["similarity_weight"], dtype=policy, name="similarity_fusion")(features)
     else:
@@ -308,4 +336,40 @@ def _build_classifier(features, config, policy):
     x = keras.layers.ReLU(dtype=policy, name="hidden_relu")(x)
     x = keras.layers.Dropout(config["dropout"], dtype=policy, name="hidden_dropout")(x)
     # As precise as the variables, so that softmax and losses do not overflow.
-    return keras.layers.Dense(config["num_classes"], **dense, dtype=policy.variable_dtype, name="logits")(x)
+    dense["dtype"] = policy.variable_dtype
+    logits = keras.layers.Dense(config["num_classes"], **dense, name="logits")(x)
+    if not config["action_units"]:
+        return logits
+    units = len(config["action_units"])
+    sides = keras.layers.Dense(2 * units, **dense, name="action_unit_sides")(x)
+    sides = keras.layers.Reshape((units, 2), dtype=policy.variable_dtype, name="action_units")(sides)
+    return {"logits": logits, "action_units": sides}
+
+
+def copy_weights(source: keras.Model, target: DualATME, leave: Sequence[str] = ()) -> None:
+    """Gives a network the weights of another one, layer by layer; what only `source` has is left out.
+
+    Args:
+        source, target: from and to whom.
+        leave: names of layers of `target` that stay as they are.
+
+    Raises:
+        DualATMEError: a layer of `target` is missing or has other shapes.
+    """
+    layers = {layer.name: layer for layer in source.layers}
+    shapes = {name: [tuple(weight.shape) for weight in layer.weights] for name, layer in layers.items()}
+    layers_to_set = [layer for layer in target.layers if layer.weights and layer.name not in leave]
+    for layer in layers_to_set:
+        wanted = [tuple(weight.shape) for weight in layer.weights]
+        found = shapes.get(layer.name, [])
+        if wanted != found:
+            raise DualATMEError(
+                f"Expected weights of the same architecture. Received: {layer.name} with {_shown(found)}, "
+                f"where the network takes {_shown(wanted)}."
+            )
+    for layer in layers_to_set:
+        layer.set_weights(layers[layer.name].get_weights())
+
+
+def _shown(shapes):
+    return f"shapes {', '.join(map(str, shapes))}" if shapes else "no weights"

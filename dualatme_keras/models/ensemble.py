@@ -23,10 +23,11 @@ def prediction_model(model: DualATME, attention: bool = False) -> keras.Model:
 
     Returns:
         Model of the same inputs, with the outputs `probabilities` float32 `(batch, classes)`, `class_id`
-        int64 `(batch,)`, and with two branches `similarity` float32 `(batch,)`, the cosine between their
-        features.
+        int64 `(batch,)`; with two branches `similarity` float32 `(batch,)`, the cosine between their
+        features; and of a network that tells them `action_units` float32 `(batch, units, 2)`, the probability
+        of each unit on the image-left and image-right side.
     """
-    logits = keras.ops.cast(model.output, "float32")
+    logits = keras.ops.cast(model.class_logits, "float32")
     outputs = {
         "probabilities": keras.ops.softmax(logits, axis=-1),
         "class_id": keras.ops.cast(keras.ops.argmax(logits, axis=-1), "int64"),
@@ -34,6 +35,9 @@ def prediction_model(model: DualATME, attention: bool = False) -> keras.Model:
     if len(model.feature_outputs) == 2:
         similarity = cosine_similarity(*model.feature_outputs.values())
         outputs["similarity"] = keras.ops.cast(similarity, "float32")
+    if model.action_units:
+        units = keras.ops.cast(model.output["action_units"], "float32")
+        outputs["action_units"] = keras.ops.sigmoid(units)
     if attention and "entire" in model.attention_outputs:
         outputs["attention"] = keras.ops.cast(model.attention_outputs["entire"], "float32")
     return keras.Model(model.input, outputs)
@@ -48,11 +52,14 @@ class EnsemblePredictions:
         similarity: `(members, batch)`, cosine between the branches; None for a single branch.
         attention: `(batch, height, width)`, spatial attention over the entire face, mean of the members; None
             where there is none.
+        action_units: `(batch, units, 2)`, probability of each unit on the image-left and image-right side,
+            mean of the members; None where the networks tell none.
     """
 
     probabilities: np.ndarray
     similarity: np.ndarray | None
     attention: np.ndarray | None
+    action_units: np.ndarray | None
 
 
 class Ensemble:
@@ -90,6 +97,11 @@ class Ensemble:
         return self._model.class_names
 
     @property
+    def action_units(self) -> tuple[int, ...]:
+        """Numbers of the action units that the networks tell, in the order of their probabilities."""
+        return self._model.action_units
+
+    @property
     def image_size(self) -> int:
         """Side of the images that the networks take, in pixels."""
         return self._model.image_size
@@ -111,6 +123,7 @@ class Ensemble:
             probabilities=together["probabilities"],
             similarity=together.get("similarity"),
             attention=together["attention"].mean(axis=0) if "attention" in together else None,
+            action_units=together["action_units"].mean(axis=0) if "action_units" in together else None,
         )
 
 

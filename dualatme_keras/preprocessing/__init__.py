@@ -4,7 +4,13 @@ from dualatme_keras.geometry.face_proportions import FACE_LIMITS, face_measures
 from dualatme_keras.geometry.flow_image import ENCODINGS
 from dualatme_keras.geometry.regions import region_mask
 from dualatme_keras.preprocessing.alignment import FACE_SIZE, align_face, eye_transform, transform_points
-from dualatme_keras.preprocessing.apex import LITTLE_MOTION, ExpressionCourse, expression_course, spot_apex
+from dualatme_keras.preprocessing.apex import (
+    LARGE_MOTION,
+    LITTLE_MOTION,
+    ExpressionCourse,
+    expression_course,
+    spot_apex,
+)
 from dualatme_keras.preprocessing.clip import PreparedClip, prepare_clip, prepare_onset_apex
 from dualatme_keras.preprocessing.contact_sheet import draw_contact_sheet
 from dualatme_keras.preprocessing.detection import FACE_CHOICES
@@ -36,6 +42,7 @@ __all__ = [
     "FACE_LIMITS",
     "FACE_SIZE",
     "LANDMARK_COLUMNS",
+    "LARGE_MOTION",
     "LITTLE_MOTION",
     "METHODS",
     "NAMED_SETTINGS",

@@ -26,6 +26,10 @@ LITTLE_MOTION = 0.4
 """Motion in per cent of the distance between the eyes (`motion_size`) that a face without any expression can
 have: `benchmarks/motion_limit.py`."""
 
+LARGE_MOTION = 8.0
+"""Motion in the same unit above which a clip shows more than a micro-expression: 5 mm of a face whose pupils
+are 63 mm apart. Chosen from sizes alone; real clips were not measured."""
+
 _LARGEST_SHARE = 0.05
 """Share of the pixels that count as those that move most: about what one muscle of the face moves."""
 

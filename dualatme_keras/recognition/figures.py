@@ -5,7 +5,9 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from dualatme_keras.choices import ACTION_UNITS
 from dualatme_keras.plots.style import (
+    ACCENT,
     CAPTION,
     DASHED,
     GRID,
@@ -19,7 +21,7 @@ from dualatme_keras.plots.style import (
     draw_grid,
 )
 from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey, transform_points
-from dualatme_keras.recognition.result import Recognition
+from dualatme_keras.recognition.result import Recognition, units_in_words
 
 CLASS_COLOURS = ("#b2182b", "#1a7f37", "#b97700", "#2166ac", "#762a83", "#01665e", "#8c510a", "#c51b7d")
 _LARGEST_SHARE = 0.995
@@ -47,19 +49,25 @@ def flow_colours(flow: np.ndarray, largest: float) -> np.ndarray:
 
 
 def clip_figure(recognition: Recognition) -> Figure:
-    """Draws an answer: faces, regions, flow, attention, the probabilities of the classes and the motion.
+    """Draws an answer: faces, regions, flow, attention, probabilities of classes and action units, motion.
 
     Motion is in per cent of the distance between the eyes, as in the table. Where a server prepared the clip
     there are the two frames, the probabilities and the motion.
     """
     served = recognition.clip is None
-    figure = Figure(figsize=(11.6, 2.9 if served else 4.9), layout="constrained")
+    heights = {"above": 2.9} if served else {"above": 2.75, "below": 2.15}
+    if recognition.action_units:
+        heights["units"] = 1.9
+    figure = Figure(figsize=(11.6, sum(heights.values())), layout="constrained")
     set_figure_title(figure, _title(recognition))
+    rows = figure.subfigures(len(heights), 1, height_ratios=list(heights.values()), squeeze=False)[:, 0]
+    if recognition.action_units:
+        _draw_units(rows[-1].subplots(), recognition)
     if served:
-        onset, apex, bars, course = figure.subplots(1, 4, width_ratios=(1, 1, 1.3, 1.3))
+        onset, apex, bars, course = rows[0].subplots(1, 4, width_ratios=(1, 1, 1.3, 1.3))
         _draw_frames(onset, apex, recognition.onset_apex)
     else:
-        above, below = figure.subfigures(2, 1, height_ratios=(1.28, 1.0))
+        above, below = rows[:2]
         _draw_faces(above.subplots(1, 5), recognition.clip, recognition)
         bars, course, wheel = below.subplots(1, 3, width_ratios=(2.2, 2.2, 1.0))
         _draw_wheel(wheel)
@@ -75,6 +83,8 @@ def set_figure_title(figure, text):
 def _title(recognition):
     share = recognition.probabilities[recognition.label]
     title = f"{recognition.name}: {recognition.label}, {share:.0%}"
+    if recognition.shown_units:
+        title += f", AU {units_in_words(recognition)}"
     networks = len(recognition.members)
     if networks > 1:
         title += f" (mean of {networks} networks, {recognition.agreement:.0%} of which agree)"
@@ -139,6 +149,27 @@ def _draw_bars(axes, recognition):
         told.append(f"similarity of the branches {recognition.similarity:.2f}")
     axes.set_xlabel(", ".join(told), **NOTE, loc="left")
     clean(axes)
+
+
+def _draw_units(axes, recognition):
+    """Bars of each action unit, of the image-left side upwards and of the image-right side downwards."""
+    units = recognition.action_units
+    places = np.arange(len(units))
+    for side, sign in ((0, 1), (1, -1)):
+        values = np.array([sides[side] for sides in units.values()])
+        colours = [ACCENT if value >= 0.5 else PALE for value in values]
+        axes.bar(places, sign * values, color=colours, width=0.62)
+    axes.axhline(0.0, color=INK, linewidth=0.8)
+    names = [f"{unit}\n{ACTION_UNITS.get(unit, '').replace(' ', chr(10))}" for unit in units]
+    axes.set_xticks(places, names, fontsize=8)
+    for label, unit in zip(axes.get_xticklabels(), units, strict=True):
+        label.set_fontweight("bold" if unit in recognition.shown_units else "normal")
+    axes.set_ylim(-1.0, 1.0)
+    axes.set_yticks([-0.5, 0.5], ["image-right", "image-left"])
+    axes.set_title("action units, probability on each side (lines: 0.5)", **CAPTION, loc="left")
+    clean_axes(axes, labelsize=8)
+    draw_grid(axes, "y")
+    axes.set_axisbelow(True)
 
 
 def _draw_course(axes, onset_apex):

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dualatme_keras.choices import PRESETS
+from dualatme_keras.choices import PRESETS, preset_weights, presets_with_weights
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.resampling import resize_image
 from dualatme_keras.models import Ensemble
 from dualatme_keras.preprocessing import OnsetApex, PrepareSettings, prepare_onset_apex
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
-from dualatme_keras.recognition.result import Recognition
+from dualatme_keras.recognition.result import Recognition, units_by_number
 from dualatme_keras.runs import read_run
 
 
@@ -22,8 +22,9 @@ class Recognizer(ClipRecognizer):
     `.keras` files store; other settings are refused.
 
     Args:
-        weights_or_run: folder of a run, folder of several seeds, or a file of weights (`.keras`, `.pth`); or
-            several of these, which answer together.
+        weights_or_run: name of a preset that comes with weights, folder of a run, folder of several seeds, or
+            a file of weights (`.keras`, `.pth`); or several of these, which answer together. Defaults to
+            `"facs"`, whose weights come with this package and have seen no database.
         settings: how to prepare clips, where the run or file does not say.
         networks: of a run: `final` (trained on all clips), `folds` (all of them together), or `auto`, the
             first where there is one.
@@ -38,14 +39,14 @@ class Recognizer(ClipRecognizer):
 
     Example:
 
-    >>> recognizer = Recognizer("runs/mine")
-    >>> recognizer.recognize("clip.mp4").label
-    'positive'
+    >>> answer = Recognizer().recognize("clip.mp4")
+    >>> answer.label, answer.shown_units
+    ('positive', (6, 12))
     """
 
     def __init__(
         self,
-        weights_or_run: str | os.PathLike | Sequence[str | os.PathLike],
+        weights_or_run: str | os.PathLike | Sequence[str | os.PathLike] = "facs",
         settings: PrepareSettings | None = None,
         networks: str = "auto",
         landmarks: str | None = None,
@@ -68,19 +69,19 @@ class Recognizer(ClipRecognizer):
     def from_preset(cls, preset: str | os.PathLike, **arguments) -> "Recognizer":
         """A recognizer by the name of a preset, or by a run or file as `Recognizer` takes it.
 
-        No preset comes with weights, so each name of `models.PRESETS` is refused today. Give the path of a
-        folder that has such a name as `./paper`.
+        Give the path of a folder that has the name of a preset as `./paper`.
 
         Args:
-            preset: name of a preset, folder of a run, or file of weights.
+            preset: name of a preset that comes with weights, folder of a run, or file of weights.
             **arguments: further arguments of `Recognizer`.
 
         Raises:
             DualATMEError: a preset without weights, or as `Recognizer`.
         """
-        if isinstance(preset, str) and preset in PRESETS:
+        if isinstance(preset, str) and preset in PRESETS and not preset_weights(preset):
             raise DualATMEError(
-                f"Expected a preset that comes with weights. Received: {preset!r}; no preset has any. Train "
+                f"Expected a preset that comes with weights: {', '.join(presets_with_weights())}. Received: "
+                f"{preset!r}. Train "
                 f"the network (dualatme-train --preset={preset} --final_model) and give the run's folder, "
                 "or a file of weights."
             )
@@ -109,5 +110,6 @@ class Recognizer(ClipRecognizer):
             onset_apex=onset_apex,
             clip=clip,
             attention=None if attention is None else attention[0],
+            action_units=units_by_number(self._ensemble.action_units, answers.action_units),
             offset=offset,
         )

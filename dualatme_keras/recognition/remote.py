@@ -9,7 +9,7 @@ import numpy as np
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import OnsetApex, PrepareSettings
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
-from dualatme_keras.recognition.result import Recognition
+from dualatme_keras.recognition.result import Recognition, units_by_number
 from dualatme_keras.video import image_file
 
 _MARGIN = 0.1
@@ -75,6 +75,9 @@ class RemoteRecognizer(ClipRecognizer):
             answer["probabilities"],
             answer.get("similarity"),
             self.class_names,
+            action_units=units_by_number(
+                answer.get("action_unit_numbers", [()])[0], answer.get("action_units")
+            ),
             name=name,
             onset_apex=onset_apex,
             offset=offset,

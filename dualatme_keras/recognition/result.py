@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from dualatme_keras.megc2019 import CLASS_NAMES
-from dualatme_keras.preprocessing import LITTLE_MOTION, OnsetApex, PreparedClip, SpottingCourse
+from dualatme_keras.preprocessing import LARGE_MOTION, LITTLE_MOTION, OnsetApex, PreparedClip, SpottingCourse
 
 _AFTER_CLASSES = (
+    "action_units",
     "similarity",
     "agreement",
     "motion",
@@ -47,6 +48,9 @@ class Recognition:
             server prepared them.
         attention: spatial attention of CBAM over the aligned face, `(height, width)` in (0, 1), mean of the
             networks; None for networks without it.
+        action_units: probability of each action unit on the image-left and the image-right side (of somebody
+            who looks into the camera the right and the left one), by its FACS number, mean of the networks;
+            empty for networks that tell none.
         offset: last frame of the expression, where it was spotted in a longer video or given.
         motion: how far the part of the face that moves most has moved from onset to apex, in per cent of the
             distance between the eyes (see `preprocessing.expression_motion`).
@@ -62,6 +66,7 @@ class Recognition:
     onset_apex: OnsetApex
     clip: PreparedClip | None = None
     attention: np.ndarray | None = None
+    action_units: dict[int, tuple[float, float]] = dataclasses.field(default_factory=dict)
     offset: int | None = None
     motion: float | None = None
     onset_seconds: float | None = None
@@ -102,15 +107,25 @@ class Recognition:
         return None if self.clip is None else self.clip.boxes
 
     @property
+    def shown_units(self) -> tuple[int, ...]:
+        """Action units that are more likely there than not, on one side at least."""
+        return tuple(unit for unit, sides in self.action_units.items() if max(sides) >= 0.5)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """What speaks against the answer, in words; empty where nothing does.
 
         The network sees flow scaled by its own extremes where the run's `encoding` is `minmax`, so it has an
         answer for noise too: motion tells how much there was.
         """
-        if self.motion is None or self.motion >= LITTLE_MOTION:
-            return self.onset_apex.doubts
-        return (*self.onset_apex.doubts, f"little motion: below {LITTLE_MOTION:g} it can be noise")
+        doubts = list(self.onset_apex.doubts)
+        if self.motion is not None and self.motion < LITTLE_MOTION:
+            doubts.append(f"little motion: below {LITTLE_MOTION:g} it can be noise")
+        if self.motion is not None and self.motion > LARGE_MOTION:
+            doubts.append(f"much motion: above {LARGE_MOTION:g} it is no micro-expression, or the head moved")
+        if self.action_units and not self.shown_units:
+            doubts.append("no action unit: the motion can be the head's, a blink, or noise")
+        return tuple(doubts)
 
     @property
     def class_id(self) -> int:
@@ -128,6 +143,7 @@ class Recognition:
             "clip": self.name,
             "label": self.label,
             **{f"p_{name}": f"{value:.4f}" for name, value in self.probabilities.items()},
+            "action_units": units_in_words(self),
             "similarity": "" if self.similarity is None else f"{self.similarity:.4f}",
             "agreement": f"{self.agreement:.2f}",
             "motion": "" if self.motion is None else f"{self.motion:.2f}",
@@ -137,6 +153,30 @@ class Recognition:
             "picture": "",
             "error": "",
         }
+
+
+def units_by_number(
+    numbers: Sequence[int], probabilities: np.ndarray | None
+) -> dict[int, tuple[float, float]]:
+    """Action units as a `Recognition` has them, of a batch of one clip, `(1, units, 2)`, or of none."""
+    if probabilities is None:
+        return {}
+    return {
+        int(number): (float(left), float(right))
+        for number, (left, right) in zip(numbers, probabilities[0], strict=True)
+    }
+
+
+def units_in_words(recognition: Recognition) -> str:
+    """The units shown, as FACS writes them: `1+2+R12`, where a unit on one side has L or R before it.
+
+    L and R are the sides of somebody who looks into the camera.
+    """
+    words = []
+    for unit in recognition.shown_units:
+        image_left, image_right = (side >= 0.5 for side in recognition.action_units[unit])
+        words.append(f"{'' if image_left and image_right else 'R' if image_left else 'L'}{unit}")
+    return "+".join(words)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,10 @@ CONTINUE_DESPITE = ("version", "implementation", "threads", "device", "unrecorde
 """Differences despite which a run may be continued: these round differently, or nobody knows whether they are
 there. All others would mix two experiments."""
 
-DEFAULTS = {"new_model": None, "callbacks": None, "augment": None, "class_names": list(CLASS_NAMES)}
+DEFAULTS = {
+    **dict.fromkeys(("new_model", "callbacks", "augment", "initial_weights_sha256")),
+    "class_names": list(CLASS_NAMES),
+}
 """What a record of an earlier version does not have, and what its run had. The first three are what a run may
 be given besides its settings."""
 

@@ -6,6 +6,7 @@ import os
 import zipfile
 from pathlib import Path
 
+from dualatme_keras.choices import preset_weights
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json
 from dualatme_keras.preprocessing import PrepareSettings, differing_settings
@@ -61,7 +62,7 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
 
     Args:
         path: folder of a run, folder of several seeds (`seed_1`, `seed_2`, ...), which answer together, or a
-            file of weights, `.keras` or `.pth`.
+            file of weights, `.keras` or `.pth`; or the name of a preset that comes with weights.
         networks: `final`, the network trained on all clips; `folds`, those of all folds; `auto`, the first
             where there is one, else the second.
         unfinished: also take the folds of a run of which not all are finished. What they answer changes when
@@ -71,7 +72,7 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
         DualATMEError: there is no run or no network of that kind, the run is not finished, or seeds of
             unequal settings.
     """
-    path = Path(path)
+    path = preset_weights(path) or Path(path)
     if networks not in NETWORKS:
         raise DualATMEError(f"Expected networks out of {', '.join(NETWORKS)}. Received: {networks!r}.")
     if path.is_file() and path.suffix in _WEIGHTS:

@@ -36,7 +36,9 @@ def export_saved_model(
       are aligned faces. Alignment, regions, flow and encoding are in the graph.
 
     All return `probabilities` float32 `(batch, classes)`, `class_id` int64 `(batch,)`, `label` string
-    `(batch,)` and, with two branches, `similarity` float32 `(batch,)`, the cosine between their features. A
+    `(batch,)` and, with two branches, `similarity` float32 `(batch,)`, the cosine between their features. One
+    that tells action units also returns `action_units` float32 `(batch, units, 2)`, their probabilities on
+    the image-left and image-right side, and `action_unit_numbers` int32 `(batch, units)`. A
     network of one branch, or one that cuts its own puzzle, has only the inputs that it takes. What is wrong
     with a request is answered with INVALID_ARGUMENT.
 

@@ -30,7 +30,7 @@ def new_signatures(
     answering = prediction_model(model)
     holder = tf.Module()
     holder.weights = [weight.value for weight in answering.weights]
-    answer = _labelled(answering, model.class_names)
+    answer = _labelled(answering, model.class_names, model.action_units)
     names, size = [tensor.name for tensor in model.inputs], model.image_size
     signatures = {
         "serving_default": _serve(answer, names, size),
@@ -85,10 +85,14 @@ def _string_spec(name):
     return tf.TensorSpec((None,), tf.string, name=name)
 
 
-def _labelled(answering, class_names):
+def _labelled(answering, class_names, action_units):
     def answer(images):
         answers = answering(images)
-        return {**answers, "label": tf.gather(tf.constant(class_names), answers["class_id"])}
+        answers["label"] = tf.gather(tf.constant(class_names), answers["class_id"])
+        if action_units:  # a row for each clip, as servers join and part batches
+            numbers = tf.constant([action_units], tf.int32)
+            answers["action_unit_numbers"] = tf.repeat(numbers, tf.shape(answers["class_id"])[0], axis=0)
+        return answers
 
     return answer
 

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from dualatme_keras.geometry.regions import region_boxes
+from dualatme_keras.synthetic.estimated_units import ESTIMATED_LANDMARKS as LANDMARKS
 from dualatme_keras.synthetic.motion_settings import UNITS, MotionSettings
-from dualatme_keras.synthetic.muscles import LANDMARKS
 
 BLINK = 45
 ALL_UNITS = (*UNITS, BLINK)
@@ -37,7 +37,7 @@ def draw_expressions(draw: Draw, settings: MotionSettings) -> tuple[np.ndarray, 
     """Draws classes and what is shown.
 
     Returns:
-        Classes, int64 `(clips,)`, -1 where there is no expression; intensities of `ALL_UNITS` on the
+        Classes, int64 `(clips,)`, -1 where there is none; intensities of `ALL_UNITS` on the
         image-left and image-right side, float32 `(clips, units, 2)`.
     """
     clips = np.arange(draw.count)
@@ -48,6 +48,8 @@ def draw_expressions(draw: Draw, settings: MotionSettings) -> tuple[np.ndarray, 
         shares = np.array(list(emotion.values()), dtype=float)
         sets = np.array([[unit in units for unit in ALL_UNITS] for units in emotion])
         shown[chosen] = sets[draw.rng.choice(len(shares), size=len(chosen), p=shares / shares.sum())]
+    anything = draw.chance(settings.any_units)
+    shown[anything] = _any_units(draw)[anything]
     share = draw.even(settings.companion, len(ALL_UNITS))
     share[clips, (draw.rng.random(shown.shape) * shown).argmax(axis=1)] = 1.0  # one unit leads
     strength = np.exp(settings.intensity_sd * draw.normal(1, 1))
@@ -56,11 +58,18 @@ def draw_expressions(draw: Draw, settings: MotionSettings) -> tuple[np.ndarray, 
     intensity[clips, extra] += (draw.chance(settings.extra_unit) * draw.even((0.0, 0.5)))[:, None]
     nothing = draw.chance(settings.no_expression)
     intensity[nothing] = 0.0
-    labels[nothing] = -1
+    labels[nothing | anything] = -1
     intensity[:, ALL_UNITS.index(BLINK)] = (draw.chance(settings.blinks) * draw.even(settings.lid_travel))[
         :, None
     ]
     return labels, intensity
+
+
+def _any_units(draw):
+    """One to three units of `UNITS`, each set as likely as another of its size, `(clips, units)`."""
+    order = draw.rng.random((draw.count, len(UNITS))).argsort(axis=1)
+    chosen = order < draw.rng.integers(1, 4, (draw.count, 1))
+    return np.pad(chosen, [(0, 0), (0, len(ALL_UNITS) - len(UNITS))])
 
 
 def _balance(draw, settings):

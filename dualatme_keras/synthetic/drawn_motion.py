@@ -9,9 +9,10 @@ import dataclasses
 import numpy as np
 
 from dualatme_keras.synthetic.drawn_clips import ALL_UNITS, Draw, Faces
+from dualatme_keras.synthetic.estimated_units import ESTIMATED_LANDMARKS as LANDMARKS
 from dualatme_keras.synthetic.head_motion import DEPTH
 from dualatme_keras.synthetic.motion_settings import MotionSettings
-from dualatme_keras.synthetic.muscles import ACTION_UNITS, LANDMARKS, REFERENCE_SIZE
+from dualatme_keras.synthetic.muscles import REFERENCE_SIZE
 
 _HEAD_SD = {"shift": 0.5, "roll": 0.003, "growth": 0.003, "turn": 0.15}
 """Motion of a head that sits still: arguments of `head_motion_flow`, the roll in radians."""
@@ -23,19 +24,16 @@ _NOISE_CELLS, _TEXTURE_CELLS = (3, 8), (12, 25)
 """Cells of noise along the image, at least and less than: smooth, and as fine as skin and hair."""
 
 
-def _pull_table():
+def _pull_table(units):
     """All pulls of all units on both sides as arrays: unit, landmark, side; outward, down, width, height."""
     rows, landmarks = [], list(LANDMARKS)
-    for unit, pulls in ACTION_UNITS.items():
+    for unit, pulls in units.items():
         for pull in pulls:
             for side in (0,) if LANDMARKS[pull.landmark][0] == 0 else (-1, 1):
                 place = (ALL_UNITS.index(unit), landmarks.index(pull.landmark), side)
                 rows.append((*place, pull.outward * (side or 1), pull.down, pull.width, pull.height))
     columns = np.array(rows, dtype="float32").T
     return (*columns[:3].astype(int), *columns[3:])
-
-
-_UNIT, _LANDMARK, _SIDE, _RIGHT, _DOWN, _WIDTH, _HEIGHT = _pull_table()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,20 +115,21 @@ class DrawnMotion:
 
 def _draw_pulls(draw, settings, faces, intensity):
     """The pulls that are felt in a clip, as an estimate shows them."""
-    left, right = intensity[:, _UNIT, 0], intensity[:, _UNIT, 1]
-    felt = np.where(_SIDE == 0, (left + right) / 2, np.where(_SIDE < 0, left, right))
+    unit, landmark, side, *motion, width, height = _pull_table(settings.pulls)
+    left, right = intensity[:, unit, 0], intensity[:, unit, 1]
+    felt = np.where(side == 0, (left + right) / 2, np.where(side < 0, left, right))
     count = max(1, int((felt != 0).sum(axis=1).max()))
     which = np.argsort(felt == 0, axis=1, kind="stable")[:, :count]  # those that are zero come last
     felt = np.take_along_axis(felt, which, axis=1)
-    landmark, motion = _LANDMARK[which], np.stack([_RIGHT[which], _DOWN[which]], axis=-1)
+    landmark, motion = landmark[which], np.stack(motion, axis=-1)[which]
     reach = settings.reach_sd * draw.normal(count, 2) + settings.clip_reach_sd * draw.normal(1, 1)
-    size = np.stack([_WIDTH[which], _HEIGHT[which]], axis=-1) * np.exp(reach)
+    size = np.stack([width, height], axis=-1)[which] * np.exp(reach)
     # A blurred Gaussian is a wider and lower one.
     blurred = np.hypot(size, draw.even(settings.estimate_blur)[:, None, None] / faces.size[:, None])
     felt = felt * (size / blurred).prod(axis=-1)
     astray = settings.direction_sd * draw.normal(count, 2) * np.linalg.norm(motion, axis=-1, keepdims=True)
     return Gaussians(
-        x=0.5 + _SIDE[which] * np.take_along_axis(faces.outward, landmark, axis=1),
+        x=0.5 + side[which] * np.take_along_axis(faces.outward, landmark, axis=1),
         y=np.take_along_axis(faces.below, landmark, axis=1),
         width=blurred[..., 0],
         height=blurred[..., 1],

@@ -3,7 +3,11 @@
 import dataclasses
 from collections.abc import Mapping
 
-UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 24, 25, 26)
+from dualatme_keras.choices import ACTION_UNITS
+from dualatme_keras.synthetic.estimated_units import ESTIMATED_UNITS
+from dualatme_keras.synthetic.muscles import Pull
+
+UNITS = tuple(ACTION_UNITS)
 """Action units that are drawn and told of a clip; a blink (45) is drawn and not told."""
 
 Emotions = tuple[Mapping[tuple[int, ...], float], ...]
@@ -13,14 +17,15 @@ EMOTIONS: Emotions = (
     {
         # disgust: AU 9, AU 10, or AU 4 with 7 (the criteria of CASME II: Yan et al., PLoS ONE 9(1):e86041)
         (4, 7): 8,
-        (4, 9): 2,
-        (4, 10): 3,
-        (10,): 2,
+        (4, 9): 3,
+        (4, 10): 4,
         (9,): 1,
-        (4, 7, 9): 1,
+        (10,): 1,
+        (4, 7, 9): 2,
         (4, 7, 10): 1,
+        (4, 9, 10): 1,
         # repression: AU 15, AU 17, alone or together (same criteria)
-        (17,): 5,
+        (17,): 6,
         (15,): 2,
         (15, 17): 2,
         # anger, sadness, fear, contempt: one or two units of the prototypes of Ekman, Friesen and Hager (FACS
@@ -29,10 +34,11 @@ EMOTIONS: Emotions = (
         (1, 4): 1,
         (4, 15): 1,
         (20,): 1,
-        (14,): 1,
+        (14,): 2,
+        (14, 15): 1,
     },
     # happiness: AU 6 or AU 12 (same criteria)
-    {(12,): 8, (6, 12): 4, (12, 25): 1, (14,): 1},
+    {(12,): 8, (6, 12): 4, (12, 25): 1, (14,): 2},
     # surprise: AU 1 with 2, AU 25, or AU 2 (same criteria)
     {(1, 2): 6, (1,): 3, (2,): 2, (1, 2, 5): 2, (1, 2, 25): 1, (1, 2, 26): 1},
 )
@@ -48,7 +54,10 @@ class MotionSettings:
 
     Attributes:
         emotions: see `Emotions`.
+        pulls: of each action unit: `ESTIMATED_UNITS`, or `muscles.ACTION_UNITS`, which is FACS in words.
         no_expression: share of clips in which nothing but head, lids and noise moves.
+        any_units: share of clips that show one to three units at random, of no class: every unit is learned,
+            not only those of the emotions.
         intensity_sd: of an expression's intensity, as a logarithm.
         companion: intensity of the units that follow the leading one, relative to it.
         extra_unit: share of clips with one more unit, at up to half the intensity.
@@ -78,7 +87,9 @@ class MotionSettings:
     """
 
     emotions: Emotions = EMOTIONS
+    pulls: Mapping[int, tuple[Pull, ...]] = dataclasses.field(default_factory=lambda: ESTIMATED_UNITS)
     no_expression: float = 0.0
+    any_units: float = 0.0
     intensity_sd: float = 0.5
     companion: tuple[float, float] = (0.2, 1.0)
     extra_unit: float = 0.0
@@ -86,7 +97,7 @@ class MotionSettings:
     lean_sd: float = 0.3
     blinks: float = 0.3
     lid_travel: tuple[float, float] = (-2.0, 2.0)
-    landmarks_sd: float = 0.03
+    landmarks_sd: float = 0.05
     proportions_sd: float = 0.06
     reach_sd: float = 0.15
     clip_reach_sd: float = 0.3
@@ -104,4 +115,4 @@ class MotionSettings:
     estimate_noise: float = 0.08
     estimate_texture: float = 0.06
     estimate_sparks: float = 0.2
-    boxes_sd: float = 0.015
+    boxes_sd: float = 0.03

@@ -122,15 +122,17 @@ def action_unit_flow(
     right: float = 1.0,
     landmarks: Mapping[str, tuple[float, float]] = LANDMARKS,
     grid: Grid | None = None,
+    units: Mapping[int, tuple[Pull, ...]] = ACTION_UNITS,
 ) -> np.ndarray:
     """Displacement of the skin by one action unit.
 
     Args:
-        unit: number of the action unit, a key of `ACTION_UNITS`.
+        unit: number of the action unit, a key of `units`.
         left, right: intensity on the image-left and image-right side, about 1 for a micro-expression; a
             landmark on the midline takes their mean.
         landmarks: where this face has its landmarks; see `LANDMARKS`.
         grid: the pixels wanted; by default those of a face that fills an image of `REFERENCE_SIZE`.
+        units: pulls of each action unit.
 
     Returns:
         float64 array `(size, size, 2)`: displacement to the right and down, in pixels of a face of
@@ -139,12 +141,12 @@ def action_unit_flow(
     Raises:
         DualATMEError: there is no such action unit.
     """
-    if unit not in ACTION_UNITS:
-        known = ", ".join(str(number) for number in ACTION_UNITS)
+    if unit not in units:
+        known = ", ".join(str(number) for number in units)
         raise DualATMEError(f"Expected an action unit out of {known}. Received: {unit!r}.")
     x, y = pixel_grid() if grid is None else grid
     flow = np.zeros((y.size, x.size, 2))
-    for pull in ACTION_UNITS[unit]:
+    for pull in units[unit]:
         outward, down = landmarks[pull.landmark]
         if outward == 0:
             flow += _pull_flow(pull, (0.5, down), 1, x, y) * ((left + right) / 2)

@@ -13,10 +13,17 @@ __all__ = [
     "PRECISIONS",
     "PROTOCOLS",
     "STRATEGIES",
+    "DrawnDataset",
+    "PretrainConfig",
     "RunResult",
     "TrainConfig",
+    "pretrain",
     "run_loso",
     "run_seeds",
 ]
 
-__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(("RunResult", "run_loso", "run_seeds"), "loso"))
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    dict.fromkeys(("RunResult", "run_loso", "run_seeds"), "loso")
+    | dict.fromkeys(("DrawnDataset", "PretrainConfig", "pretrain"), "pretraining"),
+)

@@ -29,13 +29,15 @@ MAY_DIFFER = (
     "tensorboard",
     "ground_truth",
     "strict",
+    # Its content is compared.
+    "initial_weights",
 )
 """Settings that change no fold's result: where things lie, which folds to run and how, what else to write."""
 
 _NOT_THE_NETWORKS = (
     *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
     *("continue_despite", "final_model", "tensorboard", "ground_truth", "strict"),
-    *("learning_rate", "batch_size", "epochs"),
+    *("learning_rate", "batch_size", "epochs", "initial_weights"),
 )
 
 _LOWEST = {"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1, "seed": 0, "threads": 0}
@@ -50,6 +52,8 @@ class TrainConfig:
         data_root: where the images lie; None takes the lists' paths as they are.
         workdir: folder of the run; one with finished folds of the same configuration is continued.
         preset: network, a name in `models.PRESETS`.
+        initial_weights: file of weights of that network, or name of a preset that comes with some, from which
+            every fold starts; None for random ones.
         implementation: how the network is computed: `auto`, `plain` or `fast`, see `models.DualATME`.
         puzzle_source: `"image"` reads the puzzled images, `"layer"` cuts them from the entire ones.
         loss: `focal`, `crossentropy`, `balanced` or `cosine`.
@@ -81,6 +85,7 @@ class TrainConfig:
     data_root: str | None = None
     workdir: str = "runs/dualatme"
     preset: str = "paper"
+    initial_weights: str | None = None
     implementation: str = "auto"
     puzzle_source: str = "image"
     loss: str = "focal"

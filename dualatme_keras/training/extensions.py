@@ -15,7 +15,7 @@ from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.training.config import TrainConfig
 
-_OF_THE_PRESET = ("preset", "implementation", "puzzle_source")
+_OF_THE_PRESET = ("preset", "initial_weights", "implementation", "puzzle_source")
 """Settings of `TrainConfig` that say something about the networks of presets only."""
 
 

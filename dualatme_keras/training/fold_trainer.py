@@ -18,6 +18,7 @@ from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import get_strategy
 from dualatme_keras.training.divergence import StopOnDivergence, diverged
 from dualatme_keras.training.extensions import NO_EXTENSIONS, Extensions
+from dualatme_keras.training.initial_weights import set_initial_weights
 from dualatme_keras.training.optimizers import new_optimizer
 
 _GLOBAL_SEED = 0
@@ -72,7 +73,7 @@ class FoldTrainer:
         return self._model.inputs[0].shape[1]
 
     def train(self, fold: Fold, table: ImageTable, seed: int, callbacks=()) -> dict:
-        """Trains on the fold's train clips with the published recipe, from fresh weights.
+        """Trains on the fold's train clips with the published recipe, from fresh or `initial_weights`.
 
         Args:
             fold: what to train on.
@@ -179,14 +180,19 @@ def _compile_network(config, extensions):
 def _build(config, extensions, preparation=None):
     if extensions.new_model is not None:
         return extensions.build_model(config)
-    return DualATME.from_preset(
+    model = DualATME.from_preset(
         config.preset,
+        load_weights=False,
+        action_units=(),  # nobody has coded those of the clips
         puzzle_source=config.puzzle_source,
         implementation=config.implementation,
         class_names=config.class_names,
         preparation=preparation,
         dtype=config.precision,
     )
+    if config.initial_weights is not None:
+        set_initial_weights(model, config.initial_weights, preparation)
+    return model
 
 
 def _check_fresh(model, fresh):

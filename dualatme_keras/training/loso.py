@@ -22,6 +22,7 @@ from dualatme_keras.training.devices import (
 )
 from dualatme_keras.training.extensions import Extensions
 from dualatme_keras.training.fold_runner import FoldRunner
+from dualatme_keras.training.initial_weights import weights_digest
 from dualatme_keras.training.lists import read_training_lists
 from dualatme_keras.training.progress import Progress
 
@@ -135,6 +136,7 @@ def run_seeds(
         "lists_sha256": _digest(all_folds),
         "images_sha256": runner.image_digests(),
         "preparation": preparation and dataclasses.asdict(preparation),
+        "initial_weights_sha256": weights_digest(config.initial_weights),
         "computed_with": describe_computation(config),
         **extensions.record(config),
     }

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from gradients import gradient
 
 from dualatme_keras import layers
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.puzzle import cut_puzzle
 from dualatme_keras.geometry.regions import TEMPLATE_BOXES
 
@@ -37,6 +38,7 @@ CASES = {
         0,
         0,
     ),
+    "flow_normalization": (layers.FlowNormalization, {"limit": 3.0}, (2, 12, 10, 3), 0, 0),
     "similarity_fusion": (layers.SimilarityFusion, {"weight": 0.5}, FEATURES, 0, 0),
 }
 
@@ -250,3 +252,29 @@ def test_no_clips_give_no_clips(name):
     assert outputs.shape == (0, *layer.compute_output_shape(shape)[1:])
     model.compile("sgd", "mse")
     model.train_on_batch(np.zeros((0, *shape[1:]), "float32"), outputs)
+
+
+def test_flow_normalization_by_hand():
+    """Most of the image stands still at a grey value of its own; one pixel of each channel moves."""
+    images = np.full((1, 4, 5, 3), 0.2, "float32")
+    images[0, 1, 2] = (0.6, -0.2, 1.0)
+    normalized = np.array(layers.FlowNormalization(limit=100.0)(images))[0]
+    size = 0.8 / 40  # two channels of twenty pixels share 0.4 + 0.4
+    bent = 100 * np.tanh(np.array([0.4 / size, -0.4 / size, 20.0]) / 100)
+    np.testing.assert_allclose(normalized[1, 2], bent, rtol=1e-4)
+    normalized[1, 2] = 0
+    np.testing.assert_allclose(normalized, 0, atol=1e-5)
+
+
+def test_flow_normalization_undoes_what_minmax_hides():
+    """Another zero for each channel, another unit of flow and of strain."""
+    rng = np.random.default_rng(0)
+    images = rng.standard_t(2, (3, 8, 8, 3)).astype("float32") / 20
+    changed = images * [0.3, 0.3, 2.0] + [0.1, -0.2, 0.3]
+    layer = layers.FlowNormalization()
+    normalized = np.asarray(layer(images))
+    np.testing.assert_allclose(layer(changed), normalized, atol=2e-4)
+    assert 4.0 < np.abs(normalized).max() < 4.5
+    assert np.abs(np.asarray(layer(np.zeros((1, 4, 4, 3), "float32")))).max() == 0
+    with pytest.raises(DualATMEError, match="positive `limit`. Received: 0"):
+        layers.FlowNormalization(limit=0)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from gradients import gradient
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.losses import LOSSES, BalancedLoss, CosineLoss, FocalLoss, get_loss
+from dualatme_keras.losses import LOSSES, ActionUnitLoss, BalancedLoss, CosineLoss, FocalLoss, get_loss
 
 PUBLISHED = {
     "focal_gamma2": FocalLoss(),
@@ -73,3 +73,20 @@ def test_unknown_names_and_values_are_refused():
         get_loss("focus")
     with pytest.raises(ValueError, match="gamma=-1"):
         FocalLoss(gamma=-1)
+
+
+def test_action_units_by_hand():
+    """Logits of ln 3 say 3/4; the unit is there on the left side alone, and counts twice."""
+    intensity = np.array([[[0.5, 0.2]], [[0.0, 0.0]]], "float32")  # (2 clips, 1 unit, 2 sides)
+    logits = np.full((2, 1, 2), np.log(3.0), "float32")
+    loss = ActionUnitLoss(present_from=0.3, present_weight=2.0)
+    absent, present = -np.log(0.25), -2.0 * np.log(0.75)
+    np.testing.assert_allclose(loss(intensity, logits), ((present + absent) / 2 + absent) / 2, rtol=1e-6)
+    weights = np.array([1.0, 0.0], "float32")
+    np.testing.assert_allclose(loss(intensity, logits, weights), (present + absent) / 4, rtol=1e-6)
+    again = ActionUnitLoss.from_config(loss.get_config())
+    np.testing.assert_allclose(again(intensity, logits), loss(intensity, logits))
+    extreme = np.array([[[1e4, -1e4]], [[-1e4, 1e4]]], "float32")
+    assert np.isfinite(loss(intensity, extreme))
+    with pytest.raises(DualATMEError, match="positive `present_from` and `present_weight`"):
+        ActionUnitLoss(present_weight=0.0)

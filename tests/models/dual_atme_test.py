@@ -12,7 +12,7 @@ import pytest
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.losses import FocalLoss
 from dualatme_keras.metrics import UAR, UF1
-from dualatme_keras.models import PRESETS, DualATME, load_model
+from dualatme_keras.models import PRESETS, DualATME, load_model, prediction_model
 from dualatme_keras.preprocessing import PrepareSettings
 
 
@@ -26,7 +26,7 @@ def random_images(model, clips=2):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_have_their_parameters(preset):
-    assert DualATME.from_preset(preset).count_params() == PRESETS[preset]["parameters"]
+    assert DualATME.from_preset(preset, load_weights=False).count_params() == PRESETS[preset]["parameters"]
 
 
 def test_attention_stands_where_it_should():
@@ -302,6 +302,9 @@ def test_arguments_are_attributes_and_in_files(tmp_path):
         "similarity_weight": 0.5,
         "hidden_units": 8,
         "dropout": 0.25,
+        "flow_normalization": True,
+        "feature_filters": 5,
+        "action_units": (1, 12),
         "implementation": "plain",
         "class_names": ("calm", "moved"),
         "preparation": PREPARATION,
@@ -375,7 +378,45 @@ def test_files_with_earlier_names_of_arguments_load(part, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_no_preset_comes_with_weights():
-    with pytest.raises(DualATMEError, match="comes with weights.*'tiny' with load_weights=True.*load_model"):
+def test_presets_with_and_without_weights():
+    with pytest.raises(DualATMEError, match="with weights: facs. Received: 'tiny' with load_weights=True"):
         DualATME.from_preset("tiny", load_weights=True)
     assert DualATME.from_preset("tiny", load_weights=False).count_params() == 26_663
+    shipped, loaded, fresh = (
+        DualATME.from_preset("facs"),
+        load_model("facs"),
+        DualATME.from_preset("facs", load_weights=False),
+    )
+    assert shipped.get_config() == loaded.get_config() == fresh.get_config()
+    images = random_images(shipped)
+    for ours, theirs in zip(shipped.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert np.abs(shipped(images)["logits"] - fresh(images)["logits"]).max() > 0.01
+    for overrides, layer in (({"hidden_units": 32}, "hidden"), ({"num_classes": 5}, "logits")):
+        with pytest.raises(DualATMEError, match=f"same architecture. Received: {layer} with shapes"):
+            DualATME.from_preset("facs", **overrides)
+    assert DualATME.from_preset("facs", load_weights=False, num_classes=5).num_classes == 5
+    without = DualATME.from_preset("facs", action_units=())  # the same classes, nothing else
+    np.testing.assert_array_equal(without(images), shipped(images)["logits"])
+
+
+def test_action_units_are_told_besides_the_class(tmp_path):
+    model = tiny(action_units=(1, 12, 17), flow_normalization=True, feature_filters=3)
+    images = random_images(model)
+    outputs = model(images)
+    assert {name: tuple(output.shape) for name, output in outputs.items()} == {
+        "logits": (2, 3),
+        "action_units": (2, 3, 2),
+    }
+    assert model.feature_outputs["entire"].shape == (None, 7 * 7 * 3)
+    probabilities = model.predict_probabilities(images)
+    np.testing.assert_allclose(probabilities, keras.ops.softmax(outputs["logits"]), atol=1e-5)
+    answers = prediction_model(model)(images)
+    np.testing.assert_allclose(answers["action_units"], keras.ops.sigmoid(outputs["action_units"]), atol=1e-6)
+    model.save(tmp_path / "units.keras")
+    loaded = load_model(tmp_path / "units.keras")
+    assert loaded.action_units == (1, 12, 17)
+    np.testing.assert_array_equal(loaded(images)["action_units"], outputs["action_units"])
+    # Another zero and another size of the motion are the same motion.
+    changed = {name: 0.5 * image + 0.1 for name, image in images.items()}
+    np.testing.assert_allclose(model(changed)["logits"], outputs["logits"], atol=2e-3)

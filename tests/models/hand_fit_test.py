@@ -54,5 +54,8 @@ def test_fitted_by_hand(precision, clips, tmp_path):
     assert copy.dtype_policy.name == precision
     again = copy.evaluate(table.dataset(clips, 5), return_dict=True, verbose=0)
     assert again == pytest.approx(scores, abs=1e-6)
-    assert int(copy.optimizer.iterations) == 8 * 4  # training can go on
+    steps = int(copy.optimizer.iterations)  # training can go on
+    assert steps == int(model.optimizer.iterations)
+    # Loss scaling leaves out steps whose gradients overflow: on JAX the first one.
+    assert 8 * 4 - (precision == "mixed_float16") <= steps <= 8 * 4
     assert isinstance(keras.models.load_model(best), DualATME)

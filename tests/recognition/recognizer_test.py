@@ -210,7 +210,7 @@ def test_other_classes_are_the_networks(frames, tmp_path):
 
 def test_recognizers_by_name(run):
     assert len(dualatme_keras.Recognizer.from_preset(run[0], networks="folds")) == 2
-    with pytest.raises(DualATMEError, match="comes with weights. Received: 'paper'.*--preset=paper"):
+    with pytest.raises(DualATMEError, match="comes with weights: facs. Received: 'paper'.*--preset=paper"):
         dualatme_keras.Recognizer.from_preset("paper")
     with pytest.raises(DualATMEError, match="folder of a run.*papre, which is not there"):
         dualatme_keras.Recognizer.from_preset("papre")

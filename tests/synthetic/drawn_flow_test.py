@@ -9,8 +9,9 @@ from dualatme_keras.geometry.flow_image import flow_strain
 from dualatme_keras.geometry.puzzle import join_tiles, tile_scales, tile_sizes
 from dualatme_keras.geometry.regions import boxes_from_landmarks
 from dualatme_keras.preprocessing import encode_flow
-from dualatme_keras.synthetic import UNITS, DrawnFlow, MotionSettings
-from dualatme_keras.synthetic.muscles import LANDMARKS, action_unit_flow, pixel_grid
+from dualatme_keras.synthetic import EMOTIONS, UNITS, DrawnFlow, MotionSettings
+from dualatme_keras.synthetic.estimated_units import ESTIMATED_LANDMARKS, ESTIMATED_UNITS
+from dualatme_keras.synthetic.muscles import ACTION_UNITS, LANDMARKS, action_unit_flow, pixel_grid
 
 PURE = MotionSettings(
     intensity_sd=0.0,
@@ -27,6 +28,7 @@ PURE = MotionSettings(
     crop_down=(0.0, 0.0),
     crop_zoom=(1.0, 1.0),
     crop_aspect=(1.0, 1.0),
+    pulls=ACTION_UNITS,
     head=0.0,
     hairline=0.0,
     corners=0.0,
@@ -197,3 +199,25 @@ def test_every_ingredient_shows(ingredient):
 def test_unknown_encoding():
     with pytest.raises(DualATMEError, match=r"minmax, joint. Received: 'fixed'"):
         DrawnFlow(encoding="fixed")
+
+
+def test_any_units_are_shown_alike_often_and_have_no_class():
+    batch = DrawnFlow(MotionSettings(any_units=0.5, extra_unit=0.0), batch_size=4000).batch(0)
+    anything = batch.labels < 0
+    assert anything.mean() == pytest.approx(0.5, abs=0.03)
+    shown = (batch.action_units[anything] > 0).any(axis=2)
+    assert set(shown.sum(axis=1)) == {1, 2, 3}
+    np.testing.assert_allclose(shown.mean(axis=0), 2 / len(UNITS), atol=0.03)  # two of a clip in the mean
+    emotions = {tuple(np.array(UNITS)[row]) for row in (batch.action_units[~anything] > 0).any(axis=2)}
+    assert emotions <= {units for emotion in EMOTIONS for units in emotion}
+
+
+def test_pulls_can_be_chosen():
+    """By default those of estimated flow: at AU 14 cheeks move that FACS does not speak of."""
+    said, seen = (
+        DrawnFlow(one_emotion(14, **pulls), batch_size=1).batch(0).entire[0].astype(int)
+        for pulls in ({}, {"pulls": ESTIMATED_UNITS})
+    )
+    flow = action_unit_flow(14, landmarks=ESTIMATED_LANDMARKS, grid=pixel_grid(28), units=ESTIMATED_UNITS)
+    np.testing.assert_allclose(seen, encode_flow(flow).astype(int), atol=1)
+    assert np.abs(seen - said).mean() > 10

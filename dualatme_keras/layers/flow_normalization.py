@@ -1,0 +1,54 @@
+"""Takes off a flow image what min-max encoding hides: where zero is, and how large the motion was."""
+
+import keras
+from keras import ops
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.layers.float32_layer import Float32Layer
+
+
+@keras.saving.register_keras_serializable(package="dualatme_keras")
+class FlowNormalization(Float32Layer):
+    """Brings flow images to a common zero and size, whatever range they were encoded with.
+
+    Each channel's median is taken off, as most of a face stands still. Horizontal and vertical flow together,
+    and strain, are divided by their mean absolute value. What is far above that is bent towards `limit`:
+    the largest values of real flow are seldom the expression.
+
+    Args:
+        limit: bound of the absolute values, in mean absolute values. Defaults to 4.5.
+
+    Call arguments:
+        inputs: flow images `(batch, height, width, 3)` of u, v and strain.
+
+    Returns:
+        The same shape, in (-limit, limit). An even channel is 0.
+
+    Raises:
+        DualATMEError: `limit` is not positive.
+    """
+
+    def __init__(self, limit: float = 4.5, **kwargs):
+        super().__init__(**kwargs)
+        if not limit > 0:
+            raise DualATMEError(f"Expected a positive `limit`. Received: {limit}.")
+        self.limit = limit
+
+    def call(self, inputs):
+        images = ops.cast(inputs, "float32")
+        images = images - ops.median(images, axis=(1, 2), keepdims=True)
+        flow, strain = images[..., :2], images[..., 2:]
+        images = ops.concatenate([_to_unit_size(flow), _to_unit_size(strain)], axis=-1)
+        return ops.cast(self.limit * ops.tanh(images / self.limit), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "limit": self.limit}
+
+
+def _to_unit_size(channels):
+    size = ops.mean(ops.abs(channels), axis=(1, 2, 3), keepdims=True)
+    # An image file has steps of 1/127.5: less than a tenth of one is no motion.
+    return channels / ops.maximum(size, 1e-3)

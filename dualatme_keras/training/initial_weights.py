@@ -1,0 +1,64 @@
+"""Weights from which every fold of a run starts, instead of random ones."""
+
+import functools
+import hashlib
+import os
+
+from dualatme_keras.choices import preset_weights
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import DualATME, copy_weights, load_model
+from dualatme_keras.preprocessing import PrepareSettings
+
+
+def weights_digest(weights: str | os.PathLike | None) -> str | None:
+    """SHA-256 of a file of weights or of those of a preset; None without any.
+
+    Raises:
+        DualATMEError: there is no such file.
+    """
+    if weights is None:
+        return None
+    try:
+        with open(preset_weights(weights) or weights, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DualATMEError(
+            f"Expected `initial_weights` to be a file of weights, or a preset that comes with some. "
+            f"Received: {weights} ({error.strerror})."
+        ) from error
+
+
+def set_initial_weights(
+    model: DualATME, weights: str | os.PathLike, preparation: PrepareSettings | None = None
+) -> None:
+    """Gives a fresh network the weights of a trained one. Where the classes are others, `logits` stays fresh.
+
+    Args:
+        model: the network.
+        weights: file of weights, or name of a preset that comes with some.
+        preparation: how the images were prepared that it will be trained on; None where not known.
+
+    Raises:
+        DualATMEError: the weights are of another architecture, or were trained on images of another encoding.
+    """
+    source = _load(os.fspath(weights), weights_digest(weights))
+    known = source.preparation
+    if preparation and known and preparation.encoding != known.encoding:
+        raise DualATMEError(
+            f"Expected images of the encoding {known.encoding!r}, as {weights} was trained on. "
+            f"Received: {preparation.encoding!r}."
+        )
+    fresh = () if source.class_names == model.class_names else ("logits",)
+    try:
+        copy_weights(source, model, fresh)
+    except DualATMEError as error:
+        raise DualATMEError(
+            f"Expected `initial_weights` of the network that `preset` names (for {weights} of a preset that "
+            f"is `preset={os.fspath(weights)!r}`). {error}"
+        ) from error
+
+
+@functools.lru_cache(maxsize=1)
+def _load(weights, digest):
+    """The network that was loaded last: every fold starts from it. Another content is another network."""
+    return load_model(weights)

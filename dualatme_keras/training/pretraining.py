@@ -1,0 +1,144 @@
+"""Weights that need no licence: a network trained on drawn motion alone."""
+
+import dataclasses
+import numbers
+
+import keras
+import numpy as np
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.losses import ActionUnitLoss
+from dualatme_keras.models import DualATME, copy_weights
+from dualatme_keras.synthetic import DrawnFlow, MotionSettings
+from dualatme_keras.training.config import TrainConfig
+from dualatme_keras.training.devices import prepare_devices
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainConfig:
+    """How the weights of a preset are made.
+
+    Attributes:
+        images: clips that are drawn in all; none is seen twice.
+        batch_size: clips per step.
+        epochs: parts of the training for which a line is printed.
+        learning_rate: at the beginning; it falls to nothing like half a cosine.
+        average: momentum of the moving average of the weights, which is what is kept.
+        action_unit_weight: of the loss of action units; that of the classes weighs 1.
+        present_weight: see `losses.ActionUnitLoss`.
+        seed: of weights, clips and dropout.
+        motion: what the clips are made of.
+    """
+
+    images: int = 500_000
+    batch_size: int = 128
+    epochs: int = 10
+    learning_rate: float = 2e-3
+    average: float = 0.999
+    action_unit_weight: float = 4.0
+    present_weight: float = 3.0
+    seed: int = 1
+    motion: MotionSettings = dataclasses.field(default_factory=MotionSettings)
+
+    def __post_init__(self):
+        for name in ("images", "batch_size", "epochs"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise DualATMEError(f"Expected `{name}` to be a positive integer. Received: {value!r}.")
+        if self.steps < 1:
+            raise DualATMEError(
+                "Expected at least one batch in each epoch. "
+                f"Received: {self.images} images, {self.epochs} epochs, batches of {self.batch_size}."
+            )
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self.images // (self.epochs * self.batch_size)
+
+
+class DrawnDataset(keras.utils.PyDataset):
+    """Batches of drawn clips, as `fit` takes them: images, truth, weights.
+
+    No epoch repeats the clips of another, however often `fit` goes through it.
+
+    Args:
+        flow: draws the batches.
+        steps: batches of an epoch.
+        action_units: whether the network tells them, see `DualATME`.
+
+    Returns:
+        For each index: images `{"entire", "puzzled"}`, float32 `(batch, size, size, 3)` in [-1, 1]; labels,
+        or with action units `{"logits", "action_units"}`; weights of the clips in the same structure: a clip
+        without an expression has no class.
+    """
+
+    def __init__(self, flow: DrawnFlow, steps: int, action_units: bool = False):
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
+        self._flow, self._steps, self._action_units, self._epoch = flow, steps, action_units, 0
+
+    def __len__(self):
+        return self._steps
+
+    def __getitem__(self, index):
+        drawn = self._flow.batch(self._epoch * self._steps + index)
+        images = {
+            name: getattr(drawn, name).astype("float32") / 127.5 - 1.0 for name in ("entire", "puzzled")
+        }
+        labels, weights = np.maximum(drawn.labels, 0), (drawn.labels >= 0).astype("float32")
+        if not self._action_units:
+            return images, labels, weights
+        return (
+            images,
+            {"logits": labels, "action_units": drawn.action_units},
+            {"logits": weights, "action_units": np.ones_like(weights)},
+        )
+
+    def on_epoch_end(self):
+        self._epoch += 1
+
+
+def pretrain(config: PretrainConfig, preset: str = "facs", verbose: int = 2, **overrides) -> DualATME:
+    """Trains a network on drawn clips. No image of a person enters.
+
+    The same settings give the same weights on the same machine. Operations are made reproducible for the
+    rest of the process.
+
+    Args:
+        config: how.
+        preset: the network, see `models.PRESETS`.
+        verbose: as for `fit`.
+        **overrides: arguments of `DualATME` that replace those of the preset.
+
+    Returns:
+        The network, not compiled.
+    """
+    prepare_devices(TrainConfig())
+    keras.utils.set_random_seed(config.seed)
+    model = DualATME.from_preset(preset, load_weights=False, **overrides)
+    steps = config.steps * config.epochs
+    losses, weights = keras.losses.SparseCategoricalCrossentropy(from_logits=True), None
+    if model.action_units:
+        losses = {
+            "logits": losses,
+            "action_units": ActionUnitLoss(present_weight=config.present_weight),
+        }
+        weights = {"logits": 1.0, "action_units": config.action_unit_weight}
+    model.compile(
+        optimizer=keras.optimizers.AdamW(
+            keras.optimizers.schedules.CosineDecay(config.learning_rate, steps, alpha=0.01),
+            weight_decay=1e-4,
+            use_ema=True,
+            ema_momentum=config.average,
+        ),
+        loss=losses,
+        loss_weights=weights,
+        jit_compile=False,
+    )
+    flow = DrawnFlow(config.motion, config.batch_size, model.image_size, "minmax", config.seed)
+    dataset = DrawnDataset(flow, config.steps, bool(model.action_units))
+    model.fit(dataset, epochs=config.epochs, shuffle=False, verbose=verbose)
+    # The state of training is ten times as large as what a wheel should carry.
+    trained = model.from_config(model.get_config())
+    copy_weights(model, trained)
+    return trained

@@ -1,0 +1,166 @@
+"""Networks that learn from drawn motion, and runs that start from what they learnt."""
+
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from colour_runs import SETTINGS, rerun, write_settings
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import DualATME, load_model
+from dualatme_keras.synthetic import DrawnFlow, MotionSettings
+from dualatme_keras.training import DrawnDataset, PretrainConfig, pretrain
+
+SMALL = PretrainConfig(images=6400, batch_size=32, epochs=2, average=0.9)
+
+
+@pytest.fixture(scope="module")
+def learned():
+    return pretrain(SMALL, verbose=0)
+
+
+def drawn(count=600, seed=99):
+    batch = DrawnFlow(MotionSettings(), count, seed=seed).batch(0)
+    return batch, {name: getattr(batch, name) / np.float32(127.5) - 1 for name in ("entire", "puzzled")}
+
+
+def test_learns_classes_and_action_units(learned):
+    batch, images = drawn()
+    answers = learned.predict(images, verbose=0)
+    clips = batch.labels >= 0
+    assert (answers["logits"].argmax(axis=1) == batch.labels)[clips].mean() > 0.7
+    brows = list(learned.action_units).index(2)
+    shown = batch.action_units[:, brows] > 0.25
+    assert (
+        answers["action_units"][:, brows][shown].mean() > 2 + answers["action_units"][:, brows][~shown].mean()
+    )
+    assert learned.optimizer is None
+
+
+def test_the_seed_decides_everything(learned):
+    again, other = (
+        pretrain(dataclasses.replace(SMALL, images=640, epochs=1, seed=seed), verbose=0) for seed in (1, 2)
+    )
+    once_more = pretrain(dataclasses.replace(SMALL, images=640, epochs=1), verbose=0)
+    pairs = list(zip(again.get_weights(), once_more.get_weights(), other.get_weights(), strict=True))
+    assert all(np.array_equal(one, two) for one, two, _ in pairs)
+    assert not any(np.array_equal(one, two) for one, _, two in pairs if one.ndim > 1)
+
+
+def test_without_action_units():
+    model = pretrain(dataclasses.replace(SMALL, images=640), "tiny", verbose=0, flow_normalization=True)
+    assert model.output.shape == (None, 3)
+
+
+def test_epochs_do_not_repeat_clips_and_no_class_is_not_learned():
+    flow = DrawnFlow(MotionSettings(no_expression=0.5), 32)
+    dataset = DrawnDataset(flow, 2, action_units=True)
+    assert len(dataset) == 2
+    seen = []
+    for _epoch in range(2):
+        for index in range(2):
+            images, truth, weights = dataset[index]
+            seen.append(images["entire"].tobytes())
+            assert np.abs(images["entire"]).max() <= 1
+            nothing = (truth["action_units"] == 0).all(axis=(1, 2))
+            np.testing.assert_array_equal(weights["logits"], ~nothing)
+            assert (truth["logits"] >= 0).all()
+            assert (weights["action_units"] == 1).all()
+        dataset.on_epoch_end()
+    assert len(set(seen)) == 4
+    _images, labels, weights = DrawnDataset(flow, 2)[0]
+    assert labels.shape == weights.shape == (32,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": 0}, "`images` to be a positive integer. Received: 0"),
+        ({"epochs": 1.5}, "`epochs` to be a positive integer. Received: 1.5"),
+        (
+            {"images": 100, "epochs": 4},
+            "one batch in each epoch. Received: 100 images, 4 epochs, batches of 32",
+        ),
+    ],
+)
+def test_settings_that_are_none(changes, message):
+    with pytest.raises(DualATMEError, match=message):
+        dataclasses.replace(SMALL, **changes)
+
+
+STAYS = {"learning_rate": 1e-12, "epochs": 1, "subjects": ("sub01",)}
+
+
+def of_fold(run, name="sub01"):
+    return load_model(run / "folds" / name / "model.keras")
+
+
+def test_folds_start_from_given_weights(base, tmp_path):
+    keras.utils.set_random_seed(5)
+    start = DualATME.from_preset("tiny")
+    start.save(tmp_path / "start.keras")
+    rerun(base, tmp_path / "run", initial_weights=str(tmp_path / "start.keras"), **STAYS)
+    rerun(base, tmp_path / "fresh", **STAYS)
+    for weight, kept, fresh in zip(
+        start.trainable_variables,
+        of_fold(tmp_path / "run").trainable_variables,
+        of_fold(tmp_path / "fresh").trainable_variables,
+        strict=True,
+    ):
+        np.testing.assert_allclose(kept, weight, atol=1e-6)
+        assert weight.ndim < 2 or np.abs(np.asarray(fresh) - weight).max() > 0.01
+    # The same content under another name goes on; another content does not.
+    (tmp_path / "start.keras").rename(tmp_path / "same.keras")
+    rerun(base, tmp_path / "run", initial_weights=str(tmp_path / "same.keras"), **STAYS)
+    DualATME.from_preset("tiny").save(tmp_path / "other.keras")
+    for other in (str(tmp_path / "other.keras"), None):
+        with pytest.raises(DualATMEError, match="initial_weights_sha256"):
+            rerun(base, tmp_path / "run", initial_weights=other, **STAYS)
+
+
+@pytest.fixture
+def minmax(data, base, tmp_path):
+    """The images, said to be of the encoding that the weights have learned."""
+    folder = tmp_path / "minmax"
+    shutil.copytree(data, folder)
+    write_settings(folder, dataclasses.replace(SETTINGS, encoding="minmax"))
+    return dataclasses.replace(base, data_root=str(folder), lists=str(folder / "lists"))
+
+
+def test_folds_start_from_the_weights_that_ship(minmax, tmp_path):
+    base = minmax
+    changes = {"preset": "facs", "initial_weights": "facs", **STAYS}
+    names = ("red", "green", "blue")
+    rerun(base, tmp_path / "run", **changes)
+    shipped, kept = DualATME.from_preset("facs", action_units=()), of_fold(tmp_path / "run")
+    for weight, other in zip(shipped.trainable_variables, kept.trainable_variables, strict=True):
+        np.testing.assert_allclose(other, weight, atol=1e-6)
+    # Other classes: all but the last layer.
+    rerun(base, tmp_path / "named", class_names=names, **changes)
+    named = of_fold(tmp_path / "named")
+    np.testing.assert_allclose(
+        named.get_layer("hidden").kernel, shipped.get_layer("hidden").kernel, atol=1e-6
+    )
+    assert np.abs(named.get_layer("logits").kernel - shipped.get_layer("logits").kernel).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"initial_weights": "facs"}, "encoding 'minmax', as facs was trained on. Received: 'fixed'"),
+        ({"initial_weights": "FILE"}, "the network that `preset` names .*same architecture"),
+        ({"initial_weights": "nowhere.keras"}, "a file of weights, or a preset.*nowhere.keras"),
+        ({"initial_weights": "paper"}, "a file of weights, or a preset.*paper"),
+    ],
+)
+def test_weights_that_do_not_fit(changes, message, base, tmp_path):
+    DualATME.from_preset("tiny", hidden_units=8).save(tmp_path / "FILE.keras")
+    changes = {"initial_weights": changes["initial_weights"].replace("FILE", str(tmp_path / "FILE.keras"))}
+    with pytest.raises(DualATMEError, match=message):
+        rerun(base, tmp_path / "run", **changes)
