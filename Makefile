@@ -24,7 +24,9 @@ demo: .venv/installed-prepare,serving
 	$(BIN)/dualatme-export --run=$(RUN)
 	$(BIN)/dualatme-predict $(DEMO_CLIP) --export=$(RUN)/export --output=$(RUN)/recognised.csv \
 		--figures=$(RUN)/figures
-	@echo "This clip was among those that the network was trained on: the answer shows the way, not the skill."
+	$(BIN)/dualatme-predict $(DEMO_CLIP) --output=$(RUN)/recognised_facs.csv --figures=$(RUN)/figures/facs
+	@echo "The first network was trained on this clip too: its answer shows the way, not the skill. The second"
+	@echo "has the weights that come with the package, which have seen no face, painted or real."
 
 # Raw frames of a made-up person, through the exported graph.
 DEMO_CLIP = $(DEMO)/raw/casme2/Cropped/sub01/EP01_01f

@@ -21,7 +21,7 @@ from dualatme_keras.plots.style import (
     draw_grid,
 )
 from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey, transform_points
-from dualatme_keras.recognition.result import Recognition, units_in_words
+from dualatme_keras.recognition.result import NO_EXPRESSION, Recognition, units_in_words
 
 CLASS_COLOURS = ("#b2182b", "#1a7f37", "#b97700", "#2166ac", "#762a83", "#01665e", "#8c510a", "#c51b7d")
 _LARGEST_SHARE = 0.995
@@ -29,7 +29,9 @@ _LARGEST_SHARE = 0.995
 
 
 def class_colour(recognition: Recognition) -> str:
-    """The colour of the answer's class."""
+    """The colour of the answer's class, grey where there is no expression."""
+    if recognition.label == NO_EXPRESSION:
+        return MUTED
     return CLASS_COLOURS[recognition.class_id % len(CLASS_COLOURS)]
 
 
@@ -80,10 +82,15 @@ def set_figure_title(figure, text):
     figure.suptitle(text, **TITLE, x=0.012, ha="left")
 
 
+def label_and_share(recognition: Recognition) -> str:
+    """`positive, 87%`, or that there is no expression."""
+    share = recognition.probabilities.get(recognition.label)
+    return "no expression" if share is None else f"{recognition.label}, {share:.0%}"
+
+
 def _title(recognition):
-    share = recognition.probabilities[recognition.label]
-    title = f"{recognition.name}: {recognition.label}, {share:.0%}"
-    if recognition.shown_units:
+    title = f"{recognition.name}: {label_and_share(recognition)}"
+    if recognition.shown_units and recognition.label != NO_EXPRESSION:
         title += f", AU {units_in_words(recognition)}"
     networks = len(recognition.members)
     if networks > 1:

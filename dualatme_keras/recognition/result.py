@@ -26,6 +26,9 @@ _AFTER_CLASSES = (
     "error",
 )
 
+NO_EXPRESSION = "none"
+"""Label of a clip in which nothing of a face's own moves."""
+
 
 def table_columns(class_names: Sequence[str]) -> tuple[str, ...]:
     """Columns of the table that dualatme-predict writes."""
@@ -38,7 +41,6 @@ class Recognition:
 
     Attributes:
         name: of the clip.
-        label: the most probable class, one of the network's `class_names`.
         probabilities: of each class, by name; mean of the networks.
         similarity: cosine between the features of the two branches, in [-1, 1], mean of the networks; None
             for a network of a single branch.
@@ -59,7 +61,6 @@ class Recognition:
     """
 
     name: str
-    label: str
     probabilities: dict[str, float]
     similarity: float | None
     members: np.ndarray
@@ -84,7 +85,6 @@ class Recognition:
         """The mean answer of networks: probabilities `(networks, classes)`, similarities `(networks,)`."""
         mean = members.mean(axis=0)
         return cls(
-            label=class_names[int(mean.argmax())],
             probabilities={name: float(value) for name, value in zip(class_names, mean, strict=True)},
             similarity=None if similarity is None else float(np.mean(similarity)),
             members=members,
@@ -105,6 +105,18 @@ class Recognition:
     def boxes(self) -> np.ndarray | None:
         """HARS boxes `(3, 4)` in fractions of the aligned face; None where a server cut them."""
         return None if self.clip is None else self.clip.boxes
+
+    @property
+    def label(self) -> str:
+        """The most probable class, one of the network's `class_names`; or `NO_EXPRESSION`.
+
+        A network that tells action units does not guess a feeling where it finds none of them, or where
+        there is less motion than a still face can have.
+        """
+        little = self.motion is not None and self.motion < LITTLE_MOTION
+        if self.action_units and (little or not self.shown_units):
+            return NO_EXPRESSION
+        return list(self.probabilities)[self.class_id]
 
     @property
     def shown_units(self) -> tuple[int, ...]:
@@ -129,12 +141,12 @@ class Recognition:
 
     @property
     def class_id(self) -> int:
-        """Index of the label among the classes."""
-        return list(self.probabilities).index(self.label)
+        """Index of the most probable class."""
+        return int(np.argmax(list(self.probabilities.values())))
 
     @property
     def agreement(self) -> float:
-        """Share of the networks that alone would have given this label."""
+        """Share of the networks whose most probable class alone is this one."""
         return float(np.mean(self.members.argmax(axis=1) == self.class_id))
 
     def row(self) -> dict:

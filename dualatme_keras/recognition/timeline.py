@@ -10,6 +10,7 @@ from dualatme_keras.preprocessing import SPOTTING_EYES
 from dualatme_keras.recognition.figures import (
     class_colour,
     clean,
+    label_and_share,
     label_beside,
     set_figure_title,
     show,
@@ -106,7 +107,6 @@ def _draw_apexes(figure, video, rows):
     for number, (recognition, axes) in enumerate(zip(video.recognitions, panels, strict=False), start=1):
         clip = recognition.clip
         image = recognition.onset_apex.apex_frame if clip is None else clip.apex_face
-        share = recognition.probabilities[recognition.label]
         axes.set_visible(True)
-        show(axes, image, f"{number}  {recognition.label} {share:.0%}\n{recognition.apex_seconds:.2f} s")
+        show(axes, image, f"{number}  {label_and_share(recognition)}\n{recognition.apex_seconds:.2f} s")
         axes.title.set_color(class_colour(recognition))

@@ -88,8 +88,8 @@ class MotionSettings:
 
     emotions: Emotions = EMOTIONS
     pulls: Mapping[int, tuple[Pull, ...]] = dataclasses.field(default_factory=lambda: ESTIMATED_UNITS)
-    no_expression: float = 0.0
-    any_units: float = 0.0
+    no_expression: float = 0.05
+    any_units: float = 0.1
     intensity_sd: float = 0.5
     companion: tuple[float, float] = (0.2, 1.0)
     extra_unit: float = 0.0

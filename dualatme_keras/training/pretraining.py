@@ -36,7 +36,7 @@ class PretrainConfig:
     learning_rate: float = 2e-3
     average: float = 0.999
     action_unit_weight: float = 4.0
-    present_weight: float = 3.0
+    present_weight: float = 6.0
     seed: int = 1
     motion: MotionSettings = dataclasses.field(default_factory=MotionSettings)
 
@@ -60,27 +60,30 @@ class PretrainConfig:
 class DrawnDataset(keras.utils.PyDataset):
     """Batches of drawn clips, as `fit` takes them: images, truth, weights.
 
-    No epoch repeats the clips of another, however often `fit` goes through it.
+    No epoch of `fit` repeats the clips of another.
 
     Args:
         flow: draws the batches.
         steps: batches of an epoch.
         action_units: whether the network tells them, see `DualATME`.
-
-    Returns:
-        For each index: images `{"entire", "puzzled"}`, float32 `(batch, size, size, 3)` in [-1, 1]; labels,
-        or with action units `{"logits", "action_units"}`; weights of the clips in the same structure: a clip
-        without an expression has no class.
     """
 
     def __init__(self, flow: DrawnFlow, steps: int, action_units: bool = False):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
         self._flow, self._steps, self._action_units, self._epoch = flow, steps, action_units, 0
 
-    def __len__(self):
+    def __len__(self) -> int:
+        """Batches of an epoch."""
         return self._steps
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple:
+        """Draws a batch of this epoch.
+
+        Returns:
+            Images `{"entire", "puzzled"}`, float32 `(batch, size, size, 3)` in [-1, 1]; labels, or with
+            action units `{"logits", "action_units"}`; weights of the clips in the same structure, 0 for the
+            class of a clip that has none.
+        """
         drawn = self._flow.batch(self._epoch * self._steps + index)
         images = {
             name: getattr(drawn, name).astype("float32") / 127.5 - 1.0 for name in ("entire", "puzzled")
@@ -94,7 +97,8 @@ class DrawnDataset(keras.utils.PyDataset):
             {"logits": weights, "action_units": np.ones_like(weights)},
         )
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
+        """Goes on to clips that were not drawn before."""
         self._epoch += 1
 
 

@@ -174,7 +174,7 @@ def test_a_timeline_has_the_course_and_a_band_for_each_expression(answer):
     shown = [panel for panel in apexes if panel.get_visible()]
     share = f"{answer.probabilities[answer.label]:.0%}"
     assert [panel.get_title() for panel in shown] == [
-        f"{number}  {answer.label} {share}\n{apex:.2f} s" for number, apex in ((1, 2), (2, 5), (3, 5.05))
+        f"{number}  {answer.label}, {share}\n{apex:.2f} s" for number, apex in ((1, 2), (2, 5), (3, 5.05))
     ]
 
 

@@ -29,6 +29,8 @@ PURE = MotionSettings(
     crop_zoom=(1.0, 1.0),
     crop_aspect=(1.0, 1.0),
     pulls=ACTION_UNITS,
+    no_expression=0.0,
+    any_units=0.0,
     head=0.0,
     hairline=0.0,
     corners=0.0,
@@ -137,7 +139,7 @@ def test_shapes_and_ranges():
 
 def test_the_truth_is_told():
     emotions = ({(4,): 1.0, (15, 17): 3.0}, {(12,): 1.0})
-    settings = MotionSettings(emotions=emotions, no_expression=0.2, blinks=1.0)
+    settings = MotionSettings(emotions=emotions, no_expression=0.2, any_units=0.0, blinks=1.0)
     batch = DrawnFlow(settings, batch_size=4000).batch(0)
     shown = batch.action_units.max(axis=2) > 0
     nothing = batch.labels == -1
@@ -152,7 +154,9 @@ def test_the_truth_is_told():
 
 
 def test_sides_and_companions():
-    settings = MotionSettings(emotions=({(6, 12): 1.0},), one_sided=0.5, intensity_sd=0.0)
+    settings = MotionSettings(
+        emotions=({(6, 12): 1.0},), one_sided=0.5, intensity_sd=0.0, no_expression=0.0, any_units=0.0
+    )
     units = DrawnFlow(settings, batch_size=4000).batch(0).action_units
     six, twelve = units[:, UNITS.index(6)], units[:, UNITS.index(12)]
     strongest = np.maximum(six, twelve).max(axis=1)
@@ -202,7 +206,7 @@ def test_unknown_encoding():
 
 
 def test_any_units_are_shown_alike_often_and_have_no_class():
-    batch = DrawnFlow(MotionSettings(any_units=0.5, extra_unit=0.0), batch_size=4000).batch(0)
+    batch = DrawnFlow(MotionSettings(any_units=0.5, no_expression=0.0), batch_size=4000).batch(0)
     anything = batch.labels < 0
     assert anything.mean() == pytest.approx(0.5, abs=0.03)
     shown = (batch.action_units[anything] > 0).any(axis=2)
