@@ -12,6 +12,7 @@ the weights `facs` of this package tell.
 
 from pathlib import Path
 
+from dualatme_keras.choices import preset_weights
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
 
@@ -61,7 +62,10 @@ def _print_weights():
     print(format_table(metrics))
     if units:
         print(f"\n{format_action_units(units)}")
-    print("\nA test only where the weights were trained without these people: the file does not say.")
+    if preset_weights(_WEIGHTS.value):
+        print("\nA test: no person was in their training (docs/results.md says what was chosen by looking).")
+    else:
+        print("\nA test only where the weights were trained without these people: the file does not say.")
     if _WORKDIR.value:
         print(f"\nreport: {Path(_WORKDIR.value) / 'report.html'}")
 

@@ -69,12 +69,12 @@ def _check_flags(clips):
             "Expected --fps with --spot, which tells short motions from long ones. Received: none for "
             f"{folder}, a folder, whose images do not tell it."
         )
-    asked = next((flag.name for flag in (_EXPORT, _SERVER) if flag.value), "run")
+    asked = next((flag.name for flag in (_RUN, _EXPORT, _SERVER) if flag.value), None)
     for flag, who in _ONLY_WITH:
         if flag.present and asked not in who:
             raise DualATMEError(
-                f"Expected --{flag.name} with {' or '.join(f'--{one}' for one in who)}. Received: it with "
-                f"--{asked}, where it has no effect. Leave it out."
+                f"Expected --{flag.name} with {' or '.join(f'--{one}' for one in who)}. Received: it "
+                f"{f'with --{asked}' if asked else 'alone'}, where it has no effect. Leave it out."
             )
 
 

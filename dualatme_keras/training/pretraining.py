@@ -30,7 +30,7 @@ class PretrainConfig:
         motion: what the clips are made of.
     """
 
-    images: int = 500_000
+    images: int = 300_000
     batch_size: int = 128
     epochs: int = 10
     learning_rate: float = 2e-3

@@ -118,8 +118,8 @@ def test_help_has_description_flags_and_defaults(capsys):
 
 
 def test_help_of_a_command_with_required_flags(capsys):
-    script_calls.call(ROOT / "dualatme_keras/commands/export.py", "-h")
-    assert "--formats" in capsys.readouterr().out
+    script_calls.call(ROOT / "dualatme_keras/commands/prepare.py", "-h")
+    assert "--encoding" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,9 @@ def test_flags_of_a_call_are_gone_in_the_next(capsys):
         ("prepare", ["--dataset=folder", "--margin=1"], "Expected --margin from 0 to 0.4"),
         ("prepare", ["--dataset=casme2"], "Expected --annotations for casme2"),
         ("prepare", [], "flag --dataset=None: Flag --dataset must have a value"),
-        ("export", [], "flag --run=None: Flag --run must have a value"),
+        ("export", ["--run=nowhere"], "a .keras or .pth file. Received: nowhere, which is not there"),
+        ("pretrain", ["--output=nowhere/a.keras"], "Expected --output to be a .keras file in a folder"),
+        ("pretrain", ["--output=a.h5"], "Expected --output to be a .keras file in a folder"),
     ],
 )
 def test_commands_name_their_flags(command, arguments, message):

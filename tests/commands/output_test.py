@@ -36,6 +36,7 @@ ROW = {
     "p_negative": "0.1",
     "p_positive": "0.2",
     "p_surprise": "0.7",
+    "action_units": "",
     "apex": 12,
     "apex_seconds": "",
     "motion": "",
@@ -66,11 +67,13 @@ def predict(monkeypatch, capsys, *rows, failed=()):
 
 def test_a_line_for_each_answer(monkeypatch, capsys):
     long = ROW | {"clip": "b/longer.mp4", "label": "positive", "apex_seconds": "0.4", "motion": "0.91"}
+    long["action_units"] = "6+R12"
     code, lines, _ = predict(monkeypatch, capsys, ROW, long)
     assert code == 0
     assert lines == [
         "a.mp4         surprise  negative 0.10  positive 0.20  surprise 0.70  apex 12",
-        "b/longer.mp4  positive  negative 0.10  positive 0.20  surprise 0.70  apex 12 (0.40 s)  motion 0.91%",
+        "b/longer.mp4  positive  negative 0.10  positive 0.20  surprise 0.70  apex 12 (0.40 s)  motion 0.91%"
+        "  AU 6+R12",
         "",
         "answered by: 2 networks that answer together, of r",
         "table: out.csv",
@@ -104,6 +107,11 @@ def test_what_failed_is_told_apart(monkeypatch, capsys):
             "2 networks that answer together, of r, s",
         ),
         (
+            [],
+            ("Recognizer", ["facs"], None, "auto", None, None, "largest", False),
+            "2 networks that answer together, of facs",
+        ),
+        (
             ["--server=http://h:1", "--model=m", "--settings=published", "--face=central"],
             ("Remote", ("Client", "http://h:1", "m"), None, None, "central", "published"),
             "2 networks that answer together, of http://h:1",
@@ -114,7 +122,7 @@ def test_what_failed_is_told_apart(monkeypatch, capsys):
             "2 networks that answer together, of e",
         ),
     ],
-    ids=["run", "server", "export"],
+    ids=["run", "nobody", "server", "export"],
 )
 def test_who_is_asked(arguments, asked, told, monkeypatch, capsys):
     called = []
@@ -144,7 +152,8 @@ def test_who_is_asked(arguments, asked, told, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a"], "give one of --run, --export and --server"),
+        (["a", "--networks=folds"], "Expected --networks with --run. Received: it alone, where"),
+        (["a", "--settings=s"], "Expected --settings with --run or --server. Received: it alone"),
         (["a", "--run=r", "--server=s"], "give one of --run, --export and --server"),
         (["a", "--run=r", "--model=m"], "Expected --model with --server. Received: it with --run,"),
         (["a", "--export=e", "--settings=s"], "Expected --settings with --run or --server. .* --export,"),
@@ -314,12 +323,13 @@ def test_evaluate_says_where_reports_are(monkeypatch, capsys, tmp_path):
     assert evaluate("--workdir=seeds") == "reports True\n\nreports: seeds/seed_*/report.html\n"
     assert evaluate("--workdir=one") == "scores of one\n\nreport: one/report.html\n"
     monkeypatch.setattr(models, "load_model", lambda path, attention: (path, attention))
-    monkeypatch.setattr(weights, "predict_lists", lambda *_arguments: "predictions")
+    monkeypatch.setattr(weights, "answer_lists", lambda *_arguments: ("predictions", None))
     monkeypatch.setattr(runs, "score_predictions", lambda predictions: f"scores of {predictions}")
     monkeypatch.setattr(runs, "write_predictions", lambda path, _predictions: path.touch())
     given = ("--weights=a.keras", "--lists=lists")
     warning = "\nA test only where the weights were trained without these people: the file does not say.\n"
     assert evaluate(*given) == f"scores of predictions\n{warning}"
+    assert "no person was in their training" in evaluate("--weights=facs", "--lists=lists")
     new = tmp_path / "new" / "folder"
     assert evaluate(*given, f"--workdir={new}") == f"scores of {new}\n{warning}\nreport: {new}/report.html\n"
     assert (new / "predictions.csv").exists()

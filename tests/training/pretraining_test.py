@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import script_calls
 from colour_runs import SETTINGS, rerun, write_settings
 
+import dualatme_keras
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME, load_model
 from dualatme_keras.synthetic import DrawnFlow, MotionSettings
 from dualatme_keras.training import DrawnDataset, PretrainConfig, pretrain
 
+COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "pretrain.py"
 SMALL = PretrainConfig(images=6400, batch_size=32, epochs=2, average=0.9)
 
 
@@ -164,3 +168,15 @@ def test_weights_that_do_not_fit(changes, message, base, tmp_path):
     changes = {"initial_weights": changes["initial_weights"].replace("FILE", str(tmp_path / "FILE.keras"))}
     with pytest.raises(DualATMEError, match=message):
         rerun(base, tmp_path / "run", **changes)
+
+
+def test_the_command_writes_weights_that_are_read(tmp_path, capsys):
+    output = tmp_path / "mine.keras"
+    script_calls.call(COMMAND, f"--output={output}", "--images=1280", "--seed=3")
+    assert f"weights: {output}" in capsys.readouterr().out
+    written = load_model(output)
+    again = pretrain(PretrainConfig(images=1280, seed=3), verbose=0)
+    assert written.preparation == DualATME.from_preset("facs").preparation
+    for weight, other in zip(written.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+    assert output.stat().st_size < 300_000
