@@ -14,6 +14,7 @@ import numpy as np
 from absl import app, flags
 
 from dualatme_keras.plots.style import ACCENT, CAPTION, INK, NOTE, PALE, clean_axes, draw_grid, figure_png
+from dualatme_keras.recognition.result import EXPRESSION_FROM
 from dualatme_keras.synthetic import DrawnFlow, MotionSettings
 
 _WEIGHTS = flags.DEFINE_string("weights", "facs", "preset or file")
@@ -62,9 +63,13 @@ def main(_arguments):
         f"{shown.sum()} drawn clips: {(told == batch.labels)[shown].mean():.3f} right, ECE {classes[-1]:.3f}"
     )
     print(f"action units: ECE {units[-1]:.3f}")
-    any_unit = answers["action_units"].max(axis=(1, 2)) >= 0.5
-    print(f"an action unit is told of {any_unit[shown].mean():.3f} of the clips with an expression")
-    print(f"and of {any_unit[~shown].mean():.3f} of {(~shown).sum()} clips without")
+    likeliest = answers["action_units"].max(axis=(1, 2))
+    for least in (0.5, 0.6, EXPRESSION_FROM, 0.7, 0.8):
+        sure = likeliest >= least
+        print(
+            f"an action unit of {least} or more: {sure[shown].mean():.3f} of the clips with an expression, "
+            f"{sure[~shown].mean():.3f} of {(~shown).sum()} without"
+        )
     figure = matplotlib.figure.Figure(figsize=(8.4, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw(left, "class", *classes)

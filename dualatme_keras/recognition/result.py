@@ -27,7 +27,11 @@ _AFTER_CLASSES = (
 )
 
 NO_EXPRESSION = "none"
-"""Label of a clip in which nothing of a face's own moves."""
+"""Label of a clip in which no expression is found."""
+
+EXPRESSION_FROM = 0.65
+"""Probability that the likeliest action unit of an expression has at least. A compromise:
+`benchmarks/reliability.py` says how many clips with and without an expression reach it."""
 
 
 def table_columns(class_names: Sequence[str]) -> tuple[str, ...]:
@@ -110,13 +114,17 @@ class Recognition:
     def label(self) -> str:
         """The most probable class, one of the network's `class_names`; or `NO_EXPRESSION`.
 
-        A network that tells action units does not guess a feeling where it finds none of them, or where
-        there is less motion than a still face can have.
+        A network that tells action units does not guess a feeling where it is sure of none of them (see
+        `EXPRESSION_FROM`), or where there is less motion than a still face can have.
         """
         little = self.motion is not None and self.motion < LITTLE_MOTION
-        if self.action_units and (little or not self.shown_units):
+        if self.action_units and (little or not self._sure):
             return NO_EXPRESSION
         return list(self.probabilities)[self.class_id]
+
+    @property
+    def _sure(self):
+        return max(map(max, self.action_units.values())) >= EXPRESSION_FROM
 
     @property
     def shown_units(self) -> tuple[int, ...]:
@@ -135,8 +143,8 @@ class Recognition:
             doubts.append(f"little motion: below {LITTLE_MOTION:g} it can be noise")
         if self.motion is not None and self.motion > LARGE_MOTION:
             doubts.append(f"much motion: above {LARGE_MOTION:g} it is no micro-expression, or the head moved")
-        if self.action_units and not self.shown_units:
-            doubts.append("no action unit: the motion can be the head's, a blink, or noise")
+        if self.action_units and not self._sure:
+            doubts.append("no sure action unit: the motion can be the head's, a blink, or noise")
         return tuple(doubts)
 
     @property

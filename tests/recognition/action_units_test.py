@@ -47,11 +47,13 @@ def test_shown_units_and_sides(told, answer):
 
 def test_no_feeling_is_guessed_and_doubts_say_why(told, answer):
     assert told.doubts == told.onset_apex.doubts
-    nothing = dataclasses.replace(told, action_units=dict.fromkeys(UNITS, (0.4, 0.3)))
+    nothing = dataclasses.replace(told, action_units=dict.fromkeys(UNITS, (0.64, 0.3)))
+    sure = dataclasses.replace(told, action_units=nothing.action_units | {4: (0.1, 0.65)})
+    assert (sure.label, sure.doubts) == (told.label, told.doubts)
     assert (nothing.label, nothing.row()["label"], nothing.class_id) == ("none", "none", told.class_id)
     assert nothing.probabilities == told.probabilities
     assert clip_figure(nothing).get_suptitle() == "mine: no expression"
-    assert nothing.doubts[-1].startswith("no action unit: the motion can be the head's")
+    assert nothing.doubts[-1].startswith("no sure action unit: the motion can be the head's")
     much, little = (dataclasses.replace(told, motion=motion) for motion in (LARGE_MOTION + 0.1, 0.1))
     assert much.doubts[-1].startswith(f"much motion: above {LARGE_MOTION:g}")
     assert (much.label, little.label, told.label) == (told.label, "none", answer.label)
