@@ -107,6 +107,7 @@ OTHERS = {
     "data_root": "images",
     "workdir": "runs/other",
     "preset": "tiny",
+    "initial_weights": "start.keras",
     "implementation": "plain",
     "puzzle_source": "layer",
     "loss": "cosine",
@@ -162,6 +163,17 @@ def test_every_setting_has_a_flag(received):
         with pytest.raises(SystemExit, match="seen"):
             call("train", *(f"--{name}={value}" for name, value in given.items()))
         assert received.pop() == TrainConfig(**values)
+
+
+def test_weights_of_a_preset_bring_its_network(received):
+    for given, preset in (
+        (["--initial_weights=facs"], "facs"),
+        (["--initial_weights=facs", "--preset=tiny"], "tiny"),
+        (["--initial_weights=start.keras"], "paper"),
+    ):
+        with pytest.raises(SystemExit, match="seen"):
+            call("train", *given)
+        assert received.pop().preset == preset
 
 
 def test_earlier_names_of_flags(received):
