@@ -28,6 +28,7 @@ from dualatme_keras.layers import (
 from dualatme_keras.layers.convolution import MaxPooling2D
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import PrepareSettings
+from dualatme_keras.text import shorten
 
 ATTENTIONS = ("entire", "shared", "both", "puzzled", "none")
 BACKBONES = ("inception", "convolution")
@@ -372,4 +373,4 @@ def copy_weights(source: keras.Model, target: DualATME, leave: Sequence[str] = (
 
 
 def _shown(shapes):
-    return f"shapes {', '.join(map(str, shapes))}" if shapes else "no weights"
+    return f"shapes {shorten(shapes)}" if shapes else "no weights"

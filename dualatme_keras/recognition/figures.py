@@ -83,9 +83,9 @@ def set_figure_title(figure, text):
 
 
 def label_and_share(recognition: Recognition) -> str:
-    """`positive, 87%`, or that there is no expression."""
+    """`positive, 87%`, or that no expression is sure."""
     share = recognition.probabilities.get(recognition.label)
-    return "no expression" if share is None else f"{recognition.label}, {share:.0%}"
+    return "no sure expression" if share is None else f"{recognition.label}, {share:.0%}"
 
 
 def _title(recognition):
@@ -173,7 +173,9 @@ def _draw_units(axes, recognition):
         label.set_fontweight("bold" if unit in recognition.shown_units else "normal")
     axes.set_ylim(-1.0, 1.0)
     axes.set_yticks([-0.5, 0.5], ["image-right", "image-left"])
-    axes.set_title("action units, probability on each side (lines: 0.5)", **CAPTION, loc="left")
+    axes.set_title(
+        "action units, probability on each side (told from 0.5, lines; sure from 0.65)", **CAPTION, loc="left"
+    )
     clean_axes(axes, labelsize=8)
     draw_grid(axes, "y")
     axes.set_axisbelow(True)

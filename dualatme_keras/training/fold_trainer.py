@@ -57,6 +57,8 @@ class FoldTrainer:
                 f"Expected `batch_size` to be a multiple of the {self._devices} devices that share a batch. "
                 f"Received: {config.batch_size}."
             )
+        if config.initial_weights is not None:
+            _build(config, extensions, preparation)  # weights that do not fit are told before a run begins
         if extensions == NO_EXTENSIONS:
             self._model, self._fresh_optimizer = _kept_network(config.for_any_run())
         else:

@@ -52,7 +52,7 @@ def test_no_feeling_is_guessed_and_doubts_say_why(told, answer):
     assert (sure.label, sure.doubts) == (told.label, told.doubts)
     assert (nothing.label, nothing.row()["label"], nothing.class_id) == ("none", "none", told.class_id)
     assert nothing.probabilities == told.probabilities
-    assert clip_figure(nothing).get_suptitle() == "mine: no expression"
+    assert clip_figure(nothing).get_suptitle() == "mine: no sure expression"
     assert nothing.doubts[-1].startswith("no sure action unit: the motion can be the head's")
     much, little = (dataclasses.replace(told, motion=motion) for motion in (LARGE_MOTION + 0.1, 0.1))
     assert much.doubts[-1].startswith(f"much motion: above {LARGE_MOTION:g}")

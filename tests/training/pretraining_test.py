@@ -168,6 +168,7 @@ def test_weights_that_do_not_fit(changes, message, base, tmp_path):
     changes = {"initial_weights": changes["initial_weights"].replace("FILE", str(tmp_path / "FILE.keras"))}
     with pytest.raises(DualATMEError, match=message):
         rerun(base, tmp_path / "run", **changes)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_command_writes_weights_that_are_read(tmp_path, capsys):
