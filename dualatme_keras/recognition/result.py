@@ -117,10 +117,13 @@ class Recognition:
         A network that tells action units does not guess a feeling where it is sure of none of them (see
         `EXPRESSION_FROM`), or where there is less motion than a still face can have.
         """
-        little = self.motion is not None and self.motion < LITTLE_MOTION
-        if self.action_units and (little or not self._sure):
+        if self.action_units and (self._little or not self._sure):
             return NO_EXPRESSION
         return list(self.probabilities)[self.class_id]
+
+    @property
+    def _little(self):
+        return self.motion is not None and self.motion < LITTLE_MOTION
 
     @property
     def _sure(self):
@@ -128,7 +131,7 @@ class Recognition:
 
     @property
     def shown_units(self) -> tuple[int, ...]:
-        """Action units that are more likely there than not, on one side at least."""
+        """Action units with a probability of 0.5 and more on one side at least."""
         return tuple(unit for unit, sides in self.action_units.items() if max(sides) >= 0.5)
 
     @property
@@ -139,7 +142,7 @@ class Recognition:
         answer for noise too: motion tells how much there was.
         """
         doubts = list(self.onset_apex.doubts)
-        if self.motion is not None and self.motion < LITTLE_MOTION:
+        if self._little:
             doubts.append(f"little motion: below {LITTLE_MOTION:g} it can be noise")
         if self.motion is not None and self.motion > LARGE_MOTION:
             doubts.append(f"much motion: above {LARGE_MOTION:g} it is no micro-expression, or the head moved")
