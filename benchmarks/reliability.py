@@ -53,8 +53,7 @@ def main(_arguments):
 
     settings = MotionSettings(no_expression=0.1, any_units=0.0)
     batch = DrawnFlow(settings, _CLIPS.value, seed=_SEED.value).batch(0)
-    images = {name: getattr(batch, name) / np.float32(127.5) - 1 for name in ("entire", "puzzled")}
-    answers = prediction_model(load_model(_WEIGHTS.value)).predict(images, batch_size=256, verbose=0)
+    answers = prediction_model(load_model(_WEIGHTS.value)).predict(batch.images, batch_size=256, verbose=0)
     shown = batch.labels >= 0
     sure, told = answers["probabilities"].max(axis=1), answers["class_id"]
     classes = bins(sure[shown], (told == batch.labels)[shown].astype(float))

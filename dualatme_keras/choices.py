@@ -129,3 +129,18 @@ def preset_weights(name: str | os.PathLike) -> Path | None:
 def presets_with_weights() -> list[str]:
     """Names of the presets that come with weights."""
     return [name for name in PRESETS if preset_weights(name)]
+
+
+def initial_weights_file(weights: str | os.PathLike) -> Path:
+    """The file of `initial_weights`: a preset's, or the path itself.
+
+    Raises:
+        DualATMEError: there is none.
+    """
+    file = preset_weights(weights) or Path(weights)
+    if not file.is_file():
+        raise DualATMEError(
+            "Expected `initial_weights` to be a file of weights, or a preset that comes with some: "
+            f"{', '.join(presets_with_weights())}. Received: {os.fspath(weights)!r}, and no such file."
+        )
+    return file

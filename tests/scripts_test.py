@@ -136,9 +136,12 @@ OTHERS = {
 
 
 @pytest.fixture
-def received(monkeypatch):
+def received(monkeypatch, tmp_path):
     """What `run_loso` is called with, which then ends the command with the error "seen"."""
     from dualatme_keras.errors import DualATMEError
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "start.keras").touch()
 
     configs = []
 
@@ -174,6 +177,10 @@ def test_weights_of_a_preset_bring_its_network(received):
         with pytest.raises(SystemExit, match="seen"):
             call("train", *given)
         assert received.pop().preset == preset
+    with pytest.raises(
+        SystemExit, match="--initial_weights to be a file .*: facs. Received: 'nowhere.keras'"
+    ):
+        call("train", "--initial_weights=nowhere.keras", "--lists=nowhere")
 
 
 def test_earlier_names_of_flags(received):

@@ -26,7 +26,6 @@ _DATA_ROOT = flags.DEFINE_string("data_root", None, "with --weights: where the i
 _ATTENTION = flags.DEFINE_enum(
     "attention", "shared", ["shared", "entire", "puzzled", "none"], "where a .pth file's CBAM stands"
 )
-
 _ACTION_UNITS = flags.DEFINE_string(
     "action_units", None, "with --weights: CSV of subject, clip and action_units such as 4+L10"
 )

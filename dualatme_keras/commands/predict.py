@@ -103,7 +103,8 @@ def _predict(clips):
             print(f"{'':<{width}}  look at it: {row['doubts']}")
     networks = f"{len(recognizer)} network" + "s that answer together" * (len(recognizer) > 1)
     asked = _RUN.value or [_EXPORT.value or _SERVER.value or _PRESET]
-    print(f"\nanswered by: {networks}, of {', '.join(asked)}")
+    if answered:
+        print(f"\nanswered by: {networks}, of {', '.join(asked)}")
     print(f"table: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
     for clip, reason in result.failed.items():
         print(f"failed: {clip}: {flags.in_flags(reason)}", file=sys.stderr)

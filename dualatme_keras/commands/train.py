@@ -10,7 +10,15 @@ take one to two hours on two CPU cores with the published settings.
 import functools
 import os
 
-from dualatme_keras.choices import IMPLEMENTATIONS, LOSSES, PRESETS, PUZZLE_SOURCES, RENAMED, preset_weights
+from dualatme_keras.choices import (
+    IMPLEMENTATIONS,
+    LOSSES,
+    PRESETS,
+    PUZZLE_SOURCES,
+    RENAMED,
+    initial_weights_file,
+    preset_weights,
+)
 from dualatme_keras.commands import Flags, define_setting, quiet_libraries, setting_values
 from dualatme_keras.training import (
     CONTINUE_DESPITE,
@@ -117,6 +125,8 @@ def main(_arguments):
     from dualatme_keras.training.lists import read_training_lists
 
     config = _config()
+    if config.initial_weights is not None:
+        initial_weights_file(config.initial_weights)
     read_training_lists(config)  # wrong names are told before TensorFlow is loaded, which takes seconds
     quiet_libraries()
     (_run_seeds if _SEEDS.value > 1 else _run)(config)

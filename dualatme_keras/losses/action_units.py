@@ -13,7 +13,7 @@ class ActionUnitLoss(keras.losses.Loss):
     Args:
         present_from: least intensity at which a unit counts as present. Defaults to 0.25.
         present_weight: of present units relative to absent ones; more than 1 finds more of them, and says so
-            of more clips that do not have them. Defaults to 3.
+            of more clips that do not have them. Defaults to 6.
         reduction, name, dtype: as for `keras.losses.Loss`.
 
     Call arguments:
@@ -27,7 +27,7 @@ class ActionUnitLoss(keras.losses.Loss):
     def __init__(
         self,
         present_from: float = 0.25,
-        present_weight: float = 3.0,
+        present_weight: float = 6.0,
         reduction: str = "sum_over_batch_size",
         name: str = "action_unit_loss",
         dtype: str | None = None,

@@ -76,6 +76,11 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
     if networks not in NETWORKS:
         raise DualATMEError(f"Expected networks out of {', '.join(NETWORKS)}. Received: {networks!r}.")
     if path.is_file() and path.suffix in _WEIGHTS:
+        if networks != "auto":
+            raise DualATMEError(
+                f"Expected a run with `networks={networks!r}`. Received: {path.name}, a file of one network. "
+                "Leave `networks` out."
+            )
         return TrainedRun(path, (path,), _settings_of_file(path), None)
     seeds = [run for run in RunDirectory(path).seeds().values() if run.config.exists()]
     if not seeds:

@@ -36,6 +36,12 @@ class DrawnBatch:
     labels: np.ndarray
     action_units: np.ndarray
 
+    @property
+    def images(self) -> dict[str, np.ndarray]:
+        """Both images as networks take them, float32 in [-1, 1]."""
+        images = {"entire": self.entire, "puzzled": self.puzzled}
+        return {name: image / np.float32(127.5) - np.float32(1.0) for name, image in images.items()}
+
 
 class DrawnFlow:
     """Endless batches of drawn flow images. The seed and a batch's number decide all that is in it.

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import os
 
-from dualatme_keras.choices import preset_weights
+from dualatme_keras.choices import initial_weights_file
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME, copy_weights, load_model
 from dualatme_keras.preprocessing import PrepareSettings
@@ -18,14 +18,8 @@ def weights_digest(weights: str | os.PathLike | None) -> str | None:
     """
     if weights is None:
         return None
-    try:
-        with open(preset_weights(weights) or weights, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DualATMEError(
-            f"Expected `initial_weights` to be a file of weights, or a preset that comes with some. "
-            f"Received: {weights} ({error.strerror})."
-        ) from error
+    with open(initial_weights_file(weights), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def set_initial_weights(

@@ -85,14 +85,11 @@ class DrawnDataset(keras.utils.PyDataset):
             class of a clip that has none.
         """
         drawn = self._flow.batch(self._epoch * self._steps + index)
-        images = {
-            name: getattr(drawn, name).astype("float32") / 127.5 - 1.0 for name in ("entire", "puzzled")
-        }
         labels, weights = np.maximum(drawn.labels, 0), (drawn.labels >= 0).astype("float32")
         if not self._action_units:
-            return images, labels, weights
+            return drawn.images, labels, weights
         return (
-            images,
+            drawn.images,
             {"logits": labels, "action_units": drawn.action_units},
             {"logits": weights, "action_units": np.ones_like(weights)},
         )

@@ -113,3 +113,10 @@ def test_no_run(content, message, tmp_path):
         read_run(tmp_path / "run")
     with pytest.raises(DualATMEError, match="is not there"):
         read_run(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("networks", ["final", "folds"])
+def test_a_file_is_one_network(networks):
+    assert len(read_run("facs").networks) == 1
+    with pytest.raises(DualATMEError, match=f"a run with `networks='{networks}'`. Received: facs.keras"):
+        read_run("facs", networks)

@@ -31,7 +31,7 @@ def learned():
 
 def drawn(count=600, seed=99):
     batch = DrawnFlow(MotionSettings(), count, seed=seed).batch(0)
-    return batch, {name: getattr(batch, name) / np.float32(127.5) - 1 for name in ("entire", "puzzled")}
+    return batch, batch.images
 
 
 def test_learns_classes_and_action_units(learned):
