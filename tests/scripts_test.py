@@ -128,6 +128,7 @@ OTHERS = {
     "distribute": "mirrored",
     "final_model": True,
     "tensorboard": True,
+    "audit_protocol": True,
     "ground_truth": "list.csv",
     "strict": True,
     "continue_despite": ("version",),

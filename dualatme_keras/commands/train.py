@@ -88,6 +88,11 @@ _SETTINGS = [
     _define_choice("distribute", STRATEGIES, "train on one device, or mirrored over all GPUs"),
     _define(flags.DEFINE_boolean, "final_model", "also train on all clips, and save that network"),
     _define(flags.DEFINE_boolean, "tensorboard", "write event files for TensorBoard"),
+    _define(
+        flags.DEFINE_boolean,
+        "audit_protocol",
+        "record the test answers of each epoch, to show what choosing an epoch by them would claim",
+    ),
     _define(flags.DEFINE_string, "ground_truth", "the organisers' CSV to compare the lists with"),
     _define(flags.DEFINE_boolean, "strict", "refuse lists with warnings"),
 ]

@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 
 from dualatme_keras.evaluation.tables import format_score
 from dualatme_keras.megc2019 import CLASS_NAMES, database_title
-from dualatme_keras.plots.style import ACCENT, INK, MUTED, NOTE, TITLE, clean_axes, draw_grid
+from dualatme_keras.plots.style import (
+    ACCENT,
+    DASHED,
+    INK,
+    LEAK,
+    MUTED,
+    NOTE,
+    TITLE,
+    clean_axes,
+    draw_grid,
+)
 
 
 def confusion_figure(part: str, scores: dict, class_names: Sequence[str] = CLASS_NAMES) -> Figure:
@@ -84,3 +94,52 @@ def _draw_curves(axes, name, histories):
     axes.set_xlabel("epoch", **NOTE)
     draw_grid(axes)
     clean_axes(axes)
+
+
+def leak_figure(audit: dict) -> Figure:
+    """Draws UF1 of the test clips after each epoch, and what choosing an epoch by it would have claimed.
+
+    Args:
+        audit: of a run, see `protocol_audit.score_protocol_audit`.
+
+    Returns:
+        The figure; what the run claims is the last point of the curve.
+    """
+    scores, best = audit["epochs"]["uf1"], audit["best_epoch"]
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    claimed = audit["best_epoch_of_each_fold"]["uf1"]
+    axes.axhline(claimed, color=LEAK, linewidth=1.4, linestyle=DASHED)
+    axes.plot(range(1, len(scores) + 1), scores, color=ACCENT, linewidth=1.6)
+    label = {"fontsize": 9, "textcoords": "offset points"}
+    axes.annotate(
+        f"each fold at its own best epoch {format_score(claimed)}",
+        (1, claimed),
+        (0, 5),
+        **label,
+        color=LEAK,
+    )
+    axes.plot(best["epoch"], best["uf1"], "o", color=LEAK, markersize=6)
+    axes.annotate(
+        f"best of all epochs {format_score(best['uf1'])}",
+        (best["epoch"], best["uf1"]),
+        (0, 7),
+        **label,
+        color=LEAK,
+        ha="center",
+    )
+    axes.plot(len(scores), scores[-1], "o", color=ACCENT, markersize=6)
+    axes.annotate(
+        f"last epoch {format_score(scores[-1])}",
+        (len(scores), scores[-1]),
+        (0, -14),
+        **label,
+        color=ACCENT,
+        ha="right",
+    )
+    axes.set_xlabel("epoch", **NOTE)
+    axes.set_ylabel("UF1 of the test clips, pooled", **NOTE)
+    axes.margins(y=0.18)
+    draw_grid(axes)
+    clean_axes(axes)
+    return figure

@@ -48,7 +48,14 @@ _SCORING = {
 }
 
 
-def render_report(name: str, predictions: Predictions, metrics: dict, figures: dict, settings: dict) -> str:
+def render_report(
+    name: str,
+    predictions: Predictions,
+    metrics: dict,
+    figures: dict,
+    settings: dict,
+    audit: dict | None = None,
+) -> str:
     """Writes the report.
 
     Args:
@@ -57,6 +64,7 @@ def render_report(name: str, predictions: Predictions, metrics: dict, figures: d
         metrics: scores by part as from `metrics.pooled_scores`.
         figures: PNG content by name: `confusion_PART` for each part and perhaps `training_curves`.
         settings: pairs of names and values to show, by kind: `config`, `environment`; kinds may be empty.
+        audit: what choosing epochs by the test clips would have claimed, see `score_protocol_audit`.
 
     Returns:
         A whole HTML document.
@@ -74,6 +82,7 @@ def render_report(name: str, predictions: Predictions, metrics: dict, figures: d
         _confusion_section(metrics, figures),
         _classes_section(metrics, predictions.class_names),
         _curves_section(figures),
+        _audit_section(audit, figures),
         _mistakes_section(predictions),
         _subjects_section(predictions),
         _protocol_section(bool(settings["config"]), predictions.class_names),
@@ -122,6 +131,26 @@ def _curves_section(figures):
         return None
     note = "Each fold thin, their median bold. Shown, never used: no epoch was chosen by them."
     return section("Training", wide_image(figures["training_curves"], "Training curves of all folds"), note)
+
+
+def _audit_section(audit, figures):
+    """Marked as what it is: none of these figures may stand in a table but the first."""
+    if audit is None:
+        return None
+    best = audit["best_epoch"]
+    names = {
+        "last_epoch": "last epoch, what this run claims",
+        "best_epoch": f"epoch {best['epoch']} in all folds, chosen by the test clips",
+        "best_epoch_of_each_fold": "each fold at its own best epoch, chosen by its test clips",
+    }
+    rows = [(words, *(format_score(audit[name][key]) for key in SCORES)) for name, words in names.items()]
+    return section(
+        "What a leak would claim",
+        "Not results. Choosing the epoch by the test clips lets them in. Many published figures were made "
+        "that way; only the first row may be compared with honest ones.",
+        table(("", *SCORES.values()), rows, "wrrr"),
+        wide_image(figures["protocol_audit"], "UF1 of the test clips by epoch"),
+    )
 
 
 def _mistakes_section(predictions):

@@ -5,7 +5,8 @@ import os
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
-from dualatme_keras.evaluation.figures import confusion_figure, curves_figure
+from dualatme_keras.evaluation.figures import confusion_figure, curves_figure, leak_figure
+from dualatme_keras.evaluation.protocol_audit import score_protocol_audit
 from dualatme_keras.evaluation.report import render_report
 from dualatme_keras.evaluation.tables import missing_folds
 from dualatme_keras.files import read_json, replace_file, write_json
@@ -24,8 +25,10 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     """Recomputes every score of a run from its predictions.csv alone and writes what shows them.
 
     Writes, replacing older ones: `metrics.json`, `challenge_log.txt`, `report.html`,
-    `figures/confusion_PART.png` and, if the folds left histories, `figures/training_curves.png`.
-    The report also quotes `config.json`, `environment.json` and `folds/*/history.csv` where present.
+    `figures/confusion_PART.png`, if the folds left histories `figures/training_curves.png`, and of a run with
+    `audit_protocol` `figures/protocol_audit.png`; metrics.json then has `protocol_audit` too, see
+    `score_protocol_audit`. The report also quotes `config.json`, `environment.json` and
+    `folds/*/history.csv` where present.
 
     Args:
         workdir: the run's folder; only `predictions.csv` must be there.
@@ -43,14 +46,15 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
         file.stem: dict(_flatten(read_json(file))) if file.exists() else {}
         for file in (run.config, run.environment)
     }
-    figures = _draw(metrics, read_histories(run), predictions.class_names)
+    audit = score_protocol_audit(run, predictions)
+    figures = _draw(metrics, read_histories(run), audit, predictions.class_names)
 
     run.figures.mkdir(exist_ok=True)
     for name, png in figures.items():
         replace_file(run.figures / f"{name}.png", png)
-    write_json(run.metrics, metrics)
+    write_json(run.metrics, {**metrics, "protocol_audit": audit} if audit else metrics)
     replace_file(run.challenge_log, format_challenge_log(predictions, missing_folds(metrics)).encode())
-    page = render_report(run.path.resolve().name, predictions, metrics, figures, settings)
+    page = render_report(run.path.resolve().name, predictions, metrics, figures, settings, audit)
     replace_file(run.report, page.encode())
     return metrics
 
@@ -81,13 +85,15 @@ def score_run(workdir) -> tuple[Predictions, dict]:
     return predictions, folds.add_counts(metrics, predictions)
 
 
-def _draw(metrics, histories, class_names):
+def _draw(metrics, histories, audit, class_names):
     """Name -> PNG bytes of each figure."""
     figures = {
         f"confusion_{part}": confusion_figure(part, scores, class_names) for part, scores in metrics.items()
     }
     if histories:
         figures["training_curves"] = curves_figure(histories)
+    if audit:
+        figures["protocol_audit"] = leak_figure(audit)
     return {name: figure_png(figure, dpi=150, padding=(0.12, 0.12)) for name, figure in figures.items()}
 
 

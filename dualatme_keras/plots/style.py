@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 INK, MUTED, ACCENT, GRID, PALE = "#1b2430", "#66717f", "#1f5fa8", "#e3e8ee", "#c3cbd5"
 """Text; less important text and lines; what is plotted; lines of a grid; what does not count."""
 
+LEAK = "#b3471d"
+"""What was chosen by looking at test clips."""
+
 TITLE = {"fontsize": 13, "weight": "bold", "color": INK}
 CAPTION = {"fontsize": 9, "color": INK}
 NOTE = {"fontsize": 9, "color": MUTED}

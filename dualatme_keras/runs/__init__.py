@@ -2,6 +2,7 @@
 
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 from dualatme_keras.runs.directory import RunDirectory
+from dualatme_keras.runs.epochs import read_epochs
 from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
 from dualatme_keras.runs.histories import read_histories
 from dualatme_keras.runs.networks import NETWORKS, TrainedRun, read_run
@@ -23,6 +24,7 @@ __all__ = [
     "RunWriter",
     "TrainedRun",
     "concatenate",
+    "read_epochs",
     "read_histories",
     "read_predictions",
     "read_run",

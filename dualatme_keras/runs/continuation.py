@@ -11,6 +11,7 @@ there. All others would mix two experiments."""
 DEFAULTS = {
     **dict.fromkeys(("new_model", "callbacks", "augment", "initial_weights_sha256")),
     "class_names": list(CLASS_NAMES),
+    "audit_protocol": False,
 }
 """What a record of an earlier version does not have, and what its run had. The first three are what a run may
 be given besides its settings."""

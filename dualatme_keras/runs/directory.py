@@ -4,6 +4,9 @@ import os
 import re
 from pathlib import Path
 
+EPOCHS_FILE = "test_epochs.csv"
+"""Beside a fold's predictions, where the protocol was audited, see `runs.epochs`."""
+
 
 class RunDirectory:
     """The folder of a run, whether it is there or not.
@@ -52,6 +55,10 @@ class RunDirectory:
     def fold_histories(self) -> list[Path]:
         """Training histories of the finished folds, by name."""
         return sorted(self.path.glob("folds/*/history.csv"))
+
+    def fold_epochs(self) -> list[Path]:
+        """Answers of each epoch for the test clips, where the protocol was audited, by fold."""
+        return sorted(self.path.glob(f"folds/*/{EPOCHS_FILE}"))
 
     def tensorboard(self, fold: str) -> Path:
         """Folder of a fold's event files."""

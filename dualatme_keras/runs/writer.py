@@ -8,12 +8,15 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from dualatme_keras.choices import with_new_names
 from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json, replace_file, write_json
 from dualatme_keras.runs.continuation import find_differences
-from dualatme_keras.runs.directory import RunDirectory
+from dualatme_keras.runs.directory import EPOCHS_FILE, RunDirectory
+from dualatme_keras.runs.epochs import write_epochs
 from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
 from dualatme_keras.runs.predictions import Predictions, read_predictions, write_predictions
 
@@ -103,7 +106,12 @@ class RunWriter(RunDirectory):
         return read_predictions(self.fold(fold) / "predictions.csv")
 
     def write_fold(
-        self, fold: str, history: dict, predictions: Predictions, save_model: Callable[[Path], None]
+        self,
+        fold: str,
+        history: dict,
+        predictions: Predictions,
+        save_model: Callable[[Path], None],
+        epochs: Sequence[np.ndarray] = (),
     ) -> None:
         """Writes a finished fold, all or nothing.
 
@@ -112,11 +120,15 @@ class RunWriter(RunDirectory):
             history: `{metric: [value of each epoch]}`.
             predictions: of its test clips.
             save_model: called with the path at which to save the network.
+            epochs: probabilities of the test clips after each epoch, `(clips, classes)` each, of a run that
+                audits the protocol.
         """
 
         def write(folder):
             _write_training(folder, history, save_model)
             write_predictions(folder / "predictions.csv", predictions)
+            if len(epochs):
+                write_epochs(folder / EPOCHS_FILE, predictions.paths, epochs, predictions.class_names)
 
         _write_folder(self.fold(fold), write)
 

@@ -36,7 +36,7 @@ MAY_DIFFER = (
 
 _NOT_THE_NETWORKS = (
     *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
-    *("continue_despite", "final_model", "tensorboard", "ground_truth", "strict"),
+    *("continue_despite", "final_model", "tensorboard", "audit_protocol", "ground_truth", "strict"),
     *("learning_rate", "batch_size", "epochs", "initial_weights"),
 )
 
@@ -77,6 +77,8 @@ class TrainConfig:
         distribute: `none`, or `mirrored` over all GPUs (logical CPU devices where there is none).
         final_model: after the folds, also train on all clips and save `final/model.keras`.
         tensorboard: write `tensorboard/FOLD` event files.
+        audit_protocol: also record what the network answers for the test clips after each epoch. It changes
+            no answer; the report then shows what the best epoch on the test fold would have claimed.
         ground_truth: the organisers' CSV to compare the lists with; None for no comparison.
         strict: make the audit's warnings errors.
     """
@@ -107,6 +109,7 @@ class TrainConfig:
     distribute: str = "none"
     final_model: bool = False
     tensorboard: bool = False
+    audit_protocol: bool = False
     ground_truth: str | None = None
     strict: bool = False
 

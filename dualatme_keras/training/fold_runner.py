@@ -61,11 +61,17 @@ class FoldRunner:
         callbacks = [*callbacks]
         if self._config.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(run.tensorboard(fold.name))))
+        epochs = []
+        if self._config.audit_protocol:
+            callbacks.append(
+                keras.callbacks.LambdaCallback(
+                    on_epoch_end=lambda *_: epochs.append(self._trainer.predict(fold, self._table))
+                )
+            )
         history = self._trainer.train(fold, self._table, seed, callbacks)
-        predictions = Predictions.of_clips(
-            fold.test, self._trainer.predict(fold, self._table), self._config.class_names
-        )
-        run.write_fold(fold.name, history, predictions, self._trainer.save)
+        answers = self._trainer.predict(fold, self._table)
+        predictions = Predictions.of_clips(fold.test, answers, self._config.class_names)
+        run.write_fold(fold.name, history, predictions, self._trainer.save, epochs)
         return time.perf_counter() - start
 
     def run_final(self, seed: int, run: RunWriter) -> None:

@@ -18,6 +18,7 @@ from colour_runs import SETTINGS, exchange_images, rerun, write_settings
 from demo_data import SUBJECTS
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.evaluation import evaluate_run
 from dualatme_keras.models import DualATME
 from dualatme_keras.runs import read_predictions, read_run
 from dualatme_keras.training import TrainConfig, run_loso, run_seeds
@@ -165,6 +166,20 @@ def test_a_preset_given_as_a_function_is_that_preset_and_another_run(base, tmp_p
     config = dataclasses.replace(config, workdir=str(named), continue_despite=("unrecorded",))
     with pytest.raises(DualATMEError, match="new_model None -> .*Choose another `workdir`, or delete"):
         run_loso(config, new_model)
+
+
+def test_auditing_the_protocol_changes_no_answer(base, tmp_path):
+    rerun(base, tmp_path / "plain")
+    rerun(base, tmp_path / "audited", audit_protocol=True)
+    plain, audited = ((tmp_path / name / "predictions.csv").read_bytes() for name in ("plain", "audited"))
+    assert plain == audited
+    metrics = evaluate_run(tmp_path / "audited")
+    audit = json.loads((tmp_path / "audited" / "metrics.json").read_text())["protocol_audit"]
+    assert {name: metrics["full"][name] for name in audit["last_epoch"]} == audit["last_epoch"]
+    assert len(audit["epochs"]["uf1"]) == 3
+    # The answers of an epoch are those of a run that ends there.
+    shorter = rerun(base, tmp_path / "shorter", epochs=2)
+    assert shorter.metrics["full"]["uf1"] == audit["epochs"]["uf1"][1]
 
 
 def test_run_of_other_settings_is_refused(finished, base):
