@@ -103,6 +103,63 @@ PRESETS = {
 }
 """Networks: the paper's, the published code's, the paper's ablations, one with weights, one for tests."""
 
+PUBLISHED_RECIPE = {
+    "loss": "focal",
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "batch_size": 128,
+    "epochs": 60,
+    "initial_weights": "none",
+    "class_weight": "none",
+    "mirror": False,
+    "mirror_answers": False,
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "schedule": "constant",
+    "warmup_epochs": 0,
+    "ema_momentum": 0.0,
+}
+"""How the published networks are trained: settings of `training.TrainConfig`."""
+
+MODELS = {
+    "dualatme": {
+        "description": "Dual-ATME; a preset says which one.",
+    },
+    "linear": {
+        "description": "Logistic regression of u, v and strain, which every network has to beat.",
+        "parameters": 1_767,
+        "recipe": {
+            "loss": "crossentropy",
+            "class_weight": "balanced",
+            "mirror": True,
+            "mirror_answers": True,
+            "epochs": 1,
+        },
+    },
+    "off_apexnet": {
+        "description": "OFF-ApexNet: two streams of flow, doi 10.1016/j.image.2019.02.005.",
+        "parameters": 2_664_475,
+        "recipe": {"loss": "crossentropy"},
+    },
+    "sssnet": {
+        "description": "SSSNet: a shallow single stream, doi 10.2352/ISSN.2470-1173.2021.11.HVEI-157.",
+        "parameters": 169_795,
+        "recipe": {"loss": "crossentropy"},
+    },
+    "ststnet": {
+        "description": "STSTNet: a shallow triple stream, doi 10.1109/FG.2019.8756567.",
+        "parameters": 1_715,
+        "recipe": {"loss": "crossentropy"},
+    },
+}
+"""Networks of a run. `recipe` is what differs from `PUBLISHED_RECIPE`; a preset may have one too."""
+
+
+def training_recipe(model: str, preset: str) -> dict:
+    """How a network is trained where nothing else is said: a value for each name in `PUBLISHED_RECIPE`."""
+    own = PRESETS[preset] if model == "dualatme" else MODELS[model]
+    return {**PUBLISHED_RECIPE, **own.get("recipe", {})}
+
 
 RENAMED = {"form": "implementation", "puzzle": "puzzle_source", "protocol_csv": "ground_truth"}
 """Arguments of networks and runs by the names that files of earlier versions have."""

@@ -13,7 +13,9 @@ import os
 from dualatme_keras.choices import (
     IMPLEMENTATIONS,
     LOSSES,
+    MODELS,
     PRESETS,
+    PUBLISHED_RECIPE,
     PUZZLE_SOURCES,
     RENAMED,
     initial_weights_file,
@@ -21,10 +23,12 @@ from dualatme_keras.choices import (
 )
 from dualatme_keras.commands import Flags, define_setting, quiet_libraries, setting_values
 from dualatme_keras.training import (
+    CLASS_WEIGHTS,
     CONTINUE_DESPITE,
     OPTIMIZERS,
     PRECISIONS,
     PROTOCOLS,
+    SCHEDULES,
     STRATEGIES,
     TrainConfig,
 )
@@ -38,18 +42,32 @@ def _define_choice(name, choices, description):
     return _define(flags.DEFINE_enum, name, description, choices, case_sensitive=False)
 
 
+def _define_of_recipe(kind, name, description, *arguments, **options):
+    """A flag whose default is the network's."""
+    default = PUBLISHED_RECIPE[name]
+    return kind(
+        name, None, *arguments, f"{description}; default: as the network, published {default}", **options
+    )
+
+
 _PRESET = _define_choice(
-    "preset", list(PRESETS), "network: the paper's, the published code's, or an ablation"
+    "preset", list(PRESETS), "which Dual-ATME: the paper's, the published code's, an ablation"
 )
 _SETTINGS = [
     _define(flags.DEFINE_string, "lists", "folder of subName.txt and the train and test lists"),
     _define(flags.DEFINE_string, "data_root", "where the images lie; default: the lists' paths as they are"),
     _define(flags.DEFINE_string, "workdir", "folder of the run"),
+    _define_choice("model", list(MODELS), "network: Dual-ATME, or another one to compare it with"),
     _PRESET,
-    _define(
+    _define_of_recipe(
         flags.DEFINE_string,
         "initial_weights",
-        "weights that every fold starts from: facs, which have seen no database, or a file",
+        "weights that every fold starts from: facs, which have seen no database, a file, or none",
+    ),
+    flags.DEFINE_boolean(
+        "flow_normalization",
+        None,
+        "bring zero and size of the images to those of all; default: as the network",
     ),
     _define_choice(
         "implementation",
@@ -59,11 +77,23 @@ _SETTINGS = [
     _define_choice(
         "puzzle_source", PUZZLE_SOURCES, "read the puzzled images, or cut them from the entire ones"
     ),
-    _define_choice("loss", LOSSES, "classification loss"),
-    _define_choice("optimizer", OPTIMIZERS, "optimizer"),
-    _define(flags.DEFINE_float, "learning_rate", "constant learning rate"),
-    _define(flags.DEFINE_integer, "batch_size", "clips per step"),
-    _define(flags.DEFINE_integer, "epochs", "epochs per fold; the last one is evaluated"),
+    _define_of_recipe(flags.DEFINE_enum, "loss", "classification loss", LOSSES, case_sensitive=False),
+    _define_of_recipe(flags.DEFINE_enum, "optimizer", "optimizer", OPTIMIZERS, case_sensitive=False),
+    _define_of_recipe(flags.DEFINE_float, "learning_rate", "learning rate"),
+    _define_of_recipe(flags.DEFINE_integer, "batch_size", "clips per step"),
+    _define_of_recipe(flags.DEFINE_integer, "epochs", "epochs per fold; the last one is evaluated"),
+    _define_of_recipe(
+        flags.DEFINE_enum, "class_weight", "weigh clips by how rare their class is", CLASS_WEIGHTS
+    ),
+    _define_of_recipe(flags.DEFINE_boolean, "mirror", "mirror half of the training clips in each epoch"),
+    _define_of_recipe(flags.DEFINE_boolean, "mirror_answers", "ask about the mirror image too, and average"),
+    _define_of_recipe(flags.DEFINE_float, "weight_decay", "of the optimizer, decoupled"),
+    _define_of_recipe(flags.DEFINE_float, "label_smoothing", "share of a label that goes to all classes"),
+    _define_of_recipe(flags.DEFINE_enum, "schedule", "of the learning rate over the epochs", SCHEDULES),
+    _define_of_recipe(flags.DEFINE_integer, "warmup_epochs", "epochs in which the learning rate rises"),
+    _define_of_recipe(
+        flags.DEFINE_float, "ema_momentum", "of a moving average of the weights, which answers; 0 for none"
+    ),
     _define_choice("protocol", PROTOCOLS, "composite, single-database or holdout-database evaluation"),
     _define(
         flags.DEFINE_list, "databases", "databases that take part (hde: that are held out); default: all"
@@ -130,7 +160,7 @@ def main(_arguments):
     from dualatme_keras.training.lists import read_training_lists
 
     config = _config()
-    if config.initial_weights is not None:
+    if config.initial_weights != "none":
         initial_weights_file(config.initial_weights)
     read_training_lists(config)  # wrong names are told before TensorFlow is loaded, which takes seconds
     quiet_libraries()

@@ -9,6 +9,7 @@ from dualatme_keras.layers.head_motion import HeadMotion
 from dualatme_keras.layers.inception import ConvNormReLU, InceptionBlock
 from dualatme_keras.layers.initializers import torch_uniform
 from dualatme_keras.layers.optical_flow import TVL1Flow
+from dualatme_keras.layers.random_flow_mirror import RandomFlowMirror, mirror_flow_image
 from dualatme_keras.layers.region_boxes import RegionBoxes
 from dualatme_keras.layers.roi_puzzle import ROIPuzzle
 from dualatme_keras.layers.similarity_fusion import SimilarityFusion, cosine_similarity
@@ -24,11 +25,13 @@ __all__ = [
     "HeadMotion",
     "InceptionBlock",
     "ROIPuzzle",
+    "RandomFlowMirror",
     "RegionBoxes",
     "SimilarityFusion",
     "SpatialAttention",
     "TVL1Flow",
     "cosine_similarity",
     "landmarks_on_face",
+    "mirror_flow_image",
     "torch_uniform",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dualatme_keras.choices import PUBLISHED_RECIPE
 from dualatme_keras.megc2019 import CLASS_NAMES
 
 CONTINUE_DESPITE = ("version", "implementation", "threads", "device", "unrecorded")
@@ -9,12 +10,14 @@ CONTINUE_DESPITE = ("version", "implementation", "threads", "device", "unrecorde
 there. All others would mix two experiments."""
 
 DEFAULTS = {
+    **PUBLISHED_RECIPE,
     **dict.fromkeys(("new_model", "callbacks", "augment", "initial_weights_sha256")),
     "class_names": list(CLASS_NAMES),
+    "model": "dualatme",
+    "flow_normalization": None,
     "audit_protocol": False,
 }
-"""What a record of an earlier version does not have, and what its run had. The first three are what a run may
-be given besides its settings."""
+"""What a record of an earlier version does not have, and what its run had."""
 
 
 def find_differences(begun: dict, now: dict, may_differ=()) -> Iterator[tuple[str | None, str]]:

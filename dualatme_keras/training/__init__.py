@@ -5,13 +5,23 @@ Importing this package does not import Keras; what trains does when it is first 
 
 from dualatme_keras.lazy import lazy_names
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
-from dualatme_keras.training.config import OPTIMIZERS, PRECISIONS, PROTOCOLS, STRATEGIES, TrainConfig
+from dualatme_keras.training.config import (
+    CLASS_WEIGHTS,
+    OPTIMIZERS,
+    PRECISIONS,
+    PROTOCOLS,
+    SCHEDULES,
+    STRATEGIES,
+    TrainConfig,
+)
 
 __all__ = [
+    "CLASS_WEIGHTS",
     "CONTINUE_DESPITE",
     "OPTIMIZERS",
     "PRECISIONS",
     "PROTOCOLS",
+    "SCHEDULES",
     "STRATEGIES",
     "DrawnDataset",
     "PretrainConfig",

@@ -4,7 +4,14 @@ import dataclasses
 import math
 import numbers
 
-from dualatme_keras.choices import IMPLEMENTATIONS, LOSSES, PRESETS, PUZZLE_SOURCES
+from dualatme_keras.choices import (
+    IMPLEMENTATIONS,
+    LOSSES,
+    MODELS,
+    PRESETS,
+    PUZZLE_SOURCES,
+    training_recipe,
+)
 from dualatme_keras.data.folds import PROTOCOLS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
@@ -13,6 +20,8 @@ from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("none", "mirrored")
+CLASS_WEIGHTS = ("none", "balanced")
+SCHEDULES = ("constant", "cosine")
 
 MAY_DIFFER = (
     "workdir",
@@ -38,29 +47,48 @@ _NOT_THE_NETWORKS = (
     *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
     *("continue_despite", "final_model", "tensorboard", "audit_protocol", "ground_truth", "strict"),
     *("learning_rate", "batch_size", "epochs", "initial_weights"),
+    *("class_weight", "mirror", "mirror_answers", "schedule", "warmup_epochs"),
 )
 
-_LOWEST = {"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1, "seed": 0, "threads": 0}
+_LOWEST = {
+    **{"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1},
+    **{"seed": 0, "threads": 0, "warmup_epochs": 0},
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """Settings of a leave-one-subject-out run; the defaults are the published ones.
 
+    Where the default is None, the network decides, see `choices.training_recipe`; what is told below is how
+    the published networks are trained. The record has the value, not None.
+
     Attributes:
         lists: folder of `subName.txt` and the train and test lists.
         data_root: where the images lie; None takes the lists' paths as they are.
         workdir: folder of the run; one with finished folds of the same configuration is continued.
-        preset: network, a name in `models.PRESETS`.
+        model: network, a name in `choices.MODELS`: `dualatme`, or another one to compare it with.
+        preset: which Dual-ATME, a name in `models.PRESETS`.
         initial_weights: file of weights of that network, or name of a preset that comes with some, from which
-            every fold starts; None for random ones.
+            every fold starts; `none` for random ones.
+        flow_normalization: whether the network begins with `layers.FlowNormalization`; None as it says.
         implementation: how the network is computed: `auto`, `plain` or `fast`, see `models.DualATME`.
         puzzle_source: `"image"` reads the puzzled images, `"layer"` cuts them from the entire ones.
         loss: `focal`, `crossentropy`, `balanced` or `cosine`.
         optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd` (momentum 0.9).
-        learning_rate: constant over training.
-        batch_size: clips per step, over all devices; a multiple of their number.
-        epochs: epochs per fold; the last one is evaluated.
+        learning_rate: of the optimizer. 1e-3 as published.
+        batch_size: clips per step, over all devices; a multiple of their number. 128 as published.
+        epochs: epochs per fold; the last one is evaluated. 60 as published.
+        class_weight: `balanced` weighs each clip by how rare its class is among those trained on; `none`.
+        mirror: mirror half of the training clips anew in each epoch, see `layers.RandomFlowMirror`.
+        mirror_answers: answer with the mean of the probabilities for a clip and its mirror image. The saved
+            network answers without.
+        weight_decay: of the optimizer, decoupled, per step and in learning rates. 0 for none.
+        label_smoothing: share of a label that goes to all classes alike, with `loss="crossentropy"`.
+        schedule: of the learning rate over the epochs: `constant`, or `cosine` down to nearly nothing.
+        warmup_epochs: epochs before the first of full learning rate, which rises evenly. 0 for none.
+        ema_momentum: of a moving average of the weights over the steps, which answers in their place; 0 for
+            none.
         class_names: names of the labels 0, 1, ... of the lists.
         protocol: `cde`, `sde` or `hde`, see `data.make_folds`.
         databases: databases that take part (hde: that are held out); empty for all.
@@ -86,15 +114,25 @@ class TrainConfig:
     lists: str = "data/MEGC2019/v_cde_flow"
     data_root: str | None = None
     workdir: str = "runs/dualatme"
+    model: str = "dualatme"
     preset: str = "paper"
     initial_weights: str | None = None
+    flow_normalization: bool | None = None
     implementation: str = "auto"
     puzzle_source: str = "image"
-    loss: str = "focal"
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    batch_size: int = 128
-    epochs: int = 60
+    loss: str | None = None
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    class_weight: str | None = None
+    mirror: bool | None = None
+    mirror_answers: bool | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    schedule: str | None = None
+    warmup_epochs: int | None = None
+    ema_momentum: float | None = None
     class_names: tuple[str, ...] = CLASS_NAMES
     protocol: str = "cde"
     databases: tuple[str, ...] = ()
@@ -114,8 +152,14 @@ class TrainConfig:
     strict: bool = False
 
     def __post_init__(self):
+        for name, allowed in (("model", tuple(MODELS)), ("preset", tuple(PRESETS))):
+            self._check_choice(name, allowed)
+        for name, value in training_recipe(self.model, self.preset).items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)  # as a frozen dataclass sets its fields
         for name, allowed in (
-            ("preset", tuple(PRESETS)),
+            ("class_weight", CLASS_WEIGHTS),
+            ("schedule", SCHEDULES),
             ("loss", LOSSES),
             ("optimizer", OPTIMIZERS),
             ("protocol", PROTOCOLS),
@@ -124,10 +168,7 @@ class TrainConfig:
             ("implementation", IMPLEMENTATIONS),
             ("precision", PRECISIONS),
         ):
-            if getattr(self, name) not in allowed:
-                raise DualATMEError(
-                    f"Expected `{name}` out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
-                )
+            self._check_choice(name, allowed)
         if len(set(self.class_names)) < max(2, len(self.class_names)) or not all(self.class_names):
             raise DualATMEError(
                 f"Expected `class_names` to be two different names or more. Received: {self.class_names!r}."
@@ -140,6 +181,22 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < lowest:
                 raise DualATMEError(f"Expected `{name}` to be an integer from {lowest}. Received: {value!r}.")
+        for name in ("weight_decay", "label_smoothing", "ema_momentum"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise DualATMEError(f"Expected `{name}` from 0 to below 1. Received: {value!r}.")
+        if self.label_smoothing and self.loss != "crossentropy":
+            raise DualATMEError(
+                "Expected `label_smoothing` with `loss='crossentropy'`. "
+                f"Received: {self.label_smoothing} with `loss={self.loss!r}`."
+            )
+        if self.warmup_epochs >= self.epochs and self.warmup_epochs:
+            raise DualATMEError(
+                "Expected `warmup_epochs` to be fewer than `epochs`. "
+                f"Received: {self.warmup_epochs} of {self.epochs}."
+            )
+        if self.model != "dualatme":
+            self._refuse_what_is_of_presets()
         unknown = [name for name in self.continue_despite if name not in CONTINUE_DESPITE]
         if unknown:
             raise DualATMEError(
@@ -151,6 +208,23 @@ class TrainConfig:
                 "Expected either `workers` or `distribute`: both share the devices out. "
                 f"Received: `workers={self.workers}` and `distribute={self.distribute!r}`."
             )
+
+    def _check_choice(self, name, allowed):
+        if getattr(self, name) not in allowed:
+            raise DualATMEError(
+                f"Expected `{name}` out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
+            )
+
+    def _refuse_what_is_of_presets(self):
+        """`initial_weights` are of a Dual-ATME too: those of another network would have to be its own."""
+        recipe = training_recipe(self.model, self.preset)
+        for name in ("preset", "initial_weights", "implementation", "puzzle_source"):
+            given, default = getattr(self, name), self.__dataclass_fields__[name].default
+            if given != recipe.get(name, default):
+                raise DualATMEError(
+                    f"Expected `{name}` with `model='dualatme'`. "
+                    f"Received: `{name}={given!r}` with `model={self.model!r}`. Leave it out."
+                )
 
     def for_any_run(self) -> "TrainConfig":
         """The settings that a compiled network depends on, whatever the data, the folds and the length of

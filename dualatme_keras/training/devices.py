@@ -52,6 +52,17 @@ def _set_threads(threads):
             ) from error
 
 
+@contextlib.contextmanager
+def default_policy(precision: str):
+    """Layers that are made within take this dtype policy where they are given none."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def get_strategy(config: TrainConfig) -> tf.distribute.Strategy:
     """The distribution strategy of a run: all GPUs, or all logical CPU devices where there is none."""
     return tf.distribute.get_strategy() if config.distribute == "none" else _mirrored_strategy()

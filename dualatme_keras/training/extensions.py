@@ -14,9 +14,11 @@ from dualatme_keras.data import Fold
 from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.training.config import TrainConfig
+from dualatme_keras.training.devices import default_policy
 
 _OF_THE_PRESET = ("preset", "initial_weights", "implementation", "puzzle_source")
-"""Settings of `TrainConfig` that say something about the networks of presets only."""
+_OF_NAMED_MODELS = ("model", "flow_normalization", *_OF_THE_PRESET)
+"""Settings of `TrainConfig` that say something about the networks of presets, and of this package, only."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +39,11 @@ class Extensions:
             a_layer = isinstance(value, keras.Layer) and name != "augment"
             if value is not None and (a_layer or not callable(value)):
                 raise DualATMEError(f"Expected `{name}` to be a function. Received: {value!r}.")
-        for name in _OF_THE_PRESET if self.new_model else ():
-            given, default = getattr(config, name), type(config).__dataclass_fields__[name].default
+        for name in _OF_NAMED_MODELS if self.new_model else ():
+            given, default = getattr(config, name), getattr(_DEFAULTS, name)
             if given != default:
                 raise DualATMEError(
-                    f"Expected either `new_model` or `{name}`, which is about the networks of presets. "
+                    f"Expected either `new_model` or `{name}`, which is about networks of this package. "
                     f"Received: both, `{name}={given!r}`."
                 )
         if config.workers > 1:
@@ -74,12 +76,8 @@ class Extensions:
         Raises:
             DualATMEError: it is no network for the clips of a run.
         """
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(config.precision)
-        try:
+        with default_policy(config.precision):
             model = self.new_model()
-        finally:
-            keras.config.set_dtype_policy(before)
         _check_model(model, len(config.class_names))
         return model
 
@@ -87,6 +85,8 @@ class Extensions:
         """Names of the images that must be there."""
         if self.new_model is not None:
             return tuple(tensor.name for tensor in self.build_model(config).inputs)
+        if config.model != "dualatme":
+            return ("entire",)
         return INPUTS if config.puzzle_source == "image" else ("entire",)
 
     def new_callbacks(self, fold: Fold) -> list[keras.callbacks.Callback]:
@@ -121,6 +121,8 @@ class Extensions:
             record["augment"] = _name(self.augment) + (f" {_digest(self.augment)}" if layer else "")
         return record
 
+
+_DEFAULTS = TrainConfig()
 
 _RECORDED_AS = {new: old for old, new in RENAMED.items()}
 """Names of arguments in digests: those of the runs begun before they were renamed."""

@@ -65,7 +65,9 @@ class FoldRunner:
         if self._config.audit_protocol:
             callbacks.append(
                 keras.callbacks.LambdaCallback(
-                    on_epoch_end=lambda *_: epochs.append(self._trainer.predict(fold, self._table))
+                    on_epoch_end=lambda *_: epochs.append(
+                        self._trainer.predict_in_training(fold, self._table)
+                    )
                 )
             )
         history = self._trainer.train(fold, self._table, seed, callbacks)

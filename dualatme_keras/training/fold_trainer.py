@@ -10,16 +10,18 @@ import tensorflow as tf
 
 from dualatme_keras.data import Fold, ImageTable
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.layers import RandomFlowMirror, mirror_flow_image
 from dualatme_keras.losses import get_loss
-from dualatme_keras.models import DualATME
+from dualatme_keras.models import OTHER_MODELS, DualATME
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.training.augmentation import augment_batches
 from dualatme_keras.training.config import TrainConfig
-from dualatme_keras.training.devices import get_strategy
+from dualatme_keras.training.devices import default_policy, get_strategy
 from dualatme_keras.training.divergence import StopOnDivergence, diverged
 from dualatme_keras.training.extensions import NO_EXTENSIONS, Extensions
 from dualatme_keras.training.initial_weights import set_initial_weights
-from dualatme_keras.training.optimizers import new_optimizer
+from dualatme_keras.training.logistic_fit import fit_logistic
+from dualatme_keras.training.optimizers import new_optimizer, schedule_callbacks
 
 _GLOBAL_SEED = 0
 """TensorFlow's. A constant, as it enters the order of clips in addition to the seed of the fold; set only
@@ -57,7 +59,7 @@ class FoldTrainer:
                 f"Expected `batch_size` to be a multiple of the {self._devices} devices that share a batch. "
                 f"Received: {config.batch_size}."
             )
-        if config.initial_weights is not None:
+        if config.initial_weights != "none":
             _build(config, extensions, preparation)  # weights that do not fit are told before a run begins
         if extensions == NO_EXTENSIONS:
             self._model, self._fresh_optimizer = _kept_network(config.for_any_run())
@@ -99,13 +101,49 @@ class FoldTrainer:
             batches = augment_batches(batches, self._extensions.augment, seed)
         own = self._extensions.new_callbacks(fold)
         stop = StopOnDivergence(fold, self._model.loss, len(self._config.class_names))
+        callbacks = [stop, *schedule_callbacks(self._config), *callbacks, *own]
+        class_weight = self._class_weight(fold)
+        if self._config.model == "linear":
+            return self._fit_linear(batches, class_weight, callbacks)
+        if self._config.mirror:
+            mirror = RandomFlowMirror(encoding=self._encoding, seed=0)
+            batches = augment_batches(batches, mirror, seed)
         return self._model.fit(
             self._as_taken(batches),
             shuffle=False,  # the dataset does, reproducibly
             epochs=self._config.epochs,
-            callbacks=[stop, *callbacks, *own],
+            callbacks=callbacks,
+            class_weight=class_weight,
             verbose=0,
         ).history
+
+    def _fit_linear(self, batches, class_weight, callbacks):
+        """A logistic regression is one epoch, of each clip and its mirror image."""
+        batches = list(batches)
+        if self._config.mirror:
+            batches += [(self._mirrored(images), labels) for images, labels in batches]
+        callbacks = keras.callbacks.CallbackList(callbacks, model=self._model)
+        callbacks.on_train_begin()
+        callbacks.on_epoch_begin(0)
+        history = fit_logistic(self._model, batches, class_weight, len(self._config.class_names))
+        callbacks.on_epoch_end(0, {name: values[0] for name, values in history.items()})
+        callbacks.on_train_end()
+        return history
+
+    def _class_weight(self, fold):
+        """How rare each class is among the clips to train on: 1 on average over clips."""
+        if self._config.class_weight == "none":
+            return None
+        counts = np.bincount([clip.label for clip in fold.train])
+        present = np.flatnonzero(counts)
+        return {int(label): len(fold.train) / (len(present) * int(counts[label])) for label in present}
+
+    @property
+    def _encoding(self):
+        return self._preparation.encoding if self._preparation else "minmax"
+
+    def _mirrored(self, images):
+        return {name: mirror_flow_image(image, self._encoding) for name, image in images.items()}
 
     def predict(self, fold: Fold, table: ImageTable) -> np.ndarray:
         """Probabilities `(clips, classes)` of the fold's test clips, float32.
@@ -113,12 +151,31 @@ class FoldTrainer:
         Raises:
             DualATMEError: they are not finite.
         """
-        dataset = self._as_taken(table.dataset(fold.test, self._config.batch_size))
-        logits = self._model.predict(dataset, verbose=0).astype(self._dtype)
-        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+        dataset = table.dataset(fold.test, self._config.batch_size)
+        probabilities = self._probabilities(dataset)
+        if self._config.mirror_answers:
+            mirrored = dataset.map(lambda images, labels: (self._mirrored(images), labels))
+            probabilities = (probabilities + self._probabilities(mirrored)) / 2
         if not np.isfinite(probabilities).all():
             raise diverged(fold, self._config.epochs, "finite answers", "answers that are not")
         return probabilities
+
+    def _probabilities(self, dataset):
+        logits = self._model.predict(self._as_taken(dataset), verbose=0).astype(self._dtype)
+        return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+
+    def predict_in_training(self, fold: Fold, table: ImageTable) -> np.ndarray:
+        """As `predict`, between two epochs: as the network would answer if training ended there."""
+        if not self._config.ema_momentum:
+            return self.predict(fold, table)
+        variables = self._model.trainable_variables
+        values = [variable.numpy() for variable in variables]
+        self._model.optimizer.finalize_variable_values(variables)
+        try:
+            return self.predict(fold, table)
+        finally:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
 
     def save(self, path) -> None:
         """Saves the trained network as a `.keras` file, without the state of training."""
@@ -165,7 +222,11 @@ def _compile_network(config, extensions):
         model = _build(config, extensions)
         model.compile(
             optimizer=new_optimizer(config),
-            loss=get_loss(config.loss, keras.dtype_policies.get(config.precision).variable_dtype),
+            loss=get_loss(
+                config.loss,
+                keras.dtype_policies.get(config.precision).variable_dtype,
+                config.label_smoothing,
+            ),
             metrics=["accuracy"],
             jit_compile=config.jit_compile,
             steps_per_execution=config.steps_per_execution,
@@ -182,6 +243,12 @@ def _compile_network(config, extensions):
 def _build(config, extensions, preparation=None):
     if extensions.new_model is not None:
         return extensions.build_model(config)
+    overrides = {}
+    if config.flow_normalization is not None:
+        overrides["flow_normalization"] = config.flow_normalization
+    if config.model != "dualatme":
+        with default_policy(config.precision):
+            return OTHER_MODELS[config.model](num_classes=len(config.class_names), **overrides)
     model = DualATME.from_preset(
         config.preset,
         load_weights=False,
@@ -191,8 +258,9 @@ def _build(config, extensions, preparation=None):
         class_names=config.class_names,
         preparation=preparation,
         dtype=config.precision,
+        **overrides,
     )
-    if config.initial_weights is not None:
+    if config.initial_weights != "none":
         set_initial_weights(model, config.initial_weights, preparation)
     return model
 

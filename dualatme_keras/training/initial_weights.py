@@ -11,12 +11,12 @@ from dualatme_keras.preprocessing import PrepareSettings
 
 
 def weights_digest(weights: str | os.PathLike | None) -> str | None:
-    """SHA-256 of a file of weights or of those of a preset; None without any.
+    """SHA-256 of a file of weights or of those of a preset; None without any (`none`).
 
     Raises:
         DualATMEError: there is no such file.
     """
-    if weights is None:
+    if weights in (None, "none"):
         return None
     with open(initial_weights_file(weights), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,7 @@
 """The optimizers of a run, with the published settings."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -8,16 +10,35 @@ from dualatme_keras.training.config import TrainConfig
 
 def new_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     """The optimizer that `config` names."""
-    rate = config.learning_rate
-    constructors = {
-        # The published run's epsilon; Keras's own default is 1e-7.
-        "adam": lambda: FusedAdam(rate, epsilon=1e-8),
-        "adamw": lambda: keras.optimizers.AdamW(rate, epsilon=1e-8),
-        "nadam": lambda: keras.optimizers.Nadam(rate, epsilon=1e-8),
-        "rmsprop": lambda: keras.optimizers.RMSprop(rate),
-        "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.9),
-    }
-    return constructors[config.optimizer]()
+    published = {"epsilon": 1e-8}  # Keras's own default is 1e-7
+    constructor, options = {
+        "adam": (FusedAdam, published),
+        "adamw": (keras.optimizers.AdamW, published),
+        "nadam": (keras.optimizers.Nadam, published),
+        "rmsprop": (keras.optimizers.RMSprop, {}),
+        "sgd": (keras.optimizers.SGD, {"momentum": 0.9}),
+    }[config.optimizer]
+    if config.weight_decay:
+        options = {**options, "weight_decay": config.weight_decay}
+    if config.ema_momentum:
+        options = {**options, "use_ema": True, "ema_momentum": config.ema_momentum}
+    return constructor(config.learning_rate, **options)
+
+
+def schedule_callbacks(config: TrainConfig) -> list[keras.callbacks.Callback]:
+    """What sets the learning rate before each epoch; nothing where it is constant."""
+    warmup, left = config.warmup_epochs, config.epochs - config.warmup_epochs
+    if config.schedule == "constant" and not warmup:
+        return []
+
+    def rate(epoch):
+        if epoch < warmup:
+            return config.learning_rate * (epoch + 1) / (warmup + 1)
+        if config.schedule == "constant":
+            return config.learning_rate
+        return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * (epoch - warmup) / left))
+
+    return [keras.callbacks.LearningRateScheduler(rate)]
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")

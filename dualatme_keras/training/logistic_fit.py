@@ -1,0 +1,60 @@
+"""The linear classifier of a run, fitted by logistic regression: no epochs, no learning rate."""
+
+from collections.abc import Iterable, Mapping
+
+import keras
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from dualatme_keras.errors import DualATMEError
+
+_C = 1.0
+"""Inverse strength of regularisation, fixed beforehand. Features are scaled so that the mean of their squared
+length is 1, which makes it mean the same for every size of image."""
+
+
+def fit_logistic(
+    model: keras.Model,
+    batches: Iterable,
+    class_weight: Mapping[int, float] | None = None,
+    num_classes: int = 3,
+) -> dict[str, list[float]]:
+    """Gives the layer `logits` of `models.Linear` the weights of a logistic regression on its `features`.
+
+    Args:
+        model: the network.
+        batches: `(images, labels)`, each clip once.
+        class_weight: weight of each class; None for equal ones.
+        num_classes: number of classes; those without a clip are never answered.
+
+    Returns:
+        A history of one epoch: loss and accuracy on the clips, as of `fit`.
+
+    Raises:
+        DualATMEError: all clips are of one class.
+    """
+    images, labels = zip(*batches, strict=True)
+    labels = np.concatenate([np.asarray(one) for one in labels])
+    extractor = keras.Model(model.input, model.get_layer("features").output)
+    features = np.concatenate([np.asarray(extractor(one, training=False)) for one in images])
+    features = features.astype("float64")
+    scale = np.sqrt(np.square(features).sum(axis=1).mean()) or 1.0
+    if len(np.unique(labels)) < 2:
+        raise DualATMEError(
+            "Expected training clips of two classes or more for `model='linear'`. "
+            f"Received: {len(labels)} of class {labels[0]}."
+        )
+    regression = LogisticRegression(C=_C, class_weight=class_weight, max_iter=1000)
+    regression.fit(features / scale, labels)
+    kernel = np.zeros((features.shape[1], num_classes))
+    bias = np.full(num_classes, -1e3)
+    coefficients, intercepts = regression.coef_, regression.intercept_
+    if len(regression.classes_) == 2:  # scikit-learn has one row for both
+        coefficients, intercepts = (np.concatenate([-x, x]) / 2 for x in (coefficients, intercepts))
+    kernel[:, regression.classes_] = coefficients.T / scale
+    bias[regression.classes_] = intercepts
+    model.get_layer("logits").set_weights([kernel, bias])
+    probabilities = regression.predict_proba(features / scale)
+    right = probabilities[np.arange(len(labels)), np.searchsorted(regression.classes_, labels)]
+    told = regression.classes_[probabilities.argmax(axis=1)]
+    return {"loss": [float(-np.log(right).mean())], "accuracy": [float((told == labels).mean())]}

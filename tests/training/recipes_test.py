@@ -1,0 +1,192 @@
+"""How networks are trained: what a network brings, what can be asked for, and what that does."""
+
+import csv
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from colour_runs import rerun
+from demo_data import SUBJECTS
+
+from dualatme_keras.choices import MODELS, PRESETS, PUBLISHED_RECIPE, training_recipe
+from dualatme_keras.data import Fold, ImageTable, make_folds, read_lists
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.layers import mirror_flow_image
+from dualatme_keras.models import OTHER_MODELS
+from dualatme_keras.training import TrainConfig
+from dualatme_keras.training.logistic_fit import fit_logistic
+
+
+def history(run, fold="sub01"):
+    with (run / "folds" / fold / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_network_decides_what_is_not_said():
+    for model in MODELS:
+        config = TrainConfig(model=model)
+        assert {name: getattr(config, name) for name in PUBLISHED_RECIPE} == training_recipe(model, "paper")
+    assert TrainConfig(model="linear", mirror=False).mirror is False
+    assert TrainConfig().loss == "focal"
+    for name in (*PRESETS, *MODELS):
+        known = PRESETS.get(name, MODELS.get(name))
+        assert set(known.get("recipe", {})) <= set(PUBLISHED_RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "vgg"}, "`model` out of dualatme, linear, .*'vgg'"),
+        ({"model": "linear", "preset": "tiny"}, "`preset` with `model='dualatme'`.*`preset='tiny'`"),
+        ({"model": "sssnet", "initial_weights": "facs"}, "`initial_weights` with `model='dualatme'`"),
+        ({"label_smoothing": 0.1}, "`loss='crossentropy'`. Received: 0.1 with `loss='focal'`"),
+        ({"label_smoothing": 1.0, "loss": "crossentropy"}, "`label_smoothing` from 0 to below 1"),
+        ({"ema_momentum": 1.0}, "`ema_momentum` from 0 to below 1"),
+        ({"weight_decay": -0.1}, "`weight_decay` from 0"),
+        ({"warmup_epochs": 5, "epochs": 5}, "`warmup_epochs` to be fewer than `epochs`. Received: 5 of 5"),
+        ({"class_weight": "rare"}, "`class_weight` out of none, balanced"),
+        ({"schedule": "linear"}, "`schedule` out of constant, cosine"),
+    ],
+)
+def test_settings_that_are_none(changes, message):
+    with pytest.raises(DualATMEError, match=message):
+        TrainConfig(**changes)
+
+
+def test_another_network_goes_through_the_same_runner(base, tmp_path):
+    """One that has convolutions, and classes of another number; its files are those of any run."""
+    changes = {"preset": "paper", "implementation": "auto", "model": "ststnet"}
+    result = rerun(base, tmp_path / "run", **changes, epochs=60, audit_protocol=True)
+    assert result.metrics["full"]["accuracy"] > 0.6
+    saved = keras.models.load_model(tmp_path / "run" / "folds" / "sub01" / "model.keras")
+    assert saved.name == "ststnet"
+    # Another network cannot go on with it.
+    with pytest.raises(DualATMEError, match="model ststnet -> linear"):
+        rerun(base, tmp_path / "run", **{**changes, "model": "linear"}, epochs=60, audit_protocol=True)
+
+
+def test_linear_is_a_logistic_regression(base, data, tmp_path):
+    """Of each clip and its mirror image, in classes of equal weight; a clip and its mirror image answer."""
+    changes = {"preset": "paper", "implementation": "auto", "model": "linear"}
+    settings = {name: None for name in ("loss", "epochs", "batch_size", "learning_rate")}
+    result = rerun(base, tmp_path / "run", **changes, **settings, audit_protocol=True)
+    lists = read_lists(base.lists)
+    network, told = OTHER_MODELS["linear"](), {}
+    features = keras.Model(network.input, network.get_layer("features").output)
+    for fold in make_folds(lists):
+        sides = {}
+        for side, clips in (("train", fold.train), ("test", fold.test)):
+            entire = ImageTable(clips, 28, ("entire",), base.data_root).images["entire"]
+            sides[side] = [np.asarray(features({"entire": one})) for one in (entire, mirror_flow_image(entire))]
+        train = np.concatenate(sides["train"])
+        scale = np.sqrt((train**2).sum(axis=1).mean())
+        labels = [clip.label for clip in fold.train]
+        regression = LogisticRegression(class_weight="balanced", max_iter=1000).fit(train / scale, labels * 2)
+        told[fold.name] = sum(regression.predict_proba(one / scale) for one in sides["test"]) / 2
+    wanted = np.concatenate([told[name] for name in SUBJECTS])
+    np.testing.assert_allclose(result.predictions.probabilities, wanted, atol=2e-3)
+
+
+def test_a_regression_of_some_classes():
+    rng = np.random.default_rng(1)
+    images = {"entire": rng.uniform(-1, 1, (12, 28, 28, 3)).astype("float32")}
+    for labels in ([0, 2] * 6, [1, 2] * 6):
+        network = OTHER_MODELS["linear"]()
+        history = fit_logistic(network, [(images, np.array(labels))])
+        assert history["accuracy"] == [1.0]
+        probabilities = np.asarray(keras.ops.softmax(network(images)))
+        np.testing.assert_array_equal(probabilities.argmax(axis=1), labels)
+        (missing,) = {0, 1, 2} - set(labels)
+        assert (probabilities[:, missing] == 0).all()
+        right = probabilities[np.arange(12), labels]
+        np.testing.assert_allclose(history["loss"], -np.log(right).mean(), rtol=1e-3)
+    with pytest.raises(DualATMEError, match="two classes or more.*12 of class 1"):
+        fit_logistic(network, [(images, np.ones(12, int))])
+
+
+def test_schedules(base, tmp_path):
+    rerun(base, tmp_path / "run", epochs=6, warmup_epochs=2, schedule="cosine", subjects=("sub01",))
+    rates = [float(row["learning_rate"]) for row in history(tmp_path / "run")]
+    share = np.array([1 / 3, 2 / 3, 1, *(0.5 * (1 + np.cos(np.pi * np.arange(1, 4) / 4)))])
+    np.testing.assert_allclose(rates, 0.02 * share, rtol=1e-5)
+
+
+def test_rare_classes_weigh_more(base, tmp_path, monkeypatch):
+    from dualatme_keras.training.fold_trainer import FoldTrainer
+
+    weights = []
+    fit = keras.Model.fit
+    monkeypatch.setattr(
+        keras.Model, "fit", lambda self, *args, **kw: (weights.append(kw["class_weight"]), fit(self, *args, **kw))[1]
+    )
+    make = Fold.__init__
+    assert make and FoldTrainer
+    rerun(base, tmp_path / "plain", epochs=1, subjects=("sub01",))
+    rerun(base, tmp_path / "run", epochs=1, subjects=("sub01",), class_weight="balanced")
+    assert weights == [None, {0: 1.0, 1: 1.0, 2: 1.0}]
+
+
+def test_averages_answer(base, tmp_path):
+    """Of the weights over the steps; an audit sees the averages too, and training does not."""
+    changes = {"subjects": ("sub01",), "epochs": 4, "ema_momentum": 0.5}
+    plain = rerun(base, tmp_path / "plain", **{**changes, "ema_momentum": 0.0})
+    averaged = rerun(base, tmp_path / "averaged", **changes)
+    audited = rerun(base, tmp_path / "audited", **changes, audit_protocol=True)
+    probabilities = [one.predictions.probabilities for one in (plain, averaged, audited)]
+    np.testing.assert_array_equal(probabilities[1], probabilities[2])
+    assert 1e-4 < np.abs(probabilities[0] - probabilities[1]).max()
+    assert history(tmp_path / "plain") == history(tmp_path / "averaged")
+    shorter = rerun(base, tmp_path / "shorter", **{**changes, "epochs": 2})
+    with (tmp_path / "audited" / "folds" / "sub01" / "test_epochs.csv").open() as file:
+        second = [row for row in csv.DictReader(file) if row["epoch"] == "2"]
+    np.testing.assert_allclose(
+        [float(row["p_surprise"]) for row in second], shorter.predictions.probabilities[:, 2], atol=1e-7
+    )
+
+
+def test_mirrored_clips_and_answers(base, tmp_path):
+    changes = {"subjects": ("sub01",), "epochs": 3}
+    plain, mirrored, again, answers = (
+        rerun(base, tmp_path / name, **changes, **more).predictions.probabilities
+        for name, more in (
+            ("plain", {}),
+            ("mirrored", {"mirror": True}),
+            ("again", {"mirror": True}),
+            ("answers", {"mirror_answers": True}),
+        )
+    )
+    np.testing.assert_array_equal(mirrored, again)
+    assert np.abs(plain - mirrored).max() > 1e-4
+    network = keras.models.load_model(tmp_path / "plain" / "folds" / "sub01" / "model.keras")
+    clips = make_folds(read_lists(base.lists))[0].test
+    images = ImageTable(clips, 28, data_root=base.data_root).images
+    both = [images, {name: mirror_flow_image(image) for name, image in images.items()}]
+    wanted = sum(np.asarray(keras.ops.softmax(network(one))) for one in both) / 2
+    np.testing.assert_allclose(answers, wanted, atol=1e-5)
+
+
+def test_decay_and_smoothing_make_other_networks(base, tmp_path):
+    changes = {"subjects": ("sub01",), "epochs": 3, "loss": "crossentropy"}
+    plain, decayed, smoothed = (
+        rerun(base, tmp_path / name, **changes, **more)
+        for name, more in (
+            ("plain", {}),
+            ("decayed", {"weight_decay": 0.5}),
+            ("smoothed", {"label_smoothing": 0.2}),
+        )
+    )
+    size = [
+        sum(float(keras.ops.sum(keras.ops.square(one))) for one in network(run).trainable_variables)
+        for run in ("plain", "decayed")
+        for network in [lambda name: keras.models.load_model(tmp_path / name / "folds" / "sub01" / "model.keras")]
+    ]
+    assert size[1] < size[0]
+    assert float(history(tmp_path / "smoothed")[0]["loss"]) > 0
+    assert np.abs(plain.predictions.probabilities - smoothed.predictions.probabilities).max() > 1e-3
+    assert decayed.metrics["full"]["samples"] == 6
