@@ -106,15 +106,25 @@ OTHERS = {
     "lists": "elsewhere",
     "data_root": "images",
     "workdir": "runs/other",
+    "model": "sssnet",
     "preset": "tiny",
+    "flow_normalization": True,
     "initial_weights": "start.keras",
     "implementation": "plain",
     "puzzle_source": "layer",
-    "loss": "cosine",
+    "loss": "crossentropy",
     "optimizer": "sgd",
     "learning_rate": 0.5,
     "batch_size": 3,
     "epochs": 4,
+    "class_weight": "balanced",
+    "mirror": True,
+    "mirror_answers": True,
+    "weight_decay": 0.01,
+    "label_smoothing": 0.1,
+    "schedule": "cosine",
+    "warmup_epochs": 2,
+    "ema_momentum": 0.9,
     "class_names": ("one", "two"),
     "protocol": "sde",
     "databases": ("samm", "smic"),
@@ -159,8 +169,10 @@ def test_every_setting_has_a_flag(received):
     from dualatme_keras.training import TrainConfig
 
     assert set(OTHERS) == set(TrainConfig.__dataclass_fields__)
-    for only_alone in ("workers", "distribute"):  # not together
-        values = {name: value for name, value in OTHERS.items() if name != only_alone}
+    # What cannot be given together.
+    of_presets = ("preset", "initial_weights", "implementation", "puzzle_source")
+    for left_out in (("workers", "model"), ("distribute", "model"), ("distribute", *of_presets)):
+        values = {name: value for name, value in OTHERS.items() if name not in left_out}
         given = {
             name: ",".join(value) if isinstance(value, tuple) else value for name, value in values.items()
         }

@@ -6,13 +6,13 @@ painted, enters. The same settings give the same weights on the same machine.
 
 from pathlib import Path
 
-from dualatme_keras.choices import presets_with_weights
+from dualatme_keras.choices import PRESETS
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
 
 flags = Flags(__doc__)
-_OUTPUT = flags.DEFINE_string("output", "facs.keras", "file of weights to write")
-_PRESET = flags.DEFINE_enum("preset", "facs", presets_with_weights(), "network")
+_OUTPUT = flags.DEFINE_string("output", "facs.keras", "file of weights to write, for --initial_weights too")
+_PRESET = flags.DEFINE_enum("preset", "facs", list(PRESETS), "network; facs alone tells action units")
 _IMAGES = flags.DEFINE_integer("images", None, "clips drawn in all; default: as for the weights that ship")
 _SEED = flags.DEFINE_integer("seed", None, "of weights, clips and dropout; default: likewise", lower_bound=0)
 

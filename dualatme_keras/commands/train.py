@@ -160,8 +160,8 @@ def main(_arguments):
     from dualatme_keras.training.lists import read_training_lists
 
     config = _config()
-    if config.initial_weights != "none":
-        initial_weights_file(config.initial_weights)
+    if (weights := config.resolved().initial_weights) != "none":
+        initial_weights_file(weights)
     read_training_lists(config)  # wrong names are told before TensorFlow is loaded, which takes seconds
     quiet_libraries()
     (_run_seeds if _SEEDS.value > 1 else _run)(config)

@@ -6,7 +6,7 @@ from keras import ops
 from dualatme_keras.errors import DualATMEError
 
 
-def mirror_flow_image(images, encoding: str = "minmax"):
+def mirror_flow_image(images: keras.KerasTensor, encoding: str = "minmax") -> keras.KerasTensor:
     """Flow images `(batch, height, width, 3)` in [-1, 1] of the mirrored face.
 
     Left and right change places and u changes its sign. Where each channel has a range of its own (`minmax`),

@@ -60,8 +60,8 @@ _LOWEST = {
 class TrainConfig:
     """Settings of a leave-one-subject-out run; the defaults are the published ones.
 
-    Where the default is None, the network decides, see `choices.training_recipe`; what is told below is how
-    the published networks are trained. The record has the value, not None.
+    Where the default is None, the network decides, see `resolved`; what is told below is how the published
+    networks are trained.
 
     Attributes:
         lists: folder of `subName.txt` and the train and test lists.
@@ -154,9 +154,8 @@ class TrainConfig:
     def __post_init__(self):
         for name, allowed in (("model", tuple(MODELS)), ("preset", tuple(PRESETS))):
             self._check_choice(name, allowed)
-        for name, value in training_recipe(self.model, self.preset).items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)  # as a frozen dataclass sets its fields
+        if self.resolved() is not self:
+            return  # what is checked below was, of that one
         for name, allowed in (
             ("class_weight", CLASS_WEIGHTS),
             ("schedule", SCHEDULES),
@@ -209,6 +208,12 @@ class TrainConfig:
                 f"Received: `workers={self.workers}` and `distribute={self.distribute!r}`."
             )
 
+    def resolved(self) -> "TrainConfig":
+        """These settings, with the network's own where there was None, see `choices.training_recipe`."""
+        recipe = training_recipe(self.model, self.preset)
+        missing = {name: value for name, value in recipe.items() if getattr(self, name) is None}
+        return dataclasses.replace(self, **missing) if missing else self
+
     def _check_choice(self, name, allowed):
         if getattr(self, name) not in allowed:
             raise DualATMEError(
@@ -230,4 +235,4 @@ class TrainConfig:
         """The settings that a compiled network depends on, whatever the data, the folds and the length of
         training; the learning rate is a variable of it."""
         others = {name: TrainConfig.__dataclass_fields__[name].default for name in _NOT_THE_NETWORKS}
-        return dataclasses.replace(self, **others)
+        return dataclasses.replace(self, **others).resolved()

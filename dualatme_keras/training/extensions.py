@@ -40,7 +40,7 @@ class Extensions:
             if value is not None and (a_layer or not callable(value)):
                 raise DualATMEError(f"Expected `{name}` to be a function. Received: {value!r}.")
         for name in _OF_NAMED_MODELS if self.new_model else ():
-            given, default = getattr(config, name), getattr(_DEFAULTS, name)
+            given, default = getattr(config.resolved(), name), getattr(_DEFAULTS, name)
             if given != default:
                 raise DualATMEError(
                     f"Expected either `new_model` or `{name}`, which is about networks of this package. "
@@ -122,7 +122,7 @@ class Extensions:
         return record
 
 
-_DEFAULTS = TrainConfig()
+_DEFAULTS = TrainConfig().resolved()
 
 _RECORDED_AS = {new: old for old, new in RENAMED.items()}
 """Names of arguments in digests: those of the runs begun before they were renamed."""

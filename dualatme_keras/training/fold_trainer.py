@@ -49,7 +49,7 @@ class FoldTrainer:
         preparation: PrepareSettings | None = None,
         extensions: Extensions = NO_EXTENSIONS,
     ):
-        self._config = config
+        self._config = config = config.resolved()
         self._extensions = extensions
         self._preparation = preparation
         self._devices = get_strategy(config).num_replicas_in_sync

@@ -120,6 +120,7 @@ def run_seeds(
     Raises:
         DualATMEError: as `run_loso`; finished runs and folds are kept.
     """
+    config = config.resolved()
     if verbose not in (0, 1):
         raise DualATMEError(f"Expected `verbose` to be 0 or 1. Received: {verbose!r}.")
     stream = sys.stdout if verbose else io.StringIO()

@@ -20,7 +20,9 @@ def test_sizes_are_as_told(name):
     assert [tensor.name for tensor in model.inputs] == ["entire"]
     assert model({"entire": images()}).shape == (5, 3)
     assert OTHER_MODELS[name](num_classes=5).output.shape == (None, 5)
-    assert any(isinstance(one, FlowNormalization) for one in OTHER_MODELS[name](flow_normalization=True).layers)
+    assert any(
+        isinstance(one, FlowNormalization) for one in OTHER_MODELS[name](flow_normalization=True).layers
+    )
     assert not any(
         isinstance(one, FlowNormalization) for one in OTHER_MODELS[name](flow_normalization=False).layers
     )

@@ -23,7 +23,7 @@ def test_defaults_are_the_published_settings():
         "steps_per_execution": 1,
         "distribute": "none",
     }
-    config = TrainConfig()
+    config = TrainConfig().resolved()
     assert {name: getattr(config, name) for name in published} == published
 
 

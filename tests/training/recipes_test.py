@@ -1,6 +1,7 @@
 """How networks are trained: what a network brings, what can be asked for, and what that does."""
 
 import csv
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from colour_runs import rerun
 from demo_data import SUBJECTS
 
 from dualatme_keras.choices import MODELS, PRESETS, PUBLISHED_RECIPE, training_recipe
-from dualatme_keras.data import Fold, ImageTable, make_folds, read_lists
+from dualatme_keras.data import ImageTable, make_folds, read_lists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import mirror_flow_image
 from dualatme_keras.models import OTHER_MODELS
@@ -30,10 +31,12 @@ def history(run, fold="sub01"):
 
 def test_a_network_decides_what_is_not_said():
     for model in MODELS:
-        config = TrainConfig(model=model)
+        config = TrainConfig(model=model).resolved()
         assert {name: getattr(config, name) for name in PUBLISHED_RECIPE} == training_recipe(model, "paper")
-    assert TrainConfig(model="linear", mirror=False).mirror is False
-    assert TrainConfig().loss == "focal"
+    assert TrainConfig(model="linear", mirror=False).resolved().mirror is False
+    # What one network brings does not stay for another.
+    assert dataclasses.replace(TrainConfig(model="linear"), model="dualatme").resolved().loss == "focal"
+    assert config.resolved() is config
     for name in (*PRESETS, *MODELS):
         known = PRESETS.get(name, MODELS.get(name))
         assert set(known.get("recipe", {})) <= set(PUBLISHED_RECIPE)
@@ -67,14 +70,14 @@ def test_another_network_goes_through_the_same_runner(base, tmp_path):
     saved = keras.models.load_model(tmp_path / "run" / "folds" / "sub01" / "model.keras")
     assert saved.name == "ststnet"
     # Another network cannot go on with it.
-    with pytest.raises(DualATMEError, match="model ststnet -> linear"):
+    with pytest.raises(DualATMEError, match="model 'ststnet' -> 'linear'"):
         rerun(base, tmp_path / "run", **{**changes, "model": "linear"}, epochs=60, audit_protocol=True)
 
 
 def test_linear_is_a_logistic_regression(base, data, tmp_path):
     """Of each clip and its mirror image, in classes of equal weight; a clip and its mirror image answer."""
     changes = {"preset": "paper", "implementation": "auto", "model": "linear"}
-    settings = {name: None for name in ("loss", "epochs", "batch_size", "learning_rate")}
+    settings = dict.fromkeys(("loss", "epochs", "batch_size", "learning_rate"))
     result = rerun(base, tmp_path / "run", **changes, **settings, audit_protocol=True)
     lists = read_lists(base.lists)
     network, told = OTHER_MODELS["linear"](), {}
@@ -83,7 +86,9 @@ def test_linear_is_a_logistic_regression(base, data, tmp_path):
         sides = {}
         for side, clips in (("train", fold.train), ("test", fold.test)):
             entire = ImageTable(clips, 28, ("entire",), base.data_root).images["entire"]
-            sides[side] = [np.asarray(features({"entire": one})) for one in (entire, mirror_flow_image(entire))]
+            sides[side] = [
+                np.asarray(features({"entire": one})) for one in (entire, mirror_flow_image(entire))
+            ]
         train = np.concatenate(sides["train"])
         scale = np.sqrt((train**2).sum(axis=1).mean())
         labels = [clip.label for clip in fold.train]
@@ -118,15 +123,14 @@ def test_schedules(base, tmp_path):
 
 
 def test_rare_classes_weigh_more(base, tmp_path, monkeypatch):
-    from dualatme_keras.training.fold_trainer import FoldTrainer
-
     weights = []
     fit = keras.Model.fit
-    monkeypatch.setattr(
-        keras.Model, "fit", lambda self, *args, **kw: (weights.append(kw["class_weight"]), fit(self, *args, **kw))[1]
-    )
-    make = Fold.__init__
-    assert make and FoldTrainer
+
+    def seen(self, *arguments, **options):
+        weights.append(options["class_weight"])
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(keras.Model, "fit", seen)
     rerun(base, tmp_path / "plain", epochs=1, subjects=("sub01",))
     rerun(base, tmp_path / "run", epochs=1, subjects=("sub01",), class_weight="balanced")
     assert weights == [None, {0: 1.0, 1: 1.0, 2: 1.0}]
@@ -140,7 +144,7 @@ def test_averages_answer(base, tmp_path):
     audited = rerun(base, tmp_path / "audited", **changes, audit_protocol=True)
     probabilities = [one.predictions.probabilities for one in (plain, averaged, audited)]
     np.testing.assert_array_equal(probabilities[1], probabilities[2])
-    assert 1e-4 < np.abs(probabilities[0] - probabilities[1]).max()
+    assert np.abs(probabilities[0] - probabilities[1]).max() > 1e-4
     assert history(tmp_path / "plain") == history(tmp_path / "averaged")
     shorter = rerun(base, tmp_path / "shorter", **{**changes, "epochs": 2})
     with (tmp_path / "audited" / "folds" / "sub01" / "test_epochs.csv").open() as file:
@@ -181,11 +185,10 @@ def test_decay_and_smoothing_make_other_networks(base, tmp_path):
             ("smoothed", {"label_smoothing": 0.2}),
         )
     )
-    size = [
-        sum(float(keras.ops.sum(keras.ops.square(one))) for one in network(run).trainable_variables)
-        for run in ("plain", "decayed")
-        for network in [lambda name: keras.models.load_model(tmp_path / name / "folds" / "sub01" / "model.keras")]
-    ]
+    size = []
+    for name in ("plain", "decayed"):
+        network = keras.models.load_model(tmp_path / name / "folds" / "sub01" / "model.keras")
+        size.append(sum(float(keras.ops.sum(one**2)) for one in network.trainable_variables))
     assert size[1] < size[0]
     assert float(history(tmp_path / "smoothed")[0]["loss"]) > 0
     assert np.abs(plain.predictions.probabilities - smoothed.predictions.probabilities).max() > 1e-3
