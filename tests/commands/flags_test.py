@@ -111,7 +111,8 @@ def test_help_has_description_flags_and_defaults(capsys):
     for part in (
         "--preset: <paper|released|",
         "--loss: <focal|balanced|cosine|crossentropy>",
-        "(default: '128')",
+        "(default: 'runs/dualatme')",
+        "--batch_size: clips per step; default: as the network, published 128",
     ):
         assert part in text
     assert "--output" not in text  # of another command
