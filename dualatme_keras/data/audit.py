@@ -13,6 +13,7 @@ from dualatme_keras.data.clips import Clip, subject_in_name
 from dualatme_keras.data.findings import AuditReport, Finding
 from dualatme_keras.data.ground_truth import GroundTruth, find_truth, index_truth
 from dualatme_keras.data.image_audit import odd_images
+from dualatme_keras.data.image_copies import copied_images
 from dualatme_keras.data.lists import ListEntry
 from dualatme_keras.data.loso_lists import LosoLists, SubjectLists
 from dualatme_keras.data.names import person_key
@@ -31,11 +32,11 @@ def audit(
 ) -> AuditReport:
     """Checks lists for leaks, contradictions, gaps and missing images.
 
-    Errors are of kind `leak` (a fold trains on its test subject), `duplicate` (an image twice), `subject` (a
-    file name of another subject than its list's), `label`, `database number` and `database`
-    (contradictions between lists), `incomplete fold`, `stranger` (a clip in train lists only), `image` and
-    `puzzled image` (missing on disk). What file names say counts in the databases of MEGC2019 only, for
-    subjects named as there.
+    Errors are of kind `leak` (a fold trains on its test subject, or two people have one picture, see
+    `image_copies.copied_images`), `duplicate` (an image twice), `subject` (a file name of another subject
+    than its list's), `label`, `database number` and `database` (contradictions between lists), `incomplete
+    fold`, `stranger` (a clip in train lists only), `image` and `puzzled image` (missing on disk). What file
+    names say counts in the databases of MEGC2019 only, for subjects named as there.
     Warnings are of kind `numbering` (a database number against the subject's name), `naming` (a database of
     MEGC2019 whose subject is not named as there), `ground truth`, and those of `image_audit.odd_images` (no
     flow images).
@@ -65,6 +66,7 @@ def audit(
     if check_files:
         missing, there = _find_images(lists, located, data_root, puzzled)
         errors += missing
+        errors += _copies(lists, located)
         warnings += odd_images(there)
     if ground_truth is not None:
         warnings += _against_truth(lists, ground_truth)
@@ -190,6 +192,16 @@ def _strangers(lists: LosoLists) -> Iterator[Finding]:
             f"{path} stands in {len(entries)} train lists and in no test list, so its subject is unknown"
         )
         yield Finding("stranger", message, entries[0].source)
+
+
+def _copies(lists: LosoLists, located: Mapping[str, str | None]) -> Iterator[Finding]:
+    there = [
+        (entry.path, located[entry.path], entry.source, own.subject)
+        for own in lists.subjects
+        for entry in own.test
+        if located[entry.path]
+    ]
+    return copied_images(there)
 
 
 def _find_images(

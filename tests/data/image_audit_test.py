@@ -11,8 +11,8 @@ from dualatme_keras.data import audit, puzzled_path, read_lists, write_lists
 from dualatme_keras.errors import DualATMEError
 
 
-def flow_pixels(height=28, width=28, channels=3):
-    return np.random.default_rng(0).integers(0, 255, (height, width, channels), "uint8")
+def flow_pixels(height=28, width=28, channels=3, seed=0):
+    return np.random.default_rng(seed).integers(0, 255, (height, width, channels), "uint8")
 
 
 def palette(transparent=False):
@@ -30,9 +30,9 @@ def with_alpha(pixels, alpha):
 def images(clips, tmp_path):
     """Sound flow images and puzzles of all clips below ROOT, and their lists; gives (ROOT, LISTS)."""
     root = tmp_path / "data"
-    for clip in clips:
+    for seed, clip in enumerate(clips, start=1):
         for path in (clip.path, puzzled_path(clip.path)):
-            save(root, path, Image.fromarray(flow_pixels()))
+            save(root, path, Image.fromarray(flow_pixels(seed=seed)))
     write_lists(clips, tmp_path / "lists")
     return root, tmp_path / "lists"
 
@@ -115,9 +115,9 @@ def test_puzzles_that_are_not_needed_are_not_looked_at(images, clips):
 
 
 def test_many_are_named_in_few_lines(images, clips):
-    for clip in clips:
+    for seed, clip in enumerate(clips):
         for path in (clip.path, puzzled_path(clip.path)):
-            save(images[0], path, Image.fromarray(flow_pixels()[..., 0]))
+            save(images[0], path, Image.fromarray(flow_pixels(seed=seed)[..., 0]))
     save(images[0], clips[0].path, Image.new("RGB", (1, 1)))
     report = report_of(images)
     assert Counter(finding.kind for finding in report.warnings) == {"image size": 1, "grey image": 23}
@@ -139,3 +139,39 @@ def test_training_and_scoring_say_so(images, clips, tmp_path, capsys):
         run_loso(config)
     assert len(predict_lists(DualATME.from_preset("tiny"), lists, root)) == len(clips)
     assert f"006_test.txt:2: {clips[5].path} is grey" in capsys.readouterr().out
+
+
+MADE_OF = {
+    "the same picture as": lambda pixels: pixels,
+    "the mirror image of": lambda pixels: pixels[:, ::-1],
+    "the mirror image  of": lambda pixels: np.stack(
+        [255 - pixels[:, ::-1, 0], pixels[:, ::-1, 1], pixels[:, ::-1, 2]], axis=-1
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MADE_OF)
+def test_one_picture_of_two_people_is_a_leak(what, images, clips):
+    """More clips made of few, on either side of the split: as they are, mirrored, mirrored as flow is."""
+    first, copy = clips[0], next(clip for clip in clips if clip.subject != clips[0].subject)
+    save(images[0], copy.path, Image.fromarray(MADE_OF[what](flow_pixels(seed=1))))
+    report = report_of(images)
+    (error,) = report.errors
+    assert error.kind == "leak"
+    told = f"{copy.path} of {copy.subject} is {what.replace('  ', ' ')} {first.path} of {first.subject}"
+    assert error.message == told
+    with pytest.raises(DualATMEError, match="leak"):
+        report.raise_if_failed()
+
+
+def test_copies_of_one_person_and_of_nothing_are_no_leak(images, clips):
+    """Both are on the same side of every split. A placeholder is a warning of its own."""
+    own = [clip for clip in clips if clip.subject == clips[0].subject]
+    assert len(own) > 1
+    save(images[0], own[1].path, Image.fromarray(flow_pixels(seed=1)[:, ::-1]))
+    others = [clip for clip in clips if clip.subject != clips[0].subject][:2]
+    for clip in others:
+        save(images[0], clip.path, Image.fromarray(np.full((28, 28, 3), 7, "uint8")))
+    report = report_of(images)
+    assert report.errors == []
+    assert Counter(warning.kind for warning in report.warnings) == {"one colour": 2}

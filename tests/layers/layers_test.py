@@ -38,7 +38,14 @@ CASES = {
         0,
         0,
     ),
-    "flow_normalization": (layers.FlowNormalization, {"limit": 3.0}, (2, 12, 10, 3), 0, 0),
+    "flow_normalization": (layers.FlowNormalization, {"limit": 3.0, "size": "rms"}, (2, 12, 10, 3), 0, 0),
+    "random_flow_mirror": (
+        layers.RandomFlowMirror,
+        {"rate": 0.3, "encoding": "joint", "seed": 3},
+        (2, 12, 10, 3),
+        0,
+        1,
+    ),
     "similarity_fusion": (layers.SimilarityFusion, {"weight": 0.5}, FEATURES, 0, 0),
 }
 
@@ -276,5 +283,5 @@ def test_flow_normalization_undoes_what_minmax_hides():
     np.testing.assert_allclose(layer(changed), normalized, atol=2e-4)
     assert 4.0 < np.abs(normalized).max() < 4.5
     assert np.abs(np.asarray(layer(np.zeros((1, 4, 4, 3), "float32")))).max() == 0
-    with pytest.raises(DualATMEError, match="positive `limit`. Received: 0"):
+    with pytest.raises(DualATMEError, match="positive `limit`, or None. Received: 0"):
         layers.FlowNormalization(limit=0)
