@@ -8,13 +8,15 @@ import numpy as np
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.metrics.pooled import accuracy, confusion_matrix, uar, uf1
-from dualatme_keras.runs import Predictions, RunDirectory, read_epochs
+from dualatme_keras.runs import Predictions, RunDirectory, read_epochs, read_predictions
 
 _SCORES = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
 
 
 def score_protocol_audit(run: RunDirectory, predictions: Predictions) -> dict | None:
     """Scores of each epoch, and of those that were chosen by looking at the test clips.
+
+    A run whose answers are not those of its last epoch is refused: something chose them.
 
     Args:
         run: its folder.
@@ -35,13 +37,15 @@ def score_protocol_audit(run: RunDirectory, predictions: Predictions) -> dict | 
     if not files:
         return None
     parts, num_classes = [], len(predictions.class_names)
+    places = {path: row for row, path in enumerate(predictions.paths)}
     for fold in sorted(path.parent.name for path in run.fold_models()):
         if fold not in files:
             raise DualATMEError(
                 f"Expected the answers of each epoch in every fold. Received: {run.fold(fold)} without."
             )
-        rows = predictions.subjects == fold
-        told = read_epochs(files[fold], predictions.paths[rows]).argmax(axis=-1)
+        paths = read_predictions(run.fold(fold) / "predictions.csv").paths
+        rows = [places[path] for path in paths]
+        told = read_epochs(files[fold], paths).argmax(axis=-1)
         if not np.array_equal(told[-1], predictions.predictions[rows]):
             raise DualATMEError(
                 f"Expected the last epoch to answer as predictions.csv does. Received: {files[fold]}."

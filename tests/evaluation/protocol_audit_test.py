@@ -31,6 +31,7 @@ def run(tmp_path):
                 paths, np.repeat(fold, 3), database, np.arange(3), np.array(epochs[-1]), probabilities[-1]
             )
         )
+        write_predictions(folder / "predictions.csv", parts[-1])
     write_predictions(tmp_path / "predictions.csv", concatenate(parts))
     return tmp_path
 

@@ -177,6 +177,10 @@ def test_auditing_the_protocol_changes_no_answer(base, tmp_path):
     audit = json.loads((tmp_path / "audited" / "metrics.json").read_text())["protocol_audit"]
     assert {name: metrics["full"][name] for name in audit["last_epoch"]} == audit["last_epoch"]
     assert len(audit["epochs"]["uf1"]) == 3
+    # Folds of several people too.
+    rerun(base, tmp_path / "hde", protocol="hde", audit_protocol=True)
+    evaluate_run(tmp_path / "hde")
+    assert "protocol_audit" in json.loads((tmp_path / "hde" / "metrics.json").read_text())
     # The answers of an epoch are those of a run that ends there.
     shorter = rerun(base, tmp_path / "shorter", epochs=2)
     assert shorter.metrics["full"]["uf1"] == audit["epochs"]["uf1"][1]
