@@ -38,6 +38,6 @@ def load_model(path: str | os.PathLike, attention: str = "shared") -> DualATME:
         ) from error
     if not isinstance(model, DualATME):
         raise DualATMEError(
-            f"Expected a DualATME network. Received: {path}, which holds a {type(model).__name__}."
+            f"Expected a DualATME network. Received: {path}, which holds another network, {model.name!r}."
         )
     return model
