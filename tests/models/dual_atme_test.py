@@ -234,9 +234,9 @@ def test_load_model_refuses_what_is_no_network(tmp_path):
     (tmp_path / "junk.keras").write_bytes(b"junk")
     with pytest.raises(DualATMEError, match="junk.keras"):
         load_model(tmp_path / "junk.keras")
-    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="small")
     other.save(tmp_path / "other.keras")
-    with pytest.raises(DualATMEError, match="holds a Sequential"):
+    with pytest.raises(DualATMEError, match="holds another network, 'small'"):
         load_model(tmp_path / "other.keras")
 
 
