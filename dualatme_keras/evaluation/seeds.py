@@ -1,8 +1,11 @@
 """Scores over several seeds: mean and spread."""
 
+import dataclasses
 import os
 import statistics
 from collections.abc import Sequence
+
+import numpy as np
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.run import evaluate_run, score_run
@@ -14,8 +17,8 @@ from dualatme_keras.evaluation.tables import (
     missing_folds,
 )
 from dualatme_keras.files import write_json
-from dualatme_keras.megc2019 import database_title
-from dualatme_keras.runs import RunDirectory
+from dualatme_keras.megc2019 import ALL_DATABASES, database_title
+from dualatme_keras.runs import Predictions, RunDirectory, score_predictions
 
 
 def find_seeds(workdir: str | os.PathLike) -> list[int]:
@@ -31,9 +34,10 @@ def score_seeds(workdir: str | os.PathLike, report: bool = False) -> dict:
         report: whether to leave each run's figures and report too, see `evaluate_run`.
 
     Returns:
-        `{"seeds": [...], "scores": {part: {score: {"mean", "deviation", "values"}}}, "missing_folds": None}`:
-        parts as in metrics.json; the standard deviation is that of a sample, None for a single seed; where
-        folds are missing `missing_folds` says how many are there.
+        `{"seeds": [...], "scores": {part: {score: {"mean", "deviation", "values"}}}, "together": {part:
+        {score: value}}, "missing_folds": None}`: parts as in metrics.json; the standard deviation is that of
+        a sample, None for a single seed; `together` is what the seeds answer by the mean of their
+        probabilities; where folds are missing `missing_folds` says how many are there.
 
     Raises:
         DualATMEError: there is no run, or the runs are not of the same clips.
@@ -56,22 +60,43 @@ def score_seeds(workdir: str | os.PathLike, report: bool = False) -> dict:
     scores = {
         part: {key: _spread([one[part][key] for one in metrics]) for key in SCORES} for part in metrics[0]
     }
-    result = {"seeds": seeds, "scores": scores, "missing_folds": missing_folds(metrics[0])}
+    together = score_predictions(_mean_answer(predictions))
+    result = {
+        "seeds": seeds,
+        "scores": scores,
+        "together": {part: {key: together[part][key] for key in SCORES} for part in metrics[0]},
+        "missing_folds": missing_folds(metrics[0]),
+    }
     write_json(RunDirectory(workdir).seeds_table, result)
     return result
 
 
 def format_seeds(result: dict) -> str:
-    """The result of `score_seeds` as a table for a terminal: mean and standard deviation."""
+    """The result of `score_seeds` as a table for a terminal: mean and standard deviation, and on all clips
+    what the seeds answer together."""
     seeds = result["seeds"]
     rows = [("", *SCORES.values())]
     for part, scores in result["scores"].items():
         rows.append((database_title(part), *(_format_spread(scores[key]) for key in SCORES)))
+    if len(seeds) > 1:
+        together = result["together"][ALL_DATABASES]
+        rows.append(("together", *(format_score(together[key]) for key in SCORES)))
     title = f"mean and standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))})"
     lines = [title, *align_columns(rows)]
     if result["missing_folds"]:
         lines.append(PART_OF_PROTOCOL.format(result["missing_folds"]))
     return "\n".join(lines)
+
+
+def _mean_answer(predictions: Sequence[Predictions]) -> Predictions:
+    """What several seeds say of the same clips, in whichever order: the mean of their probabilities."""
+    first = predictions[0]
+    shares = []
+    for one in predictions:
+        places = {path: row for row, path in enumerate(one.paths)}
+        shares.append(one.probabilities[[places[path] for path in first.paths]])
+    mean = np.mean(shares, axis=0)
+    return dataclasses.replace(first, predictions=mean.argmax(axis=1), probabilities=mean)
 
 
 def _spread(values: Sequence[float]) -> dict:

@@ -1,5 +1,6 @@
 """Mean and spread over seeds, from each run's predictions.csv."""
 
+import dataclasses
 import json
 import statistics
 
@@ -54,7 +55,21 @@ def test_table(workdir):
     lines = format_seeds(score_seeds(workdir)).splitlines()
     assert lines[0] == "mean and standard deviation over 3 seeds (2, 9, 10)"
     assert lines[1].split() == ["UF1", "UAR", "accuracy"]
-    assert all(line.count("+-") == 3 for line in lines[2:])
+    assert all(line.count("+-") == 3 for line in lines[2:-1])
+    assert lines[-1].startswith("together ")
+
+
+def test_seeds_answer_together(workdir):
+    """By the mean of their probabilities, whatever the order of their clips."""
+    parts = [predictions(seed) for seed in (2, 9, 10)]
+    order = np.random.default_rng(0).permutation(CLIPS)
+    turned = [column[order] for column in parts[1].columns]
+    write_predictions(workdir / "seed_9" / "predictions.csv", Predictions(*turned))
+    result = score_seeds(workdir)
+    mean = sum(part.probabilities for part in parts) / 3
+    wanted = dataclasses.replace(parts[0], predictions=mean.argmax(axis=1), probabilities=mean)
+    assert result["together"]["full"]["uf1"] == score_predictions(wanted)["full"]["uf1"]
+    assert result["together"]["full"]["uf1"] not in result["scores"]["full"]["uf1"]["values"]
 
 
 def test_one_seed_has_no_deviation(tmp_path):
@@ -63,6 +78,7 @@ def test_one_seed_has_no_deviation(tmp_path):
     result = score_seeds(tmp_path)
     assert result["scores"]["full"]["uar"]["deviation"] is None
     assert "+-" not in format_seeds(result)
+    assert "together" not in format_seeds(result)
 
 
 def test_seeds_of_a_part_of_the_protocol(tmp_path):
