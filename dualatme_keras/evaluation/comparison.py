@@ -13,11 +13,10 @@ from dualatme_keras.evaluation.run import score_run
 from dualatme_keras.evaluation.seeds import find_seeds
 from dualatme_keras.evaluation.tables import SCORES, align_columns, format_score
 from dualatme_keras.megc2019 import ALL_DATABASES, database_title, order_databases
-from dualatme_keras.metrics.pooled import accuracy, uar, uf1
+from dualatme_keras.metrics.pooled import SCORE_FUNCTIONS
 from dualatme_keras.runs import RunDirectory
 from dualatme_keras.text import count
 
-_FUNCTIONS = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
 _RESAMPLES = 10_000
 _SEED = 0
 
@@ -65,9 +64,9 @@ def compare_runs(runs: Sequence[str | os.PathLike]) -> dict:
         seeds = [RunDirectory(run).seed(seed).path for seed in find_seeds(run)] or [Path(run)]
         predictions, metrics = zip(*map(score_run, seeds), strict=True)
         clips = predictions[0] if clips is None else clips
-        rows = [_rows_of(clips, one, seed) for one, seed in zip(predictions, seeds, strict=True)]
-        told = np.stack([one.predictions[order] for one, order in zip(predictions, rows, strict=True)])
-        shares = [one.probabilities[order] for one, order in zip(predictions, rows, strict=True)]
+        ordered = [_in_order(clips, one, seed) for one, seed in zip(predictions, seeds, strict=True)]
+        told = np.stack([one.predictions for one in ordered])
+        shares = [one.probabilities for one in ordered]
         name = Path(run).name if Path(run).name not in [other.name for other in answers] else str(run)
         answers.append(_Answers(name, told, np.mean(shares, axis=0).argmax(axis=1)))
         scores.append(
@@ -92,17 +91,17 @@ def compare_runs(runs: Sequence[str | os.PathLike]) -> dict:
     }
 
 
-def _rows_of(clips, predictions, run):
-    """Where the clips of the first run are in another run's predictions."""
-    places = {path: row for row, path in enumerate(predictions.paths)}
-    same = predictions.class_names == clips.class_names and places.keys() == set(clips.paths)
-    rows = np.array([places[path] for path in clips.paths]) if same else None
-    if rows is None or not np.array_equal(predictions.labels[rows], clips.labels):
+def _in_order(clips, predictions, run):
+    """Another run's predictions, in the order of the first run's."""
+    common = len({*clips.paths} & {*predictions.paths})
+    same = predictions.class_names == clips.class_names and common == len(clips) == len(predictions)
+    ordered = predictions.of_paths(clips.paths) if same else None
+    if not same or not np.array_equal(ordered.labels, clips.labels):
         raise DualATMEError(
-            f"Expected runs of the same clips, labels and classes. Received: {run} with {len(places)} clips, "
-            f"where the first has {len(clips)} ({len(set(clips.paths) & places.keys())} in both)."
+            f"Expected runs of the same clips, labels and classes. Received: {run} with {len(predictions)} "
+            f"clips, where the first has {len(clips)} ({common} in both)."
         )
-    return rows
+    return ordered
 
 
 def _compare(clips, first, other):
@@ -149,7 +148,7 @@ def _test(clips, people, rows, *told):
         "permuted": (middle - half, middle + half),
     }
     result = {}
-    for name, score in _FUNCTIONS.items():
+    for name, score in SCORE_FUNCTIONS.items():
         difference, resampled, permuted = (
             np.subtract(*(score(one.reshape(-1, classes, classes)) for one in reversed(pair)))
             for pair in pairs.values()

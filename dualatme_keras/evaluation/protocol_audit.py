@@ -7,10 +7,8 @@ the protocol keeps the test answers of every epoch, so that the two can be compa
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.metrics.pooled import accuracy, confusion_matrix, uar, uf1
+from dualatme_keras.metrics.pooled import SCORE_FUNCTIONS, confusion_matrix, uf1
 from dualatme_keras.runs import Predictions, RunDirectory, read_epochs, read_predictions
-
-_SCORES = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
 
 
 def score_protocol_audit(run: RunDirectory, predictions: Predictions) -> dict | None:
@@ -37,21 +35,18 @@ def score_protocol_audit(run: RunDirectory, predictions: Predictions) -> dict | 
     if not files:
         return None
     parts, num_classes = [], len(predictions.class_names)
-    places = {path: row for row, path in enumerate(predictions.paths)}
     for fold in sorted(path.parent.name for path in run.fold_models()):
         if fold not in files:
             raise DualATMEError(
                 f"Expected the answers of each epoch in every fold. Received: {run.fold(fold)} without."
             )
-        paths = read_predictions(run.fold(fold) / "predictions.csv").paths
-        rows = [places[path] for path in paths]
-        told = read_epochs(files[fold], paths).argmax(axis=-1)
-        if not np.array_equal(told[-1], predictions.predictions[rows]):
+        own = predictions.of_paths(read_predictions(run.fold(fold) / "predictions.csv").paths)
+        told = read_epochs(files[fold], own.paths).argmax(axis=-1)
+        if not np.array_equal(told[-1], own.predictions):
             raise DualATMEError(
                 f"Expected the last epoch to answer as predictions.csv does. Received: {files[fold]}."
             )
-        truth = predictions.labels[rows]
-        parts.append([confusion_matrix(truth, one, num_classes) for one in told])
+        parts.append([confusion_matrix(own.labels, one, num_classes) for one in told])
     by_epoch = np.array(parts)  # (folds, epochs, classes, classes)
     pooled = by_epoch.sum(axis=0)
     best = int(uf1(pooled).argmax())
@@ -61,9 +56,9 @@ def score_protocol_audit(run: RunDirectory, predictions: Predictions) -> dict | 
         "last_epoch": _scores(pooled[-1]),
         "best_epoch": {"epoch": best + 1, **_scores(pooled[best])},
         "best_epoch_of_each_fold": _scores(chosen),
-        "epochs": {name: score(pooled).tolist() for name, score in _SCORES.items()},
+        "epochs": {name: score(pooled).tolist() for name, score in SCORE_FUNCTIONS.items()},
     }
 
 
 def _scores(confusion):
-    return {name: float(score(confusion)) for name, score in _SCORES.items()}
+    return {name: float(score(confusion)) for name, score in SCORE_FUNCTIONS.items()}

@@ -91,11 +91,7 @@ def format_seeds(result: dict) -> str:
 def _mean_answer(predictions: Sequence[Predictions]) -> Predictions:
     """What several seeds say of the same clips, in whichever order: the mean of their probabilities."""
     first = predictions[0]
-    shares = []
-    for one in predictions:
-        places = {path: row for row, path in enumerate(one.paths)}
-        shares.append(one.probabilities[[places[path] for path in first.paths]])
-    mean = np.mean(shares, axis=0)
+    mean = np.mean([one.of_paths(first.paths).probabilities for one in predictions], axis=0)
     return dataclasses.replace(first, predictions=mean.argmax(axis=1), probabilities=mean)
 
 

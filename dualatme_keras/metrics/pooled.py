@@ -63,6 +63,10 @@ def accuracy(confusion: np.ndarray) -> np.ndarray:
     return _divide(_hits(confusion).sum(axis=-1), confusion.sum(axis=(-2, -1)))
 
 
+SCORE_FUNCTIONS = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
+"""By the names that metrics.json has."""
+
+
 def pooled_scores(
     labels: npt.ArrayLike,
     predictions: npt.ArrayLike,
@@ -119,9 +123,7 @@ def _scores(labels, predictions, people, bootstrap, seed, num_classes):
     per_person = _count((len(names), num_classes, num_classes), person, labels, predictions)
     confusion = per_person.sum(axis=0)
     return {
-        "uf1": float(uf1(confusion)),
-        "uar": float(uar(confusion)),
-        "accuracy": float(accuracy(confusion)),
+        **{name: float(score(confusion)) for name, score in SCORE_FUNCTIONS.items()},
         "samples": len(labels),
         "subjects": len(names),
         "confusion": confusion.tolist(),
@@ -134,7 +136,7 @@ def _scores(labels, predictions, people, bootstrap, seed, num_classes):
 def _intervals(per_person, bootstrap, seed):
     """95% percentile intervals from confusion matrices per person, `(people, classes, classes)`."""
     people, size, _ = per_person.shape
-    scores = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
+    scores = SCORE_FUNCTIONS
     if people < 2 or bootstrap < 1:  # one person resampled is always the same person: no interval
         return dict.fromkeys(scores)
     # How often each person is drawn is all that a resample is: (bootstrap, people).

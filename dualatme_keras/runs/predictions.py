@@ -71,6 +71,12 @@ class Predictions:
             class_names=tuple(class_names),
         )
 
+    def of_paths(self, paths: Sequence[str]) -> "Predictions":
+        """The answers for these clips, in this order; KeyError where there is none for one."""
+        places = {path: row for row, path in enumerate(self.paths)}
+        rows = [places[path] for path in paths]
+        return Predictions(*(column[rows] for column in self.columns), self.class_names)
+
     @property
     def columns(self) -> list[np.ndarray]:
         """The arrays, in the order of the attributes."""
