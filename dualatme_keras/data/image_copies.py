@@ -28,18 +28,18 @@ def copied_images(images: Iterable[tuple[str, str, str, str]]) -> Iterator[Findi
         pixels = _decode(file)
         if pixels is None:
             continue
-        mirrored = pixels[:, ::-1]
+        own, mirrored = _digest(pixels), pixels[:, ::-1]
         turned = np.concatenate([255 - mirrored[..., :1], mirrored[..., 1:]], axis=-1)
-        for what, one in (
-            ("the same picture as", pixels),
-            ("the mirror image of", mirrored),
-            ("the mirror image of", turned),
+        for what, digest in (
+            ("the same picture as", own),
+            ("the mirror image of", _digest(mirrored)),
+            ("the mirror image of", _digest(turned)),
         ):
-            known = seen.get(_digest(one))
+            known = seen.get(digest)
             if known is not None and known[1] != subject:
                 yield Finding("leak", f"{path} of {subject} is {what} {known[0]} of {known[1]}", where)
                 break
-        seen.setdefault(_digest(pixels), (path, subject))
+        seen.setdefault(own, (path, subject))
 
 
 def _decode(file):

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.run import score_run
-from dualatme_keras.evaluation.seeds import find_seeds
+from dualatme_keras.evaluation.seeds import find_seeds, mean_answer
 from dualatme_keras.evaluation.tables import SCORES, align_columns, format_score
 from dualatme_keras.megc2019 import ALL_DATABASES, database_title, order_databases
 from dualatme_keras.metrics.pooled import SCORE_FUNCTIONS
@@ -66,9 +66,8 @@ def compare_runs(runs: Sequence[str | os.PathLike]) -> dict:
         clips = predictions[0] if clips is None else clips
         ordered = [_in_order(clips, one, seed) for one, seed in zip(predictions, seeds, strict=True)]
         told = np.stack([one.predictions for one in ordered])
-        shares = [one.probabilities for one in ordered]
         name = Path(run).name if Path(run).name not in [other.name for other in answers] else str(run)
-        answers.append(_Answers(name, told, np.mean(shares, axis=0).argmax(axis=1)))
+        answers.append(_Answers(name, told, mean_answer(ordered).predictions))
         scores.append(
             {
                 part: {

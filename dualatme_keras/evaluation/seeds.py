@@ -60,7 +60,7 @@ def score_seeds(workdir: str | os.PathLike, report: bool = False) -> dict:
     scores = {
         part: {key: _spread([one[part][key] for one in metrics]) for key in SCORES} for part in metrics[0]
     }
-    together = score_predictions(_mean_answer(predictions))
+    together = score_predictions(mean_answer(predictions))
     result = {
         "seeds": seeds,
         "scores": scores,
@@ -88,7 +88,7 @@ def format_seeds(result: dict) -> str:
     return "\n".join(lines)
 
 
-def _mean_answer(predictions: Sequence[Predictions]) -> Predictions:
+def mean_answer(predictions: Sequence[Predictions]) -> Predictions:
     """What several seeds say of the same clips, in whichever order: the mean of their probabilities."""
     first = predictions[0]
     mean = np.mean([one.of_paths(first.paths).probabilities for one in predictions], axis=0)

@@ -136,13 +136,15 @@ def _scores(labels, predictions, people, bootstrap, seed, num_classes):
 def _intervals(per_person, bootstrap, seed):
     """95% percentile intervals from confusion matrices per person, `(people, classes, classes)`."""
     people, size, _ = per_person.shape
-    scores = SCORE_FUNCTIONS
     if people < 2 or bootstrap < 1:  # one person resampled is always the same person: no interval
-        return dict.fromkeys(scores)
+        return dict.fromkeys(SCORE_FUNCTIONS)
     # How often each person is drawn is all that a resample is: (bootstrap, people).
     draws = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), size=bootstrap)
     confusions = (draws @ per_person.reshape(people, -1)).reshape(bootstrap, size, size)
-    return {name: np.percentile(score(confusions), [2.5, 97.5]).tolist() for name, score in scores.items()}
+    return {
+        name: np.percentile(score(confusions), [2.5, 97.5]).tolist()
+        for name, score in SCORE_FUNCTIONS.items()
+    }
 
 
 def _check_classes(labels, predictions, num_classes):

@@ -50,6 +50,9 @@ _NOT_THE_NETWORKS = (
     *("class_weight", "mirror", "mirror_answers", "schedule", "warmup_epochs"),
 )
 
+OF_PRESETS = ("preset", "initial_weights", "implementation", "puzzle_source")
+"""Settings that say something about the networks of presets only."""
+
 _LOWEST = {
     **{"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1},
     **{"seed": 0, "threads": 0, "warmup_epochs": 0},
@@ -223,7 +226,7 @@ class TrainConfig:
     def _refuse_what_is_of_presets(self):
         """`initial_weights` are of a Dual-ATME too: those of another network would have to be its own."""
         recipe = training_recipe(self.model, self.preset)
-        for name in ("preset", "initial_weights", "implementation", "puzzle_source"):
+        for name in OF_PRESETS:
             given, default = getattr(self, name), self.__dataclass_fields__[name].default
             if given != recipe.get(name, default):
                 raise DualATMEError(

@@ -13,12 +13,11 @@ from dualatme_keras.choices import RENAMED
 from dualatme_keras.data import Fold
 from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.training.config import TrainConfig
+from dualatme_keras.training.config import OF_PRESETS, TrainConfig
 from dualatme_keras.training.devices import default_policy
 
-_OF_THE_PRESET = ("preset", "initial_weights", "implementation", "puzzle_source")
-_OF_NAMED_MODELS = ("model", "flow_normalization", *_OF_THE_PRESET)
-"""Settings of `TrainConfig` that say something about the networks of presets, and of this package, only."""
+_OF_NAMED_MODELS = ("model", "flow_normalization", *OF_PRESETS)
+"""Settings that say something about the networks of this package only."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Extensions:
         if self.new_model is not None:
             random.seed(0)  # random layers keep the seed that they draw
             model = self.build_model(config)
-            record = dict.fromkeys(_OF_THE_PRESET)
+            record = dict.fromkeys(OF_PRESETS)
             record["new_model"] = f"{_name(self.new_model)} {_digest(model)}"
         if self.callbacks is not None:
             record["callbacks"] = _name(self.callbacks)

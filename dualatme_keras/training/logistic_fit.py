@@ -35,15 +35,15 @@ def fit_logistic(
     """
     images, labels = zip(*batches, strict=True)
     labels = np.concatenate([np.asarray(one) for one in labels])
-    extractor = keras.Model(model.input, model.get_layer("features").output)
-    features = np.concatenate([np.asarray(extractor(one, training=False)) for one in images])
-    features = features.astype("float64")
-    scale = np.sqrt(np.square(features).sum(axis=1).mean()) or 1.0
     if len(np.unique(labels)) < 2:
         raise DualATMEError(
             "Expected training clips of two classes or more for `model='linear'`. "
             f"Received: {len(labels)} of class {labels[0]}."
         )
+    extractor = keras.Model(model.input, model.get_layer("features").output)
+    features = np.concatenate([np.asarray(extractor(one, training=False)) for one in images])
+    features = features.astype("float64")
+    scale = np.sqrt(np.square(features).sum(axis=1).mean()) or 1.0
     regression = LogisticRegression(C=_C, class_weight=class_weight, max_iter=1000)
     regression.fit(features / scale, labels)
     kernel = np.zeros((features.shape[1], num_classes))
