@@ -34,6 +34,26 @@ ACTION_UNITS = {
 }
 """Action units that are drawn, learned and told, by their number in the Facial Action Coding System."""
 
+_FACS = {
+    "backbone": "convolution",
+    "filters": (12, 24),
+    "attention_reduction": 4,
+    "hidden_units": 48,
+    "flow_normalization": True,
+    "feature_filters": 8,
+    "action_units": tuple(ACTION_UNITS),
+    "preparation": {"margin": 0.0},
+}
+_PLUS = {**_FACS, "linear_path": True}
+_LOGISTIC_REGRESSION = {
+    "solver": "logistic",
+    "loss": "crossentropy",
+    "class_weight": "balanced",
+    "mirror": True,
+    "mirror_answers": True,
+    "epochs": 1,
+}
+
 PRESETS = {
     "paper": {
         "description": "The paper's network: CBAM on the entire branch (AARS), Entropy 25(3):460, section 3.",
@@ -82,18 +102,15 @@ PRESETS = {
     },
     "facs": {
         "description": "Small, with weights learned from drawn motion alone; tells action units too.",
-        "config": {
-            "backbone": "convolution",
-            "filters": (12, 24),
-            "attention_reduction": 4,
-            "hidden_units": 48,
-            "flow_normalization": True,
-            "feature_filters": 8,
-            "action_units": tuple(ACTION_UNITS),
-            "preparation": {"margin": 0.0},
-        },
+        "config": _FACS,
         "parameters": 46_580,
         "weights": "facs.keras",
+    },
+    "plus": {
+        "description": "facs and a linear classifier answer together; training fits the linear one alone.",
+        "config": _PLUS,
+        "parameters": 48_347,
+        "recipe": {**_LOGISTIC_REGRESSION, "initial_weights": "facs"},
     },
     "tiny": {
         "description": "For tests: every part of the paper's network, few channels.",
@@ -104,6 +121,7 @@ PRESETS = {
 """Networks: the paper's, the published code's, the paper's ablations, one with weights, one for tests."""
 
 PUBLISHED_RECIPE = {
+    "solver": "gradient",
     "loss": "focal",
     "optimizer": "adam",
     "learning_rate": 1e-3,
@@ -128,13 +146,7 @@ MODELS = {
     "linear": {
         "description": "Logistic regression of u, v and strain, which every network has to beat.",
         "parameters": 1_767,
-        "recipe": {
-            "loss": "crossentropy",
-            "class_weight": "balanced",
-            "mirror": True,
-            "mirror_answers": True,
-            "epochs": 1,
-        },
+        "recipe": _LOGISTIC_REGRESSION,
     },
     "off_apexnet": {
         "description": "OFF-ApexNet: two streams of flow, doi 10.1016/j.image.2019.02.005.",

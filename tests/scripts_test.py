@@ -112,6 +112,7 @@ OTHERS = {
     "initial_weights": "start.keras",
     "implementation": "plain",
     "puzzle_source": "layer",
+    "solver": "gradient",
     "loss": "crossentropy",
     "optimizer": "sgd",
     "learning_rate": 0.5,

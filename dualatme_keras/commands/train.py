@@ -29,6 +29,7 @@ from dualatme_keras.training import (
     PRECISIONS,
     PROTOCOLS,
     SCHEDULES,
+    SOLVERS,
     STRATEGIES,
     TrainConfig,
 )
@@ -76,6 +77,12 @@ _SETTINGS = [
     ),
     _define_choice(
         "puzzle_source", PUZZLE_SOURCES, "read the puzzled images, or cut them from the entire ones"
+    ),
+    _define_of_recipe(
+        flags.DEFINE_enum,
+        "solver",
+        "train by the optimizer, or fit the linear classifier of linear and plus alone",
+        SOLVERS,
     ),
     _define_of_recipe(flags.DEFINE_enum, "loss", "classification loss", LOSSES, case_sensitive=False),
     _define_of_recipe(flags.DEFINE_enum, "optimizer", "optimizer", OPTIMIZERS, case_sensitive=False),

@@ -8,6 +8,7 @@ from dualatme_keras.layers.flow_normalization import FlowNormalization
 from dualatme_keras.layers.head_motion import HeadMotion
 from dualatme_keras.layers.inception import ConvNormReLU, InceptionBlock
 from dualatme_keras.layers.initializers import torch_uniform
+from dualatme_keras.layers.mean_of_answers import MeanOfAnswers
 from dualatme_keras.layers.optical_flow import TVL1Flow
 from dualatme_keras.layers.random_flow_mirror import RandomFlowMirror, mirror_flow_image
 from dualatme_keras.layers.region_boxes import RegionBoxes
@@ -24,6 +25,7 @@ __all__ = [
     "FlowNormalization",
     "HeadMotion",
     "InceptionBlock",
+    "MeanOfAnswers",
     "ROIPuzzle",
     "RandomFlowMirror",
     "RegionBoxes",

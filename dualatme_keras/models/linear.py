@@ -1,4 +1,4 @@
-"""A linear classifier behind the door of a network: what every network has to beat."""
+"""A linear classifier of flow: what every network has to beat, and a part of `plus`."""
 
 import keras
 
@@ -17,10 +17,32 @@ def Linear(image_size: int = 28, num_classes: int = 3, flow_normalization: bool 
         num_classes: number of classes.
         flow_normalization: begin with `FlowNormalization`.
     """
-    entire = x = keras.Input((image_size, image_size, 3), name="entire")
-    if flow_normalization:
-        x = FlowNormalization(limit=None, size="rms", name="normalization")(x)
-    x = keras.layers.AveragePooling2D(2, name="pool")(x)
-    x = keras.layers.Flatten(name="features")(x)
-    logits = keras.layers.Dense(num_classes, kernel_initializer="zeros", name="logits")(x)
+    entire = keras.Input((image_size, image_size, 3), name="entire")
+    logits = linear_path(entire, num_classes, flow_normalization)
     return keras.Model({"entire": entire}, logits, name="linear")
+
+
+def linear_path(
+    entire: keras.KerasTensor, num_classes: int, flow_normalization: bool = True, dtype: str | None = None
+) -> keras.KerasTensor:
+    """Adds the layers of `Linear` to an image.
+
+    Args:
+        entire: `(batch, size, size, 3)` in [-1, 1].
+        num_classes, flow_normalization: see `Linear`.
+        dtype: of the layers.
+
+    Returns:
+        Logits, all 0 before training.
+    """
+    x = entire
+    if flow_normalization:
+        x = FlowNormalization(limit=None, size="rms", dtype=dtype, name="linear_normalization")(x)
+    x = keras.layers.AveragePooling2D(2, dtype=dtype, name="linear_pool")(x)
+    x = keras.layers.Flatten(dtype=dtype, name=LINEAR_FEATURES)(x)
+    dense = {"kernel_initializer": "zeros", "dtype": dtype, "name": LINEAR_LOGITS}
+    return keras.layers.Dense(num_classes, **dense)(x)
+
+
+LINEAR_FEATURES, LINEAR_LOGITS = "linear_features", "linear_logits"
+"""Names of the layers between which the weights of the linear classifier lie."""

@@ -11,6 +11,7 @@ from dualatme_keras.training.config import (
     PRECISIONS,
     PROTOCOLS,
     SCHEDULES,
+    SOLVERS,
     STRATEGIES,
     TrainConfig,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "PRECISIONS",
     "PROTOCOLS",
     "SCHEDULES",
+    "SOLVERS",
     "STRATEGIES",
     "DrawnDataset",
     "PretrainConfig",

@@ -20,6 +20,7 @@ from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("none", "mirrored")
+SOLVERS = ("gradient", "logistic")
 CLASS_WEIGHTS = ("none", "balanced")
 SCHEDULES = ("constant", "cosine")
 
@@ -77,6 +78,8 @@ class TrainConfig:
         flow_normalization: whether the network begins with `layers.FlowNormalization`; None as it says.
         implementation: how the network is computed: `auto`, `plain` or `fast`, see `models.DualATME`.
         puzzle_source: `"image"` reads the puzzled images, `"layer"` cuts them from the entire ones.
+        solver: `gradient` trains the network by `optimizer`; `logistic` leaves it as it is and fits its
+            linear classifier alone, by logistic regression (`model="linear"`, `preset="plus"`).
         loss: `focal`, `crossentropy`, `balanced` or `cosine`.
         optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd` (momentum 0.9).
         learning_rate: of the optimizer. 1e-3 as published.
@@ -123,6 +126,7 @@ class TrainConfig:
     flow_normalization: bool | None = None
     implementation: str = "auto"
     puzzle_source: str = "image"
+    solver: str | None = None
     loss: str | None = None
     optimizer: str | None = None
     learning_rate: float | None = None
@@ -160,6 +164,7 @@ class TrainConfig:
         if self.resolved() is not self:
             return  # what is checked below was, of that one
         for name, allowed in (
+            ("solver", SOLVERS),
             ("class_weight", CLASS_WEIGHTS),
             ("schedule", SCHEDULES),
             ("loss", LOSSES),
@@ -197,6 +202,8 @@ class TrainConfig:
                 "Expected `warmup_epochs` to be fewer than `epochs`. "
                 f"Received: {self.warmup_epochs} of {self.epochs}."
             )
+        if self.solver == "logistic":
+            self._refuse_what_no_regression_fits()
         if self.model != "dualatme":
             self._refuse_what_is_of_presets()
         unknown = [name for name in self.continue_despite if name not in CONTINUE_DESPITE]
@@ -221,6 +228,22 @@ class TrainConfig:
         if getattr(self, name) not in allowed:
             raise DualATMEError(
                 f"Expected `{name}` out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
+            )
+
+    def _refuse_what_no_regression_fits(self):
+        """What the regression does not fit has to come from somewhere else."""
+        if self.model == "linear":
+            return
+        if self.model != "dualatme" or not PRESETS[self.preset]["config"].get("linear_path"):
+            network = f"`preset={self.preset!r}`" if self.model == "dualatme" else f"`model={self.model!r}`"
+            raise DualATMEError(
+                "Expected a network with a linear classifier for `solver='logistic'`: `model='linear'` or "
+                f"`preset='plus'`. Received: {network}."
+            )
+        if self.initial_weights == "none":
+            raise DualATMEError(
+                f"Expected `initial_weights` for `preset={self.preset!r}` with `solver='logistic'`, which "
+                "trains the linear classifier alone. Received: 'none'."
             )
 
     def _refuse_what_is_of_presets(self):

@@ -100,11 +100,11 @@ class FoldTrainer:
         if self._extensions.augment is not None:
             batches = augment_batches(batches, self._extensions.augment, seed)
         own = self._extensions.new_callbacks(fold)
+        class_weight = self._class_weight(fold)
+        if self._config.solver == "logistic":
+            return self._fit_logistic(batches, class_weight, [*callbacks, *own])
         stop = StopOnDivergence(fold, self._model.loss, len(self._config.class_names))
         callbacks = [stop, *schedule_callbacks(self._config), *callbacks, *own]
-        class_weight = self._class_weight(fold)
-        if self._config.model == "linear":
-            return self._fit_linear(batches, class_weight, callbacks)
         if self._config.mirror:
             mirror = RandomFlowMirror(encoding=self._encoding, seed=0)
             batches = augment_batches(batches, mirror, seed)
@@ -117,7 +117,7 @@ class FoldTrainer:
             verbose=0,
         ).history
 
-    def _fit_linear(self, batches, class_weight, callbacks):
+    def _fit_logistic(self, batches, class_weight, callbacks):
         """A logistic regression is one epoch, of each clip and its mirror image."""
         batches = list(batches)
         if self._config.mirror:
@@ -161,8 +161,10 @@ class FoldTrainer:
         return probabilities
 
     def _probabilities(self, dataset):
-        logits = self._model.predict(self._as_taken(dataset), verbose=0).astype(self._dtype)
-        return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+        logits = self._model.predict(self._as_taken(dataset), verbose=0)
+        if isinstance(logits, dict):
+            logits = logits["logits"]
+        return keras.ops.convert_to_numpy(keras.ops.softmax(logits.astype(self._dtype), axis=-1))
 
     def predict_in_training(self, fold: Fold, table: ImageTable) -> np.ndarray:
         """As `predict`, between two epochs: as the network would answer if training ended there."""
@@ -220,6 +222,9 @@ def _compile_network(config, extensions):
     """Returns the network and the values that the variables of its optimizer begin with."""
     with get_strategy(config).scope():
         model = _build(config, extensions)
+        if config.solver == "logistic":
+            model.compile(new_optimizer(config), jit_compile=False)
+            return model, [variable.numpy() for variable in model.optimizer.variables]
         model.compile(
             optimizer=new_optimizer(config),
             loss=get_loss(
@@ -249,10 +254,11 @@ def _build(config, extensions, preparation=None):
     if config.model != "dualatme":
         with default_policy(config.precision):
             return OTHER_MODELS[config.model](num_classes=len(config.class_names), **overrides)
+    if config.solver != "logistic":
+        overrides["action_units"] = ()  # nobody has coded those of the clips
     model = DualATME.from_preset(
         config.preset,
         load_weights=False,
-        action_units=(),  # nobody has coded those of the clips
         puzzle_source=config.puzzle_source,
         implementation=config.implementation,
         class_names=config.class_names,
@@ -261,7 +267,7 @@ def _build(config, extensions, preparation=None):
         **overrides,
     )
     if config.initial_weights != "none":
-        set_initial_weights(model, config.initial_weights, preparation)
+        set_initial_weights(model, config.initial_weights, preparation, config.solver != "logistic")
     return model
 
 

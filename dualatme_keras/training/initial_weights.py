@@ -7,6 +7,7 @@ import os
 from dualatme_keras.choices import initial_weights_file
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME, copy_weights, load_model
+from dualatme_keras.models.linear import LINEAR_LOGITS
 from dualatme_keras.preprocessing import PrepareSettings
 
 
@@ -23,7 +24,10 @@ def weights_digest(weights: str | os.PathLike | None) -> str | None:
 
 
 def set_initial_weights(
-    model: DualATME, weights: str | os.PathLike, preparation: PrepareSettings | None = None
+    model: DualATME,
+    weights: str | os.PathLike,
+    preparation: PrepareSettings | None = None,
+    new_classes: bool = True,
 ) -> None:
     """Gives a fresh network the weights of a trained one. Where the classes are others, `logits` stays fresh.
 
@@ -31,9 +35,11 @@ def set_initial_weights(
         model: the network.
         weights: file of weights, or name of a preset that comes with some.
         preparation: how the images were prepared that it will be trained on; None where not known.
+        new_classes: whether the classes may be others.
 
     Raises:
-        DualATMEError: the weights are of another architecture, or were trained on images of another encoding.
+        DualATMEError: the weights are of another architecture, or were trained on images of another encoding,
+            or tell other classes than they may.
     """
     source = _load(os.fspath(weights), weights_digest(weights))
     known = source.preparation
@@ -42,7 +48,14 @@ def set_initial_weights(
             f"Expected images of the encoding {known.encoding!r}, as {weights} was trained on. "
             f"Received: {preparation.encoding!r}."
         )
-    fresh = () if source.class_names == model.class_names else ("logits",)
+    fresh = [] if source.class_names == model.class_names else ["logits", LINEAR_LOGITS]
+    if fresh and not new_classes:
+        raise DualATMEError(
+            f"Expected the classes of {weights}, {', '.join(source.class_names)}: `solver='logistic'` leaves "
+            f"the network as it is. Received: {', '.join(model.class_names)}. Choose `solver='gradient'`."
+        )
+    if not source.linear_path:
+        fresh.append(LINEAR_LOGITS)
     try:
         copy_weights(source, model, fresh)
     except DualATMEError as error:

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models.linear import LINEAR_FEATURES, LINEAR_LOGITS
 
 _C = 1.0
 """Inverse strength of regularisation, fixed beforehand. Features are scaled so that the mean of their squared
@@ -19,10 +20,10 @@ def fit_logistic(
     class_weight: Mapping[int, float] | None = None,
     num_classes: int = 3,
 ) -> dict[str, list[float]]:
-    """Gives the layer `logits` of `models.Linear` the weights of a logistic regression on its `features`.
+    """Gives the linear classifier of a network the weights of a logistic regression; the rest stays.
 
     Args:
-        model: the network.
+        model: `models.Linear`, or a network that answers together with one, as `plus`.
         batches: `(images, labels)`, each clip once.
         class_weight: weight of each class; None for equal ones.
         num_classes: number of classes; those without a clip are never answered.
@@ -31,16 +32,22 @@ def fit_logistic(
         A history of one epoch: loss and accuracy on the clips, as of `fit`.
 
     Raises:
-        DualATMEError: all clips are of one class.
+        DualATMEError: all clips are of one class, or the network has no linear classifier.
     """
+    layers = {layer.name: layer for layer in model.layers}
+    if LINEAR_LOGITS not in layers:
+        raise DualATMEError(
+            "Expected a network with a linear classifier, `model='linear'` or `preset='plus'`, for "
+            f"`solver='logistic'`. Received: {model.name}, which has none. Choose `solver='gradient'`."
+        )
     images, labels = zip(*batches, strict=True)
     labels = np.concatenate([np.asarray(one) for one in labels])
     if len(np.unique(labels)) < 2:
         raise DualATMEError(
-            "Expected training clips of two classes or more for `model='linear'`. "
+            "Expected training clips of two classes or more for a logistic regression. "
             f"Received: {len(labels)} of class {labels[0]}."
         )
-    extractor = keras.Model(model.input, model.get_layer("features").output)
+    extractor = keras.Model(model.input, layers[LINEAR_FEATURES].output)
     features = np.concatenate([np.asarray(extractor(one, training=False)) for one in images])
     features = features.astype("float64")
     scale = np.sqrt(np.square(features).sum(axis=1).mean()) or 1.0
@@ -53,7 +60,7 @@ def fit_logistic(
         coefficients, intercepts = (np.concatenate([-x, x]) / 2 for x in (coefficients, intercepts))
     kernel[:, regression.classes_] = coefficients.T / scale
     bias[regression.classes_] = intercepts
-    model.get_layer("logits").set_weights([kernel, bias])
+    layers[LINEAR_LOGITS].set_weights([kernel, bias])
     probabilities = regression.predict_proba(features / scale)
     right = probabilities[np.arange(len(labels)), np.searchsorted(regression.classes_, labels)]
     told = regression.classes_[probabilities.argmax(axis=1)]

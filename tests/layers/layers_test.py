@@ -46,6 +46,7 @@ CASES = {
         0,
         1,
     ),
+    "mean_of_answers": (layers.MeanOfAnswers, {}, FEATURES, 0, 0),
     "similarity_fusion": (layers.SimilarityFusion, {"weight": 0.5}, FEATURES, 0, 0),
 }
 
@@ -181,6 +182,15 @@ def test_no_similarity_loss_without_weight():
     layer = layers.SimilarityFusion(weight=0.0)
     layer([np.ones((2, 3)), np.ones((2, 3))])
     assert layer.losses == []
+
+
+def test_the_mean_of_answers_is_of_probabilities():
+    logits = np.log([[0.7, 0.2, 0.1], [0.5, 0.25, 0.25]]), np.log([[0.1, 0.6, 0.3], [0.1, 0.8, 0.1]]) + 3.0
+    answers = keras.ops.softmax(layers.MeanOfAnswers()([one.astype("float32") for one in logits]))
+    np.testing.assert_allclose(answers, [[0.4, 0.4, 0.2], [0.3, 0.525, 0.175]], rtol=1e-5)
+    # Beyond what an exponential can hold.
+    sure = np.array([[300.0, 0.0]], "float32"), np.array([[0.0, 300.0]], "float32")
+    np.testing.assert_allclose(layers.MeanOfAnswers()(sure), np.log([[0.5, 0.5]]), rtol=1e-5)
 
 
 def test_puzzle_layer_equals_numpy():

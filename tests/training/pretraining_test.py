@@ -15,7 +15,9 @@ import script_calls
 from colour_runs import SETTINGS, rerun, write_settings
 
 import dualatme_keras
+from dualatme_keras.data import ImageTable, make_folds, read_lists
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.layers import mirror_flow_image
 from dualatme_keras.models import DualATME, load_model
 from dualatme_keras.synthetic import DrawnFlow, MotionSettings
 from dualatme_keras.training import DrawnDataset, PretrainConfig, pretrain
@@ -152,6 +154,42 @@ def test_folds_start_from_the_weights_that_ship(minmax, tmp_path):
         named.get_layer("hidden").kernel, shipped.get_layer("hidden").kernel, atol=1e-6
     )
     assert np.abs(named.get_layer("logits").kernel - shipped.get_layer("logits").kernel).max() > 0.01
+
+
+OWN = dict.fromkeys(("loss", "epochs", "batch_size", "learning_rate"))
+"""What a network brings itself."""
+
+
+def test_plus_is_facs_and_a_linear_classifier(minmax, tmp_path):
+    """The mean of both; facs stays what it is, so the saved network tells its action units."""
+    plus = rerun(minmax, tmp_path / "plus", preset="plus", **OWN)
+    linear = rerun(
+        minmax, tmp_path / "linear", model="linear", preset="paper", **OWN, implementation="auto"
+    ).predictions
+    facs = DualATME.from_preset("facs")
+    folds = make_folds(read_lists(minmax.lists))
+    clips = [clip for fold in folds for clip in fold.test]
+    images = ImageTable(clips, 28, ("entire", "puzzled"), minmax.data_root).images
+    images = {name: np.asarray(image) for name, image in images.items()}
+    mirrored = {name: np.asarray(mirror_flow_image(image)) for name, image in images.items()}
+    knows = (facs.predict_probabilities(images) + facs.predict_probabilities(mirrored)) / 2
+    assert [clip.path for clip in clips] == [*linear.paths]
+    wanted = (knows + linear.probabilities) / 2
+    np.testing.assert_allclose(plus.predictions.probabilities, wanted, atol=1e-5)
+    assert np.abs(knows - linear.probabilities).max() > 0.3
+    saved = of_fold(tmp_path / "plus").predict(images, verbose=0)["action_units"]
+    np.testing.assert_allclose(saved, facs.predict(images, verbose=0)["action_units"], atol=1e-4)
+    # The whole network can be trained too, from facs and with the linear classifier beside it.
+    rerun(minmax, tmp_path / "steps", preset="plus", solver="gradient", epochs=2, subjects=("sub01",))
+    trained, start = of_fold(tmp_path / "steps"), facs.get_layer("hidden").kernel
+    assert trained.action_units == ()
+    assert np.abs(trained.get_layer("hidden").kernel - start).max() > 1e-3
+    assert np.abs(trained.get_layer("linear_logits").kernel).max() > 0
+
+
+def test_plus_tells_the_classes_of_facs(minmax, tmp_path):
+    with pytest.raises(DualATMEError, match="classes of facs, negative, .*Received: red, .*'gradient'"):
+        rerun(minmax, tmp_path / "run", preset="plus", **OWN, class_names=("red", "green", "blue"))
 
 
 @pytest.mark.parametrize(

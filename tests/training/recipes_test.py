@@ -54,6 +54,10 @@ def test_a_network_decides_what_is_not_said():
         ({"weight_decay": -0.1}, "`weight_decay` from 0"),
         ({"warmup_epochs": 5, "epochs": 5}, "`warmup_epochs` to be fewer than `epochs`. Received: 5 of 5"),
         ({"class_weight": "rare"}, "`class_weight` out of none, balanced"),
+        ({"solver": "newton"}, "`solver` out of gradient, logistic"),
+        ({"solver": "logistic"}, "linear classifier for `solver='logistic'`.*Received: `preset='paper'`"),
+        ({"solver": "logistic", "model": "sssnet"}, "Received: `model='sssnet'`"),
+        ({"preset": "plus", "initial_weights": "none"}, "`initial_weights` for `preset='plus'`"),
         ({"schedule": "linear"}, "`schedule` out of constant, cosine"),
     ],
 )
@@ -81,7 +85,7 @@ def test_linear_is_a_logistic_regression(base, data, tmp_path):
     result = rerun(base, tmp_path / "run", **changes, **settings, audit_protocol=True)
     lists = read_lists(base.lists)
     network, told = OTHER_MODELS["linear"](), {}
-    features = keras.Model(network.input, network.get_layer("features").output)
+    features = keras.Model(network.input, network.get_layer("linear_features").output)
     for fold in make_folds(lists):
         sides = {}
         for side, clips in (("train", fold.train), ("test", fold.test)):
@@ -113,6 +117,8 @@ def test_a_regression_of_some_classes():
         np.testing.assert_allclose(history["loss"], -np.log(right).mean(), rtol=1e-3)
     with pytest.raises(DualATMEError, match="two classes or more.*12 of class 1"):
         fit_logistic(network, [(images, np.ones(12, int))])
+    with pytest.raises(DualATMEError, match="with a linear classifier.*Received: ststnet, which has none"):
+        fit_logistic(OTHER_MODELS["ststnet"](), [(images, np.array(labels))])
 
 
 def test_schedules(base, tmp_path):
