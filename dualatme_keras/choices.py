@@ -44,7 +44,7 @@ _FACS = {
     "action_units": tuple(ACTION_UNITS),
     "preparation": {"margin": 0.0},
 }
-_PLUS = {**_FACS, "linear_path": True}
+_PLUS = {**_FACS, "linear_path": ("flow", "branches")}
 _LOGISTIC_REGRESSION = {
     "solver": "logistic",
     "loss": "crossentropy",
@@ -109,8 +109,8 @@ PRESETS = {
     "plus": {
         "description": "facs and a linear classifier answer together; training fits the linear one alone.",
         "config": _PLUS,
-        "parameters": 48_347,
-        "recipe": {**_LOGISTIC_REGRESSION, "initial_weights": "facs"},
+        "parameters": 50_699,
+        "recipe": {**_LOGISTIC_REGRESSION, "initial_weights": "facs", "logistic_c": 10.0},
     },
     "tiny": {
         "description": "For tests: every part of the paper's network, few channels.",
@@ -122,6 +122,7 @@ PRESETS = {
 
 PUBLISHED_RECIPE = {
     "solver": "gradient",
+    "logistic_c": 1.0,
     "loss": "focal",
     "optimizer": "adam",
     "learning_rate": 1e-3,

@@ -113,6 +113,9 @@ OTHERS = {
     "implementation": "plain",
     "puzzle_source": "layer",
     "solver": "gradient",
+    "logistic_c": 0.3,
+    "select": "settings.json",
+    "select_splits": 5,
     "loss": "crossentropy",
     "optimizer": "sgd",
     "learning_rate": 0.5,
@@ -172,7 +175,8 @@ def test_every_setting_has_a_flag(received):
     assert set(OTHERS) == set(TrainConfig.__dataclass_fields__)
     # What cannot be given together.
     of_presets = ("preset", "initial_weights", "implementation", "puzzle_source")
-    for left_out in (("workers", "model"), ("distribute", "model"), ("distribute", *of_presets)):
+    combinations = (("workers", "model", "select"), ("distribute", "model", "audit_protocol"))
+    for left_out in (*combinations, ("distribute", "select", *of_presets)):
         values = {name: value for name, value in OTHERS.items() if name not in left_out}
         given = {
             name: ",".join(value) if isinstance(value, tuple) else value for name, value in values.items()

@@ -84,6 +84,9 @@ _SETTINGS = [
         "train by the optimizer, or fit the linear classifier of linear and plus alone",
         SOLVERS,
     ),
+    _define_of_recipe(
+        flags.DEFINE_float, "logistic_c", "inverse strength of regularisation of the logistic solver"
+    ),
     _define_of_recipe(flags.DEFINE_enum, "loss", "classification loss", LOSSES, case_sensitive=False),
     _define_of_recipe(flags.DEFINE_enum, "optimizer", "optimizer", OPTIMIZERS, case_sensitive=False),
     _define_of_recipe(flags.DEFINE_float, "learning_rate", "learning rate"),
@@ -101,6 +104,12 @@ _SETTINGS = [
     _define_of_recipe(
         flags.DEFINE_float, "ema_momentum", "of a moving average of the weights, which answers; 0 for none"
     ),
+    _define(
+        flags.DEFINE_string,
+        "select",
+        "JSON file of settings from which every fold chooses on its own training subjects",
+    ),
+    _define(flags.DEFINE_integer, "select_splits", "parts of the training subjects to choose on"),
     _define_choice("protocol", PROTOCOLS, "composite, single-database or holdout-database evaluation"),
     _define(
         flags.DEFINE_list, "databases", "databases that take part (hde: that are held out); default: all"

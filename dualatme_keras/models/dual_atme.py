@@ -28,13 +28,14 @@ from dualatme_keras.layers import (
 )
 from dualatme_keras.layers.convolution import MaxPooling2D
 from dualatme_keras.megc2019 import CLASS_NAMES
-from dualatme_keras.models.linear import linear_path as add_linear_path
+from dualatme_keras.models.linear import linear_flow, linear_logits
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.text import shorten
 
 ATTENTIONS = ("entire", "shared", "both", "puzzled", "none")
 BACKBONES = ("inception", "convolution")
 BRANCHES = ("both", "entire", "puzzled")
+LINEAR_PATH = ("flow", "branches")
 
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
@@ -64,8 +65,9 @@ class DualATME(keras.Model):
         flow_normalization: begin with `FlowNormalization`. Defaults to `False`, as published.
         feature_filters: end each branch with a 1x1 convolution to so many channels, which makes the
             classifier smaller; `None` for none, as published. Defaults to `None`.
-        linear_path: answer together with a linear classifier of the entire face's flow, as `Linear`: the
-            mean of both probabilities. Defaults to `False`, as published.
+        linear_path: answer together with a linear classifier, the mean of both probabilities, of what is
+            named: `"flow"` (the entire image, as `Linear` takes it), `"branches"` (the features of the
+            branches). Defaults to none, as published.
         action_units: numbers of the action units that the network tells besides the class. Default to none.
         implementation: how Inception blocks are computed, see `InceptionBlock`: `"plain"`, `"fast"`, or
             `"auto"`, which is `"fast"` where there are only CPUs and `"plain"` elsewhere (not measured on a
@@ -120,7 +122,7 @@ class DualATME(keras.Model):
         dropout: float = 0.5,
         flow_normalization: bool = False,
         feature_filters: int | None = None,
-        linear_path: bool = False,
+        linear_path: Sequence[str] = (),
         action_units: Sequence[int] = (),
         implementation: str = "auto",
         class_names: Sequence[str] | None = None,
@@ -148,7 +150,7 @@ class DualATME(keras.Model):
             "dropout": dropout,
             "flow_normalization": flow_normalization,
             "feature_filters": feature_filters,
-            "linear_path": linear_path,
+            "linear_path": tuple(linear_path),
             "action_units": tuple(action_units),
             "implementation": implementation,
             "class_names": class_names,
@@ -166,7 +168,7 @@ class DualATME(keras.Model):
             if config["feature_filters"]:
                 x = ConvNormReLU(config["feature_filters"], 1, dtype=policy, name=f"{branch}_features_1x1")(x)
             features[branch] = keras.layers.Flatten(dtype=policy, name=f"{branch}_features")(x)
-        outputs = _build_classifier([*features.values()], images.get("entire"), config, policy)
+        outputs = _build_classifier([*features.values()], images, config, policy)
         super().__init__(inputs=inputs, outputs=outputs, name=name)
         # Keras's functional models take none, and `compile` scales the loss by it.
         self.dtype_policy = policy
@@ -270,10 +272,12 @@ def _check_config(config):
             "Expected `implementation='plain'` or 'auto' without Inception blocks. "
             f"Received: implementation='fast', backbone={config['backbone']!r}."
         )
-    if branches == "puzzled" and config["linear_path"]:
+    if unknown := [name for name in config["linear_path"] if name not in LINEAR_PATH]:
+        raise ValueError(f"Expected `linear_path` out of {', '.join(LINEAR_PATH)}. Received: {unknown}.")
+    if branches == "puzzled" and "flow" in config["linear_path"]:
         raise ValueError(
-            "Expected `linear_path=False` with the single branch 'puzzled': the path looks at the entire "
-            "face. Received: linear_path=True."
+            "Expected `linear_path` without 'flow', which is of the entire face, with the single branch "
+            f"'puzzled'. Received: linear_path={config['linear_path']}."
         )
     if branches == "entire" and config["puzzle_source"] == "layer":
         raise ValueError(
@@ -336,8 +340,8 @@ def resolve_implementation(implementation: str) -> str:
     return "fast" if only_cpus else "plain"
 
 
-def _build_classifier(features, entire, config, policy):
-    """Adds fusion and classifier: features of the branches, the entire image -> what `DualATME` returns."""
+def _build_classifier(features, images, config, policy):
+    """Adds fusion and classifier: features and images of the branches -> what `DualATME` returns."""
     if len(features) == 2:
         x = SimilarityFusion(config["similarity_weight"], dtype=policy, name="similarity_fusion")(features)
     else:
@@ -351,7 +355,11 @@ def _build_classifier(features, entire, config, policy):
     dense["dtype"] = policy.variable_dtype
     logits = keras.layers.Dense(config["num_classes"], **dense, name="logits")(x)
     if config["linear_path"]:
-        linear = add_linear_path(entire, config["num_classes"], dtype=dense["dtype"])
+        parts = (
+            [linear_flow(images["entire"], dtype=dense["dtype"])] if "flow" in config["linear_path"] else []
+        )
+        parts += features if "branches" in config["linear_path"] else []
+        linear = linear_logits(parts, config["num_classes"], dense["dtype"])
         logits = MeanOfAnswers(dtype=dense["dtype"], name="mean_of_answers")([logits, linear])
     if not config["action_units"]:
         return logits

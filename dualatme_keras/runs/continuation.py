@@ -16,6 +16,8 @@ DEFAULTS = {
     "model": "dualatme",
     "flow_normalization": None,
     "audit_protocol": False,
+    "select_splits": 3,
+    "candidates": None,
 }
 """What a record of an earlier version does not have, and what its run had."""
 

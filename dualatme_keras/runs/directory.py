@@ -7,6 +7,9 @@ from pathlib import Path
 EPOCHS_FILE = "test_epochs.csv"
 """Beside a fold's predictions, where the protocol was audited, see `runs.epochs`."""
 
+SELECTION_FILE = "selection.json"
+"""Beside a fold's predictions, where the fold chose its settings: what was tried, and how it did."""
+
 
 class RunDirectory:
     """The folder of a run, whether it is there or not.
@@ -59,6 +62,10 @@ class RunDirectory:
     def fold_epochs(self) -> list[Path]:
         """Answers of each epoch for the test clips, where the protocol was audited, by fold."""
         return sorted(self.path.glob(f"folds/*/{EPOCHS_FILE}"))
+
+    def fold_selections(self) -> list[Path]:
+        """What each fold chose from, where it chose its settings, by fold."""
+        return sorted(self.path.glob(f"folds/*/{SELECTION_FILE}"))
 
     def tensorboard(self, fold: str) -> Path:
         """Folder of a fold's event files."""

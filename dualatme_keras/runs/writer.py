@@ -15,7 +15,7 @@ from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json, replace_file, write_json
 from dualatme_keras.runs.continuation import find_differences
-from dualatme_keras.runs.directory import EPOCHS_FILE, RunDirectory
+from dualatme_keras.runs.directory import EPOCHS_FILE, SELECTION_FILE, RunDirectory
 from dualatme_keras.runs.epochs import write_epochs
 from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
 from dualatme_keras.runs.predictions import Predictions, read_predictions, write_predictions
@@ -112,6 +112,7 @@ class RunWriter(RunDirectory):
         predictions: Predictions,
         save_model: Callable[[Path], None],
         epochs: Sequence[np.ndarray] = (),
+        tried: Sequence[dict] = (),
     ) -> None:
         """Writes a finished fold, all or nothing.
 
@@ -122,19 +123,24 @@ class RunWriter(RunDirectory):
             save_model: called with the path at which to save the network.
             epochs: probabilities of the test clips after each epoch, `(clips, classes)` each, of a run that
                 audits the protocol.
+            tried: what it chose its settings from, see `training.selection.choose`.
         """
 
         def write(folder):
-            _write_training(folder, history, save_model)
+            _write_training(folder, history, save_model, tried)
             write_predictions(folder / "predictions.csv", predictions)
             if len(epochs):
                 write_epochs(folder / EPOCHS_FILE, predictions.paths, epochs, predictions.class_names)
 
         _write_folder(self.fold(fold), write)
 
-    def write_final(self, history: dict, save_model: Callable[[Path], None]) -> None:
-        """Writes the network that was trained on all clips, all or nothing."""
-        _write_folder(self.final_model.parent, lambda folder: _write_training(folder, history, save_model))
+    def write_final(
+        self, history: dict, save_model: Callable[[Path], None], tried: Sequence[dict] = ()
+    ) -> None:
+        """Writes the network that was trained on all clips, all or nothing; see `write_fold`."""
+        _write_folder(
+            self.final_model.parent, lambda folder: _write_training(folder, history, save_model, tried)
+        )
 
 
 def _read_begun(config):
@@ -145,13 +151,15 @@ def _read_begun(config):
     return begun
 
 
-def _write_training(folder, history, save_model):
+def _write_training(folder, history, save_model, tried):
     rows = io.StringIO(newline="")
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(("epoch", *history))
     writer.writerows((epoch, *values) for epoch, values in enumerate(zip(*history.values(), strict=True), 1))
     replace_file(folder / "history.csv", rows.getvalue().encode())
     save_model(folder / "model.keras")
+    if tried:
+        write_json(folder / SELECTION_FILE, tried)
 
 
 def _write_folder(path, write):

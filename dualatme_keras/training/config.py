@@ -39,14 +39,16 @@ MAY_DIFFER = (
     "tensorboard",
     "ground_truth",
     "strict",
-    # Its content is compared.
+    # Their content is compared.
     "initial_weights",
+    "select",
 )
 """Settings that change no fold's result: where things lie, which folds to run and how, what else to write."""
 
 _NOT_THE_NETWORKS = (
     *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
     *("continue_despite", "final_model", "tensorboard", "audit_protocol", "ground_truth", "strict"),
+    *("select", "select_splits"),
     *("learning_rate", "batch_size", "epochs", "initial_weights"),
     *("class_weight", "mirror", "mirror_answers", "schedule", "warmup_epochs"),
 )
@@ -56,7 +58,7 @@ OF_PRESETS = ("preset", "initial_weights", "implementation", "puzzle_source")
 
 _LOWEST = {
     **{"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1},
-    **{"seed": 0, "threads": 0, "warmup_epochs": 0},
+    **{"select_splits": 2, "seed": 0, "threads": 0, "warmup_epochs": 0},
 }
 
 
@@ -80,6 +82,7 @@ class TrainConfig:
         puzzle_source: `"image"` reads the puzzled images, `"layer"` cuts them from the entire ones.
         solver: `gradient` trains the network by `optimizer`; `logistic` leaves it as it is and fits its
             linear classifier alone, by logistic regression (`model="linear"`, `preset="plus"`).
+        logistic_c: of `solver="logistic"`: inverse strength of regularisation, see `fit_logistic`.
         loss: `focal`, `crossentropy`, `balanced` or `cosine`.
         optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd` (momentum 0.9).
         learning_rate: of the optimizer. 1e-3 as published.
@@ -95,6 +98,9 @@ class TrainConfig:
         warmup_epochs: epochs before the first of full learning rate, which rises evenly. 0 for none.
         ema_momentum: of a moving average of the weights over the steps, which answers in their place; 0 for
             none.
+        select: JSON file of settings from which every fold chooses on its own training subjects, see
+            `selection.read_candidates`; None for no choice.
+        select_splits: parts into which the training subjects are divided to choose. 3 by default.
         class_names: names of the labels 0, 1, ... of the lists.
         protocol: `cde`, `sde` or `hde`, see `data.make_folds`.
         databases: databases that take part (hde: that are held out); empty for all.
@@ -127,6 +133,7 @@ class TrainConfig:
     implementation: str = "auto"
     puzzle_source: str = "image"
     solver: str | None = None
+    logistic_c: float | None = None
     loss: str | None = None
     optimizer: str | None = None
     learning_rate: float | None = None
@@ -140,6 +147,8 @@ class TrainConfig:
     schedule: str | None = None
     warmup_epochs: int | None = None
     ema_momentum: float | None = None
+    select: str | None = None
+    select_splits: int = 3
     class_names: tuple[str, ...] = CLASS_NAMES
     protocol: str = "cde"
     databases: tuple[str, ...] = ()
@@ -180,10 +189,10 @@ class TrainConfig:
             raise DualATMEError(
                 f"Expected `class_names` to be two different names or more. Received: {self.class_names!r}."
             )
-        if not 0 < self.learning_rate < math.inf:
-            raise DualATMEError(
-                f"Expected `learning_rate` to be a positive, finite number. Received: {self.learning_rate}."
-            )
+        for name in ("learning_rate", "logistic_c"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise DualATMEError(f"Expected `{name}` to be a positive, finite number. Received: {value}.")
         for name, lowest in _LOWEST.items():
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < lowest:
@@ -211,6 +220,11 @@ class TrainConfig:
             raise DualATMEError(
                 f"Expected `continue_despite` out of {', '.join(CONTINUE_DESPITE)}. "
                 f"Received: {', '.join(unknown)}."
+            )
+        if self.select and self.audit_protocol:
+            raise DualATMEError(
+                "Expected either `select` or `audit_protocol`: what folds choose may have other epochs. "
+                "Received: both."
             )
         if self.workers > 1 and self.distribute != "none":
             raise DualATMEError(

@@ -49,9 +49,13 @@ class StopOnDivergence(keras.callbacks.Callback):
             raise diverged(self._fold, self._epoch, "finite weights", f"others, after a loss of {loss:.3g}")
 
 
-def diverged(fold: Fold, epoch: int, expected: str, received) -> DualATMEError:
+class Diverged(DualATMEError):
+    """A training diverged."""
+
+
+def diverged(fold: Fold, epoch: int, expected: str, received) -> Diverged:
     """The error of a fold that diverged; `epoch` counts from 1."""
-    return DualATMEError(
+    return Diverged(
         f"fold {fold.name}, epoch {epoch}: Expected {expected}. Received: {received}. "
         "Training diverged: lower `learning_rate`, or compute in `precision='float32'`."
     )

@@ -119,13 +119,15 @@ class FoldTrainer:
 
     def _fit_logistic(self, batches, class_weight, callbacks):
         """A logistic regression is one epoch, of each clip and its mirror image."""
-        batches = list(batches)
+        batches = list(self._as_taken(batches))
         if self._config.mirror:
             batches += [(self._mirrored(images), labels) for images, labels in batches]
         callbacks = keras.callbacks.CallbackList(callbacks, model=self._model)
         callbacks.on_train_begin()
         callbacks.on_epoch_begin(0)
-        history = fit_logistic(self._model, batches, class_weight, len(self._config.class_names))
+        history = fit_logistic(
+            self._model, batches, class_weight, len(self._config.class_names), self._config.logistic_c
+        )
         callbacks.on_epoch_end(0, {name: values[0] for name, values in history.items()})
         callbacks.on_train_end()
         return history
@@ -188,10 +190,12 @@ class FoldTrainer:
         """Batches whose images are in the structure of the network's inputs: a dict, a list, a single one."""
         model = self._model
         inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-        if isinstance(inputs, dict):
+        if isinstance(inputs, dict) and inputs.keys() == dataset.element_spec[0].keys():
             return dataset
 
         def pick(images, labels):
+            if isinstance(inputs, dict):
+                return {name: images[name] for name in inputs}, labels
             if isinstance(inputs, (list, tuple)):  # as a tuple: tf.data makes one tensor of a list
                 return tuple(images[tensor.name] for tensor in inputs), labels
             return images[inputs.name], labels

@@ -7,11 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models.linear import LINEAR_FEATURES, LINEAR_LOGITS
-
-_C = 1.0
-"""Inverse strength of regularisation, fixed beforehand. Features are scaled so that the mean of their squared
-length is 1, which makes it mean the same for every size of image."""
+from dualatme_keras.models.linear import LINEAR_LOGITS, linear_features
 
 
 def fit_logistic(
@@ -19,6 +15,7 @@ def fit_logistic(
     batches: Iterable,
     class_weight: Mapping[int, float] | None = None,
     num_classes: int = 3,
+    c: float = 1.0,
 ) -> dict[str, list[float]]:
     """Gives the linear classifier of a network the weights of a logistic regression; the rest stays.
 
@@ -27,6 +24,8 @@ def fit_logistic(
         batches: `(images, labels)`, each clip once.
         class_weight: weight of each class; None for equal ones.
         num_classes: number of classes; those without a clip are never answered.
+        c: inverse strength of regularisation. Features of one kind (flow, a branch) are scaled so that the
+            mean of their squared length is 1, which makes it mean the same for every size of image.
 
     Returns:
         A history of one epoch: loss and accuracy on the clips, as of `fit`.
@@ -34,8 +33,8 @@ def fit_logistic(
     Raises:
         DualATMEError: all clips are of one class, or the network has no linear classifier.
     """
-    layers = {layer.name: layer for layer in model.layers}
-    if LINEAR_LOGITS not in layers:
+    parts = linear_features(model)
+    if parts is None:
         raise DualATMEError(
             "Expected a network with a linear classifier, `model='linear'` or `preset='plus'`, for "
             f"`solver='logistic'`. Received: {model.name}, which has none. Choose `solver='gradient'`."
@@ -47,21 +46,25 @@ def fit_logistic(
             "Expected training clips of two classes or more for a logistic regression. "
             f"Received: {len(labels)} of class {labels[0]}."
         )
-    extractor = keras.Model(model.input, layers[LINEAR_FEATURES].output)
-    features = np.concatenate([np.asarray(extractor(one, training=False)) for one in images])
-    features = features.astype("float64")
-    scale = np.sqrt(np.square(features).sum(axis=1).mean()) or 1.0
-    regression = LogisticRegression(C=_C, class_weight=class_weight, max_iter=1000)
-    regression.fit(features / scale, labels)
-    kernel = np.zeros((features.shape[1], num_classes))
+    extractor = keras.Model(model.input, {str(place): part for place, part in enumerate(parts)})
+    batches = [extractor(one, training=False).values() for one in images]
+    parts = [
+        np.concatenate([np.asarray(part, "float64") for part in one]) for one in zip(*batches, strict=True)
+    ]
+    scales = [np.sqrt(np.square(part).sum(axis=1).mean()) or 1.0 for part in parts]
+    scale = np.concatenate([np.full(part.shape[1], one) for part, one in zip(parts, scales, strict=True)])
+    features = np.concatenate(parts, axis=1) / scale
+    regression = LogisticRegression(C=c, class_weight=class_weight, max_iter=1000)
+    regression.fit(features, labels)
+    kernel = np.zeros((len(scale), num_classes))
     bias = np.full(num_classes, -1e3)
     coefficients, intercepts = regression.coef_, regression.intercept_
     if len(regression.classes_) == 2:  # scikit-learn has one row for both
         coefficients, intercepts = (np.concatenate([-x, x]) / 2 for x in (coefficients, intercepts))
-    kernel[:, regression.classes_] = coefficients.T / scale
+    kernel[:, regression.classes_] = coefficients.T / scale[:, None]
     bias[regression.classes_] = intercepts
-    layers[LINEAR_LOGITS].set_weights([kernel, bias])
-    probabilities = regression.predict_proba(features / scale)
+    model.get_layer(LINEAR_LOGITS).set_weights([kernel, bias])
+    probabilities = regression.predict_proba(features)
     right = probabilities[np.arange(len(labels)), np.searchsorted(regression.classes_, labels)]
     told = regression.classes_[probabilities.argmax(axis=1)]
     return {"loss": [float(-np.log(right).mean())], "accuracy": [float((told == labels).mean())]}

@@ -25,6 +25,7 @@ from dualatme_keras.training.fold_runner import FoldRunner
 from dualatme_keras.training.initial_weights import weights_digest
 from dualatme_keras.training.lists import read_training_lists
 from dualatme_keras.training.progress import Progress
+from dualatme_keras.training.selection import candidate_config, read_candidates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,24 +121,29 @@ def run_seeds(
     Raises:
         DualATMEError: as `run_loso`; finished runs and folds are kept.
     """
-    config = config.resolved()
+    given, config = config, config.resolved()
     if verbose not in (0, 1):
         raise DualATMEError(f"Expected `verbose` to be 0 or 1. Received: {verbose!r}.")
     stream = sys.stdout if verbose else io.StringIO()
     extensions = Extensions(new_model, callbacks, augment)
-    extensions.check(config)
+    candidates = read_candidates(config.select, given) if config.select else {}
+    configs = [candidate_config(given, candidate).resolved() for candidate in candidates.values()] or [config]
+    for one in configs:
+        extensions.check(one)
     if config.tensorboard:
         check_tensorboard()
     prepare_devices(config)
     all_folds, folds = _read_folds(config, extensions, stream)
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
     preparation = _preparation(config.data_root)
-    runner = FoldRunner(config, clips, preparation, extensions)
+    runner = FoldRunner(given if candidates else config, clips, preparation, extensions, candidates)
+    digests = [weights_digest(one.initial_weights) for one in configs]
     described = {
         "lists_sha256": _digest(all_folds),
         "images_sha256": runner.image_digests(),
         "preparation": preparation and dataclasses.asdict(preparation),
-        "initial_weights_sha256": weights_digest(config.initial_weights),
+        "initial_weights_sha256": digests if candidates else digests[0],
+        "candidates": candidates or None,
         "computed_with": describe_computation(config),
         **extensions.record(config),
     }

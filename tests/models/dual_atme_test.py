@@ -304,6 +304,7 @@ def test_arguments_are_attributes_and_in_files(tmp_path):
         "dropout": 0.25,
         "flow_normalization": True,
         "feature_filters": 5,
+        "linear_path": ("branches",),
         "action_units": (1, 12),
         "implementation": "plain",
         "class_names": ("calm", "moved"),

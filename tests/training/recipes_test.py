@@ -85,7 +85,7 @@ def test_linear_is_a_logistic_regression(base, data, tmp_path):
     result = rerun(base, tmp_path / "run", **changes, **settings, audit_protocol=True)
     lists = read_lists(base.lists)
     network, told = OTHER_MODELS["linear"](), {}
-    features = keras.Model(network.input, network.get_layer("linear_features").output)
+    features = keras.Model(network.input, network.get_layer("linear_flow").output)
     for fold in make_folds(lists):
         sides = {}
         for side, clips in (("train", fold.train), ("test", fold.test)):
