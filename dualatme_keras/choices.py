@@ -44,7 +44,6 @@ _FACS = {
     "action_units": tuple(ACTION_UNITS),
     "preparation": {"margin": 0.0},
 }
-_PLUS = {**_FACS, "linear_path": ("flow", "branches")}
 _LOGISTIC_REGRESSION = {
     "solver": "logistic",
     "loss": "crossentropy",
@@ -53,6 +52,7 @@ _LOGISTIC_REGRESSION = {
     "mirror_answers": True,
     "epochs": 1,
 }
+_PLUS_RECIPE = {**_LOGISTIC_REGRESSION, "initial_weights": "facs", "logistic_c": 10.0}
 
 PRESETS = {
     "paper": {
@@ -107,10 +107,22 @@ PRESETS = {
         "weights": "facs.keras",
     },
     "plus": {
-        "description": "facs and a linear classifier answer together; training fits the linear one alone.",
-        "config": _PLUS,
+        "description": "facs and a linear classifier of flow and its features answer together.",
+        "config": {**_FACS, "linear_path": ("flow", "branches")},
         "parameters": 50_699,
-        "recipe": {**_LOGISTIC_REGRESSION, "initial_weights": "facs", "logistic_c": 10.0},
+        "recipe": _PLUS_RECIPE,
+    },
+    "plus_flow": {
+        "description": "Ablation: plus whose linear classifier sees the flow alone.",
+        "config": {**_FACS, "linear_path": ("flow",)},
+        "parameters": 48_347,
+        "recipe": _PLUS_RECIPE,
+    },
+    "plus_branches": {
+        "description": "Ablation: plus whose linear classifier sees the features of the branches alone.",
+        "config": {**_FACS, "linear_path": ("branches",)},
+        "parameters": 48_935,
+        "recipe": _PLUS_RECIPE,
     },
     "tiny": {
         "description": "For tests: every part of the paper's network, few channels.",

@@ -209,6 +209,11 @@ def test_summary_is_readable():
         ({"branches": "entire"}, "similarity_weight=0"),
         ({"branches": "puzzled", "similarity_weight": 0}, "attention='entire'"),
         ({"branches": "entire", "similarity_weight": 0, "puzzle_source": "layer"}, "puzzle_source='image'"),
+        ({"linear_path": ("faces",)}, r"linear_path` out of flow, branches. Received: \['faces'\]"),
+        (
+            {"branches": "puzzled", "attention": "none", "similarity_weight": 0, "linear_path": ("flow",)},
+            "without 'flow'",
+        ),
     ],
 )
 def test_bad_arguments(overrides, message):

@@ -54,9 +54,8 @@ def test_learning_rates_that_are_none(rate):
 def test_ablations_differ_from_the_paper_in_what_they_are_called_after():
     """One branch alone has nothing to be similar to."""
     alone = {"similarity_weight": 0.0}
-    assert {
-        name: preset_config(name) for name in PRESETS if name not in ("tiny", "convolution", "facs", "plus")
-    } == {
+    others = ("tiny", "convolution", "facs", "plus", "plus_flow", "plus_branches")
+    assert {name: preset_config(name) for name in PRESETS if name not in others} == {
         "paper": {},
         "released": {"attention": "shared"},
         "no_attention": {"attention": "none"},
