@@ -10,10 +10,11 @@ an action unit.
 from pathlib import Path
 
 import matplotlib.figure
-import numpy as np
 from absl import app, flags
 
-from dualatme_keras.plots.style import ACCENT, CAPTION, INK, NOTE, PALE, clean_axes, draw_grid, figure_png
+from dualatme_keras.metrics import reliability
+from dualatme_keras.plots.reliability import draw_reliability
+from dualatme_keras.plots.style import figure_png
 from dualatme_keras.recognition.result import EXPRESSION_FROM
 from dualatme_keras.synthetic import DrawnFlow, MotionSettings
 
@@ -21,31 +22,6 @@ _WEIGHTS = flags.DEFINE_string("weights", "facs", "preset or file")
 _CLIPS = flags.DEFINE_integer("clips", 20000, "drawn clips")
 _SEED = flags.DEFINE_integer("seed", 1_000_003, "of the clips; that of training was another")
 _OUTPUT = flags.DEFINE_string("output", "docs/images/reliability.png", "picture to write")
-_BINS = 10
-
-
-def bins(sure, right):
-    """Mean confidence, share that is right and number of cases in ten equal steps; calibration error."""
-    step = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    counts = np.bincount(step, minlength=_BINS)
-    safe = np.maximum(counts, 1)
-    mean, share = (np.bincount(step, values, _BINS) / safe for values in (sure, right))
-    return mean, share, counts, float((np.abs(mean - share) * counts).sum() / counts.sum())
-
-
-def draw(axes, title, mean, share, counts, error):
-    there = counts > 20
-    axes.plot([0, 1], [0, 1], color=PALE, linewidth=1.2)
-    axes.plot(mean[there], share[there], "o-", color=ACCENT, linewidth=1.4, markersize=5)
-    axes.bar((np.arange(_BINS) + 0.5) / _BINS, 0.25 * counts / counts.max(), width=0.08, color=PALE, zorder=0)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.set_title(f"{title}\nexpected calibration error {error:.3f}", **CAPTION, loc="left")
-    axes.set_xlabel("probability that the network gives", **NOTE)
-    axes.set_ylabel("share that is right", color=INK, fontsize=9)
-    clean_axes(axes, labelsize=9)
-    draw_grid(axes)
-    axes.set_axisbelow(True)
 
 
 def main(_arguments):
@@ -56,12 +32,13 @@ def main(_arguments):
     answers = prediction_model(load_model(_WEIGHTS.value)).predict(batch.images, batch_size=256, verbose=0)
     shown = batch.labels >= 0
     sure, told = answers["probabilities"].max(axis=1), answers["class_id"]
-    classes = bins(sure[shown], (told == batch.labels)[shown].astype(float))
-    units = bins(answers["action_units"].ravel(), (batch.action_units.ravel() >= 0.25).astype(float))
+    classes = reliability(sure[shown], (told == batch.labels)[shown])
+    units = reliability(answers["action_units"].ravel(), batch.action_units.ravel() >= 0.25)
     print(
-        f"{shown.sum()} drawn clips: {(told == batch.labels)[shown].mean():.3f} right, ECE {classes[-1]:.3f}"
+        f"{shown.sum()} drawn clips: {(told == batch.labels)[shown].mean():.3f} right, "
+        f"ECE {classes['error']:.3f}"
     )
-    print(f"action units: ECE {units[-1]:.3f}")
+    print(f"action units: ECE {units['error']:.3f}")
     likeliest = answers["action_units"].max(axis=(1, 2))
     for least in (0.5, 0.6, EXPRESSION_FROM, 0.7, 0.8):
         sure = likeliest >= least
@@ -71,8 +48,8 @@ def main(_arguments):
         )
     figure = matplotlib.figure.Figure(figsize=(8.4, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
-    draw(left, "class", *classes)
-    draw(right, "action units, each side", *units)
+    draw_reliability(left, "class", classes, fewest=20)
+    draw_reliability(right, "action units, each side", units, fewest=20)
     Path(_OUTPUT.value).write_bytes(figure_png(figure, dpi=130, padding=(0.1, 0.08)))
 
 

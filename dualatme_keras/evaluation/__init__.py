@@ -6,7 +6,7 @@ from dualatme_keras.evaluation.action_units import (
     score_action_units,
 )
 from dualatme_keras.evaluation.challenge_log import clip_name, format_challenge_log
-from dualatme_keras.evaluation.comparison import compare_runs, format_comparison
+from dualatme_keras.evaluation.comparison import compare_predictions, compare_runs, format_comparison
 from dualatme_keras.evaluation.run import evaluate_run
 from dualatme_keras.evaluation.seeds import find_seeds, format_seeds, score_seeds
 from dualatme_keras.evaluation.tables import format_table
@@ -14,6 +14,7 @@ from dualatme_keras.runs import score_predictions
 
 __all__ = [
     "clip_name",
+    "compare_predictions",
     "compare_runs",
     "evaluate_run",
     "find_seeds",

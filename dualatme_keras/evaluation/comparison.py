@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from dualatme_keras.evaluation.seeds import find_seeds, mean_answer
 from dualatme_keras.evaluation.tables import SCORES, align_columns, format_score
 from dualatme_keras.megc2019 import ALL_DATABASES, database_title, order_databases
 from dualatme_keras.metrics.pooled import SCORE_FUNCTIONS
-from dualatme_keras.runs import RunDirectory
+from dualatme_keras.runs import Predictions, RunDirectory, score_predictions
 from dualatme_keras.text import count
 
 _RESAMPLES = 10_000
@@ -57,16 +57,27 @@ def compare_runs(runs: Sequence[str | os.PathLike]) -> dict:
     Raises:
         DualATMEError: fewer than two runs, a folder without predictions, or other clips than in the first.
     """
-    if len(runs) < 2:
-        raise DualATMEError(f"Expected two runs or more to compare. Received: {len(runs)}.")
-    clips, answers, scores = None, [], []
+    predictions = {}
     for run in runs:
         seeds = [RunDirectory(run).seed(seed).path for seed in find_seeds(run)] or [Path(run)]
-        predictions, metrics = zip(*map(score_run, seeds), strict=True)
-        clips = predictions[0] if clips is None else clips
-        ordered = [_in_order(clips, one, seed) for one, seed in zip(predictions, seeds, strict=True)]
+        name = Path(run).name if Path(run).name not in predictions else str(run)
+        predictions[name] = [score_run(seed)[0] for seed in seeds]
+    return compare_predictions(predictions)
+
+
+def compare_predictions(runs: Mapping[str, Sequence[Predictions]]) -> dict:
+    """As `compare_runs`, of answers that are read already.
+
+    Args:
+        runs: the answers of each run's seeds, by the run's name; the first is compared with.
+    """
+    if len(runs) < 2:
+        raise DualATMEError(f"Expected two runs or more to compare. Received: {len(runs)}.")
+    clips, answers, scores = next(iter(runs.values()))[0], [], []
+    for name, seeds in runs.items():
+        ordered = [_in_order(clips, one, name) for one in seeds]
+        metrics = [score_predictions(one) for one in ordered]
         told = np.stack([one.predictions for one in ordered])
-        name = Path(run).name if Path(run).name not in [other.name for other in answers] else str(run)
         answers.append(_Answers(name, told, mean_answer(ordered).predictions))
         scores.append(
             {

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from dualatme_keras.evaluation.tables import format_score
 from dualatme_keras.megc2019 import CLASS_NAMES, database_title
+from dualatme_keras.plots.reliability import draw_reliability
 from dualatme_keras.plots.style import (
     ACCENT,
     DASHED,
@@ -14,6 +15,7 @@ from dualatme_keras.plots.style import (
     LEAK,
     MUTED,
     NOTE,
+    PALE,
     TITLE,
     clean_axes,
     draw_grid,
@@ -143,3 +145,82 @@ def leak_figure(audit: dict) -> Figure:
     draw_grid(axes)
     clean_axes(axes)
     return figure
+
+
+def reliability_figure(result: dict) -> Figure:
+    """Draws how often the class is right by the probability that it was given.
+
+    Args:
+        result: of `metrics.reliability`.
+    """
+    figure = Figure(figsize=(4.2, 3.9), layout="constrained")
+    draw_reliability(figure.add_subplot(), "class", result)
+    return figure
+
+
+def similarity_figure(similarity: np.ndarray, right: np.ndarray) -> Figure:
+    """Draws how far the branches agree about clips that were told right, and about the others.
+
+    Args:
+        similarity: cosine of each clip, `(n,)` in [-1, 1].
+        right: whether its class is right, `(n,)`.
+    """
+    figure = Figure(figsize=(4.8, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    edges = np.linspace(similarity.min() - 1e-6, similarity.max() + 1e-6, 21)
+    groups = {"right": (similarity[right], ACCENT), "wrong": (similarity[~right], LEAK)}
+    for name, (values, colour) in groups.items():
+        if len(values):
+            weights = np.full(len(values), 1 / len(values))
+            label = f"{name} ({len(values)}), median {np.median(values):.2f}"
+            axes.hist(values, edges, weights=weights, color=colour, alpha=0.45, label=label)
+            axes.axvline(np.median(values), color=colour, linewidth=1.4)
+    axes.set_xlabel("cosine between the features of both branches", **NOTE)
+    axes.set_ylabel("share of these clips", **NOTE)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    draw_grid(axes)
+    axes.set_axisbelow(True)
+    clean_axes(axes)
+    return figure
+
+
+def attention_figure(attention: np.ndarray, told: np.ndarray, class_names: Sequence[str]) -> Figure:
+    """Draws where on the face the network looked: the mean over clips, of all and of each class it told.
+
+    Args:
+        attention: `(n, height, width)` in (0, 1).
+        told: class of each clip, `(n,)`.
+        class_names: names of the classes.
+    """
+    groups = {"all clips": np.ones(len(told), bool)}
+    groups |= {name: told == index for index, name in enumerate(class_names)}
+    groups = {name: rows for name, rows in groups.items() if rows.any()}
+    means = {name: attention[rows].mean(axis=0) for name, rows in groups.items()}
+    low, high = (reach(list(means.values())) for reach in (np.min, np.max))
+    figure = Figure(figsize=(2.1 * len(groups) + 0.6, 2.7), layout="constrained")
+    panels = figure.subplots(1, len(groups), squeeze=False)[0]
+    for axes, (name, mean) in zip(panels, means.items(), strict=True):
+        shown = axes.imshow(mean, cmap="Blues", vmin=low, vmax=high, interpolation="bilinear")
+        _draw_face(axes, mean.shape)
+        axes.set_title(f"{name} ({groups[name].sum()})", fontsize=10, color=INK, loc="left")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_color(PALE)
+    bar = figure.colorbar(shown, ax=list(panels), shrink=0.75, pad=0.02)
+    bar.ax.tick_params(labelsize=8, length=0, labelcolor=MUTED)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _draw_face(axes, shape):
+    """Where eyes and mouth are in an aligned face, so that one knows what is looked at."""
+    height, width = shape
+    line = {"color": INK, "linewidth": 1.2, "alpha": 0.65}
+    angle = np.linspace(0, 2 * np.pi, 40)
+    for x in (0.25, 0.75):
+        axes.plot(
+            (x + 0.09 * np.cos(angle)) * width - 0.5, (0.3 + 0.045 * np.sin(angle)) * height - 0.5, **line
+        )
+    axes.plot(
+        (0.5 + 0.17 * np.cos(angle)) * width - 0.5, (0.76 + 0.05 * np.sin(angle)) * height - 0.5, **line
+    )

@@ -1,5 +1,9 @@
 """A run's report: one HTML page that needs no other file."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 import numpy as np
 
 from dualatme_keras.evaluation.challenge_log import clip_name
@@ -16,6 +20,7 @@ from dualatme_keras.megc2019 import database_title, order_databases
 from dualatme_keras.plots.page import (
     Html,
     bar,
+    captioned_image,
     image,
     page,
     score_range,
@@ -54,7 +59,11 @@ def render_report(
     metrics: dict,
     figures: dict,
     settings: dict,
+    *,
     audit: dict | None = None,
+    pictures: Sequence[bytes] = (),
+    missing_pictures: str | None = None,
+    selections: Mapping[str, Sequence[dict]] = MappingProxyType({}),
 ) -> str:
     """Writes the report.
 
@@ -62,9 +71,13 @@ def render_report(
         name: what the run is called.
         predictions: every clip's answer.
         metrics: scores by part as from `metrics.pooled_scores`.
-        figures: PNG content by name: `confusion_PART` for each part and perhaps `training_curves`.
+        figures: PNG content by name: `confusion_PART` for each part, `reliability`, and perhaps
+            `training_curves`, `similarity`, `attention`, `protocol_audit`.
         settings: pairs of names and values to show, by kind: `config`, `environment`; kinds may be empty.
         audit: what choosing epochs by the test clips would have claimed, see `score_protocol_audit`.
+        pictures: flow images of the first of `surest_mistakes`, PNG content.
+        missing_pictures: why there are none.
+        selections: what each fold chose its settings from, see `training.selection.choose`.
 
     Returns:
         A whole HTML document.
@@ -83,7 +96,10 @@ def render_report(
         _classes_section(metrics, predictions.class_names),
         _curves_section(figures),
         _audit_section(audit, figures),
-        _mistakes_section(predictions),
+        _reliability_section(figures),
+        _branches_section(figures),
+        _selection_section(selections),
+        _mistakes_section(predictions, pictures, missing_pictures),
         _subjects_section(predictions),
         _protocol_section(bool(settings["config"]), predictions.class_names),
         _settings_section("Configuration", settings["config"]),
@@ -120,7 +136,10 @@ def _confusion_section(metrics, figures):
 def _classes_section(metrics, class_names):
     headers = ("", *(f"F1 {name}" for name in class_names), *(f"recall {name}" for name in class_names))
     rows = [
-        (database_title(part), *map(format_score, scores["f1_per_class"] + scores["recall_per_class"]))
+        (
+            database_title(part),
+            *(bar(x, format_score(x)) for x in scores["f1_per_class"] + scores["recall_per_class"]),
+        )
         for part, scores in metrics.items()
     ]
     return section("Classes", table(headers, rows, "l" + "rr" * len(class_names)))
@@ -153,17 +172,85 @@ def _audit_section(audit, figures):
     )
 
 
-def _mistakes_section(predictions):
+def _reliability_section(figures):
+    note = "Points on the line: what is given a probability of 0.7 is right in 7 of 10 cases. Below it the "
+    note += "network is too sure. Grey: how often it gives such a probability."
+    return section("How sure it is", note, image(figures["reliability"], "Reliability of the probabilities"))
+
+
+def _branches_section(figures):
+    """What only Dual-ATME has."""
+    titles = {
+        "attention": "Mean spatial attention over the entire face, by the class that was told. Drawn in: "
+        "eyes and mouth of an aligned face.",
+        "similarity": "Whether both branches see the same: clips told right and wrong.",
+    }
+    pieces = []
+    for name, note in titles.items():
+        if name in figures:
+            show = wide_image if name == "attention" else image
+            pieces += [note, show(figures[name], note)]
+    return section("Branches and attention", *pieces) if pieces else None
+
+
+def _selection_section(selections):
+    """What folds chose on their own training subjects."""
+    if not selections:
+        return None
+    chosen, scores = Counter(), {}
+    for tried in selections.values():
+        for row in tried:
+            chosen[row["name"]] += row["chosen"]
+            scores.setdefault(row["name"], []).append([row["uf1"], row["uar"]])
+    rows = []
+    for name, values in scores.items():
+        finite = np.array([pair for pair in values if None not in pair])
+        means = map(format_score, finite.mean(axis=0)) if len(finite) else ("diverged", "")
+        share = bar(chosen[name] / len(selections), f"{chosen[name]} of {len(selections)}")
+        rows.append((name, share, *means))
+    note = "Every fold tried these settings on its own training subjects, and chose. The clips that it is "
+    note += "tested on took no part. Scores are means over folds, on training subjects."
+    return section("What the folds chose", note, table(("settings", "chosen by", "UF1", "UAR"), rows, "wrrr"))
+
+
+PICTURES = 12
+"""Mistakes whose flow images are shown."""
+
+
+def surest_mistakes(predictions: Predictions) -> np.ndarray:
+    """Rows of the clips that were told wrong, the surest first: these are worth looking at."""
     wrong = np.flatnonzero(predictions.labels != predictions.predictions)
+    confidence = predictions.probabilities[wrong].max(axis=1)
+    return wrong[np.argsort(-confidence, kind="stable")]
+
+
+def _mistakes_section(predictions, pictures, missing_pictures):
+    wrong = surest_mistakes(predictions)
     if not len(wrong):
         return section("Misclassified clips", "None.")
-    # The surest mistakes first: these are the clips worth looking at.
-    confidence = predictions.probabilities[wrong].max(axis=1)
-    rows = [_mistake_row(predictions, i) for i in wrong[np.argsort(-confidence, kind="stable")]]
+    rows = [_mistake_row(predictions, i) for i in wrong]
     names = predictions.class_names
     headers = ("clip", "subject", "database", "true", "predicted", *(f"p {name}" for name in names))
     note = f"{len(wrong)} of {count(len(predictions), 'clip')}, the surest mistakes first."
-    return section("Misclassified clips", note, table(headers, rows, "lllll" + "r" * len(names)))
+    shown = [_mistake_picture(predictions, i, png) for i, png in zip(wrong, pictures, strict=False)]
+    if shown:
+        pieces = [
+            Html(f'<div class="pictures">{"".join(shown)}</div>'),
+            "Colours are directions of motion, relative to most of the face: red to the right, green up, "
+            "blue to the left, violet down; white is none.",
+        ]
+    else:
+        pieces = [f"Their flow images are not shown. {missing_pictures}"]
+    listed = table(headers, rows, "lllll" + "r" * len(names))
+    return section("Misclassified clips", note, *pieces, listed)
+
+
+def _mistake_picture(predictions, i, png):
+    label, told = (predictions.class_names[c[i]] for c in (predictions.labels, predictions.predictions))
+    name = f"{predictions.subjects[i]} {clip_name(predictions.paths[i], predictions.databases[i])}"
+    words = f"{label}, told {told} {format_score(predictions.probabilities[i].max(), 2)}"
+    caption = Html(f"{text(name)}<br>{text(words)}")
+    return captioned_image(png, f"Flow of {name}: {words}", caption)
 
 
 def _mistake_row(predictions, i):

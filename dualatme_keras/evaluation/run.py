@@ -5,15 +5,25 @@ import os
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
-from dualatme_keras.evaluation.figures import confusion_figure, curves_figure, leak_figure
+from dualatme_keras.evaluation.figures import (
+    attention_figure,
+    confusion_figure,
+    curves_figure,
+    leak_figure,
+    reliability_figure,
+    similarity_figure,
+)
+from dualatme_keras.evaluation.flow_pictures import find_pictures, flow_picture
 from dualatme_keras.evaluation.protocol_audit import score_protocol_audit
-from dualatme_keras.evaluation.report import render_report
+from dualatme_keras.evaluation.report import PICTURES, render_report, surest_mistakes
 from dualatme_keras.evaluation.tables import missing_folds
 from dualatme_keras.files import read_json, replace_file, write_json
+from dualatme_keras.metrics import reliability
 from dualatme_keras.plots.style import figure_png
 from dualatme_keras.runs import (
     Predictions,
     RunDirectory,
+    read_branches,
     read_histories,
     read_predictions,
     read_run_folds,
@@ -25,7 +35,8 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     """Recomputes every score of a run from its predictions.csv alone and writes what shows them.
 
     Writes, replacing older ones: `metrics.json`, `challenge_log.txt`, `report.html`,
-    `figures/confusion_PART.png`, if the folds left histories `figures/training_curves.png`, and of a run with
+    `figures/confusion_PART.png`, `figures/reliability.png`, if the folds left them
+    `figures/training_curves.png`, `figures/similarity.png` and `figures/attention.png`, and of a run with
     `audit_protocol` `figures/protocol_audit.png`; metrics.json then has `protocol_audit` too, see
     `score_protocol_audit`. The report also quotes `config.json`, `environment.json` and
     `folds/*/history.csv` where present.
@@ -47,14 +58,28 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
         for file in (run.config, run.environment)
     }
     audit = score_protocol_audit(run, predictions)
-    figures = _draw(metrics, read_histories(run), audit, predictions.class_names)
+    branches = read_branches(run, predictions)
+    sure = reliability(predictions.probabilities.max(axis=1), predictions.predictions == predictions.labels)
+    figures = _draw(predictions, metrics, read_histories(run), audit, branches, sure)
 
     run.figures.mkdir(exist_ok=True)
     for name, png in figures.items():
         replace_file(run.figures / f"{name}.png", png)
     write_json(run.metrics, {**metrics, "protocol_audit": audit} if audit else metrics)
     replace_file(run.challenge_log, format_challenge_log(predictions, missing_folds(metrics)).encode())
-    page = render_report(run.path.resolve().name, predictions, metrics, figures, settings, audit)
+    mistakes = surest_mistakes(predictions)[:PICTURES]
+    pictures, missing = _pictures(predictions.paths[mistakes], settings["config"])
+    page = render_report(
+        run.path.resolve().name,
+        predictions,
+        metrics,
+        figures,
+        settings,
+        audit=audit,
+        pictures=pictures,
+        missing_pictures=missing,
+        selections={file.parent.name: json.loads(file.read_text()) for file in run.fold_selections()},
+    )
     replace_file(run.report, page.encode())
     return metrics
 
@@ -85,15 +110,33 @@ def score_run(workdir) -> tuple[Predictions, dict]:
     return predictions, folds.add_counts(metrics, predictions)
 
 
-def _draw(metrics, histories, audit, class_names):
+def _pictures(paths, config):
+    """Flow images as PNG content; where they are not on this machine none, and why."""
+    if "data_root" not in config:
+        return [], "No config.json says where they lie."
+    data_root = None if config["data_root"] == "null" else config["data_root"]
+    try:
+        return [flow_picture(file) for file in find_pictures(paths, data_root)], None
+    except (DualATMEError, OSError) as error:
+        return [], str(error)
+
+
+def _draw(predictions, metrics, histories, audit, branches, sure):
     """Name -> PNG bytes of each figure."""
+    class_names = predictions.class_names
     figures = {
         f"confusion_{part}": confusion_figure(part, scores, class_names) for part, scores in metrics.items()
     }
-    if histories:
+    if any(len(column) > 1 for history in histories for column in history.values()):
         figures["training_curves"] = curves_figure(histories)
     if audit:
         figures["protocol_audit"] = leak_figure(audit)
+    figures["reliability"] = reliability_figure(sure)
+    if branches and branches.similarity is not None:
+        right = predictions.predictions == predictions.labels
+        figures["similarity"] = similarity_figure(branches.similarity, right)
+    if branches and branches.attention is not None:
+        figures["attention"] = attention_figure(branches.attention, predictions.predictions, class_names)
     return {name: figure_png(figure, dpi=150, padding=(0.12, 0.12)) for name, figure in figures.items()}
 
 

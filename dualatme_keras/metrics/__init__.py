@@ -4,6 +4,7 @@ Evaluating a finished run needs no Keras, so the two Keras metrics are imported 
 """
 
 from dualatme_keras.lazy import lazy_names
+from dualatme_keras.metrics.calibration import reliability
 from dualatme_keras.metrics.pooled import (
     accuracy,
     confusion_matrix,
@@ -22,6 +23,7 @@ __all__ = [
     "f1_per_class",
     "pooled_scores",
     "recall_per_class",
+    "reliability",
     "uar",
     "uf1",
 ]

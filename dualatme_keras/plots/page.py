@@ -37,6 +37,9 @@ tr:last-child td { border-bottom: 0; }
 figure { margin: 0; text-align: center; }
 img { max-width: 100%; height: auto; }
 .figures img { max-height: 29rem; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.75rem, 1fr)); gap: 1rem .75rem; }
+figcaption { font-size: .82rem; color: var(--muted); overflow-wrap: anywhere; }
+.pictures img { width: 8.75rem; border: 1px solid var(--line); border-radius: .3rem; }
 .wide img { max-width: none; width: 100%; min-width: 40rem; }
 dl { margin: 0; }
 dt { font-weight: 600; }
@@ -81,6 +84,15 @@ def image(png: bytes, description: str) -> Html:
     """A PNG within the page, no wider than its place."""
     data = base64.b64encode(png).decode()
     return Html(f'<figure><img alt="{text(description)}" src="data:image/png;base64,{data}"></figure>')
+
+
+def captioned_image(png: bytes, description: str, caption: Html) -> Html:
+    """A PNG within the page, with words below it."""
+    data = base64.b64encode(png).decode()
+    return Html(
+        f'<figure><img alt="{text(description)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
 
 
 def linked_image(address: str, description: str, caption: Html) -> Html:

@@ -1,11 +1,11 @@
 """Pictures of answers, drawn without pyplot: no window, no global state."""
 
 import numpy as np
-from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dualatme_keras.choices import ACTION_UNITS
+from dualatme_keras.plots.flow import flow_colours
 from dualatme_keras.plots.style import (
     ACCENT,
     CAPTION,
@@ -33,21 +33,6 @@ def class_colour(recognition: Recognition) -> str:
     if recognition.label == NO_EXPRESSION:
         return MUTED
     return CLASS_COLOURS[recognition.class_id % len(CLASS_COLOURS)]
-
-
-def flow_colours(flow: np.ndarray, largest: float) -> np.ndarray:
-    """A flow field as a colour wheel: hue is the direction, saturation the magnitude.
-
-    Args:
-        flow: `(height, width, 2)`, to the right and down.
-        largest: magnitude of full colour.
-
-    Returns:
-        `(height, width, 3)` in [0, 1]; no motion is white.
-    """
-    magnitude = np.clip(np.linalg.norm(flow, axis=-1) / max(largest, 1e-6), 0.0, 1.0)
-    hue = (np.arctan2(-flow[..., 1], flow[..., 0]) / (2 * np.pi)) % 1.0
-    return hsv_to_rgb(np.stack([hue, magnitude, np.ones_like(hue)], axis=-1))
 
 
 def clip_figure(recognition: Recognition) -> Figure:

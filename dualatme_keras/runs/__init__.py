@@ -1,5 +1,6 @@
 """Tier 2: the folder of a run: where its files are, reading and writing them. NumPy only."""
 
+from dualatme_keras.runs.branches import Branches, read_branches
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 from dualatme_keras.runs.directory import RunDirectory
 from dualatme_keras.runs.epochs import read_epochs
@@ -18,12 +19,14 @@ from dualatme_keras.runs.writer import RunWriter
 __all__ = [
     "CONTINUE_DESPITE",
     "NETWORKS",
+    "Branches",
     "Predictions",
     "RunDirectory",
     "RunFolds",
     "RunWriter",
     "TrainedRun",
     "concatenate",
+    "read_branches",
     "read_epochs",
     "read_histories",
     "read_predictions",

@@ -7,6 +7,9 @@ from pathlib import Path
 EPOCHS_FILE = "test_epochs.csv"
 """Beside a fold's predictions, where the protocol was audited, see `runs.epochs`."""
 
+BRANCHES_FILE = "branches.npz"
+"""Beside a fold's predictions, where Dual-ATME answered, see `runs.branches`."""
+
 SELECTION_FILE = "selection.json"
 """Beside a fold's predictions, where the fold chose its settings: what was tried, and how it did."""
 

@@ -14,8 +14,9 @@ from dualatme_keras.choices import with_new_names
 from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json, replace_file, write_json
+from dualatme_keras.runs.branches import Branches, write_branches
 from dualatme_keras.runs.continuation import find_differences
-from dualatme_keras.runs.directory import EPOCHS_FILE, SELECTION_FILE, RunDirectory
+from dualatme_keras.runs.directory import BRANCHES_FILE, EPOCHS_FILE, SELECTION_FILE, RunDirectory
 from dualatme_keras.runs.epochs import write_epochs
 from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
 from dualatme_keras.runs.predictions import Predictions, read_predictions, write_predictions
@@ -113,6 +114,7 @@ class RunWriter(RunDirectory):
         save_model: Callable[[Path], None],
         epochs: Sequence[np.ndarray] = (),
         tried: Sequence[dict] = (),
+        branches: Branches | None = None,
     ) -> None:
         """Writes a finished fold, all or nothing.
 
@@ -124,6 +126,7 @@ class RunWriter(RunDirectory):
             epochs: probabilities of the test clips after each epoch, `(clips, classes)` each, of a run that
                 audits the protocol.
             tried: what it chose its settings from, see `training.selection.choose`.
+            branches: what Dual-ATME's branches did with the test clips; None of another network.
         """
 
         def write(folder):
@@ -131,6 +134,9 @@ class RunWriter(RunDirectory):
             write_predictions(folder / "predictions.csv", predictions)
             if len(epochs):
                 write_epochs(folder / EPOCHS_FILE, predictions.paths, epochs, predictions.class_names)
+
+            if branches:
+                write_branches(folder / BRANCHES_FILE, branches)
 
         _write_folder(self.fold(fold), write)
 

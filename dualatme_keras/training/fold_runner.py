@@ -100,7 +100,15 @@ class FoldRunner:
         history = trainer.train(fold, self._table, seed, callbacks)
         answers = trainer.predict(fold, self._table)
         predictions = Predictions.of_clips(fold.test, answers, self._config.class_names)
-        run.write_fold(fold.name, history, predictions, trainer.save, epochs, tried)
+        run.write_fold(
+            fold.name,
+            history,
+            predictions,
+            trainer.save,
+            epochs,
+            tried,
+            trainer.look(fold, self._table),
+        )
         return time.perf_counter() - start
 
     def run_final(self, seed: int, run: RunWriter) -> None:

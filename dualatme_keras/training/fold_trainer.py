@@ -12,8 +12,9 @@ from dualatme_keras.data import Fold, ImageTable
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import RandomFlowMirror, mirror_flow_image
 from dualatme_keras.losses import get_loss
-from dualatme_keras.models import OTHER_MODELS, DualATME
+from dualatme_keras.models import OTHER_MODELS, DualATME, prediction_model
 from dualatme_keras.preprocessing import PrepareSettings
+from dualatme_keras.runs import Branches
 from dualatme_keras.training.augmentation import augment_batches
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import default_policy, get_strategy
@@ -153,7 +154,7 @@ class FoldTrainer:
         Raises:
             DualATMEError: they are not finite.
         """
-        dataset = table.dataset(fold.test, self._config.batch_size)
+        dataset = self._tested(fold, table)
         probabilities = self._probabilities(dataset)
         if self._config.mirror_answers:
             mirrored = dataset.map(lambda images, labels: (self._mirrored(images), labels))
@@ -180,6 +181,23 @@ class FoldTrainer:
         finally:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
+
+    def look(self, fold: Fold, table: ImageTable) -> Branches | None:
+        """What Dual-ATME's branches do with the fold's test clips; None of another network."""
+        if not isinstance(self._model, DualATME):
+            return None
+        answers = [
+            self._looking(images, training=False) for images, _ in self._as_taken(self._tested(fold, table))
+        ]
+        names = {"similarity", "attention"} & answers[0].keys()
+        return Branches(**{name: np.concatenate([one[name] for one in answers]) for name in names})
+
+    @functools.cached_property
+    def _looking(self):
+        return prediction_model(self._model, attention=True)
+
+    def _tested(self, fold, table):
+        return table.dataset(fold.test, self._config.batch_size)
 
     def save(self, path) -> None:
         """Saves the trained network as a `.keras` file, without the state of training."""

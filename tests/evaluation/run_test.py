@@ -1,5 +1,8 @@
 """A run's scores, figures, log and report come from predictions.csv; the rest is decoration."""
 
+import base64
+import dataclasses
+import io
 import json
 import subprocess
 import sys
@@ -13,7 +16,15 @@ from dualatme_keras.data.clips import Clip, Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import evaluate_run, format_table
 from dualatme_keras.metrics import pooled_scores
-from dualatme_keras.runs import Predictions, write_predictions, write_run_folds
+from dualatme_keras.runs import (
+    Branches,
+    Predictions,
+    RunDirectory,
+    read_branches,
+    write_predictions,
+    write_run_folds,
+)
+from dualatme_keras.runs.branches import write_branches
 
 EVIL = '<script>alert("x")</script>&'
 
@@ -41,7 +52,7 @@ def workdir(tmp_path):
 class Page(HTMLParser):
     """Collects text, tags and addresses, and checks that tags are closed in order."""
 
-    VOID = ("meta", "img")
+    VOID = ("meta", "img", "br")
 
     def __init__(self, html):
         super().__init__()
@@ -81,7 +92,12 @@ def test_predictions_alone_are_enough(workdir):
         "report.html",
     ]
     figures = sorted((workdir / "figures").iterdir())
-    assert [f.stem for f in figures] == ["confusion_casme2", "confusion_full", "confusion_smic"]
+    assert [f.stem for f in figures] == [
+        "confusion_casme2",
+        "confusion_full",
+        "confusion_smic",
+        "reliability",
+    ]
     for figure in figures:
         with Image.open(figure) as image:
             assert min(image.size) > 500
@@ -145,6 +161,90 @@ def test_predictions_that_were_cut_off_are_refused(workdir):
     with pytest.raises(DualATMEError, match="Received: 2 of 4 clips of fold sub02. The dualatme-train"):
         evaluate_run(workdir)
     assert not (workdir / "metrics.json").exists()
+
+
+def flow_images(folder, paths):
+    """Everything stands still but a patch that moves to the right."""
+    for path in paths:
+        image = np.full((28, 28, 3), 100, "uint8")
+        image[4:10, 15:25, 0] = 250
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file)
+
+
+def test_mistakes_have_their_flow_images(workdir, tmp_path):
+    """Where the images are on this machine; else the page says why not."""
+    run = make_predictions()
+    run = dataclasses.replace(run, paths=np.array([f"/elsewhere/flow/{i}_flow.png" for i in range(24)]))
+    write_predictions(workdir / "predictions.csv", run)
+    evaluate_run(workdir)
+    assert "Their flow images are not shown. No config.json says where they lie." in read_page(workdir).texts
+    root = tmp_path / "images"
+    (workdir / "config.json").write_text(json.dumps({"data_root": str(root)}))
+    evaluate_run(workdir)
+    assert "which is not a directory" in "|".join(read_page(workdir).texts)
+    flow_images(root, [path.removeprefix("/elsewhere/") for path in run.paths])
+    evaluate_run(workdir)
+    page = read_page(workdir)
+    wrong = np.flatnonzero(run.labels != run.predictions)
+    assert page.tags.count("figcaption") == len(wrong) == 11
+    first = wrong[0]
+    names = ("negative", "positive", "surprise")
+    assert f"{names[run.labels[first]]}, told {names[run.predictions[first]]} .80" in page.texts
+    content = io.BytesIO(base64.b64decode(page.sources[-1].split(",")[1]))
+    with Image.open(content) as picture:
+        colours = np.asarray(picture.convert("RGB"))
+    assert colours.shape == (140, 140, 3)
+    assert (colours[100, 100] == 255).all()
+    assert colours[35, 100].tolist() == [255, 0, 0]
+
+
+def test_what_the_branches_did_is_in_the_order_of_the_clips(workdir):
+    run, folds = make_predictions(), {}
+    for number, subject in enumerate(dict.fromkeys(run.subjects.tolist())):
+        rows = np.flatnonzero(run.subjects == subject)[::-1]
+        fold = workdir / "folds" / f"{9 - number}"
+        fold.mkdir(parents=True)
+        (fold / "model.keras").write_text("")
+        write_predictions(fold / "predictions.csv", run.of_paths(run.paths[rows]))
+        folds[fold] = Branches(np.float32(rows / 100), np.full((4, 7, 7), rows[:, None, None] / 24))
+        write_branches(fold / "branches.npz", folds[fold])
+    found = read_branches(RunDirectory(workdir), run)
+    np.testing.assert_allclose(found.similarity, np.arange(24) / 100, rtol=1e-6)
+    np.testing.assert_allclose(found.attention[:, 3, 3], np.arange(24) / 24, rtol=1e-6)
+    evaluate_run(workdir)
+    figures = {path.stem for path in (workdir / "figures").iterdir()}
+    assert {"similarity", "attention"} <= figures
+    assert "Branches and attention" in read_page(workdir).texts
+    # One branch has no similarity; a fold without any makes the page say nothing.
+    for fold, branches in folds.items():
+        write_branches(fold / "branches.npz", dataclasses.replace(branches, similarity=None))
+    assert read_branches(RunDirectory(workdir), run).similarity is None
+    write_branches(fold / "branches.npz", Branches(np.zeros(3), np.zeros((3, 7, 7))))
+    with pytest.raises(DualATMEError, match="Expected 4 clips.*branches.npz"):
+        evaluate_run(workdir)
+    (fold / "branches.npz").write_bytes(b"PK none")
+    with pytest.raises(DualATMEError, match="readable branches.npz"):
+        evaluate_run(workdir)
+    (fold / "branches.npz").unlink()
+    assert read_branches(RunDirectory(workdir), run) is None
+
+
+def test_the_report_says_what_folds_chose(workdir):
+    for fold, chosen, uf1 in (("sub01", "a", 0.5), ("sub02", "b", None), ("s01", "b", 0.3)):
+        rows = [
+            {"name": name, "settings": {}, "uf1": uf1, "uar": uf1, "chosen": name == chosen} for name in "ab"
+        ]
+        (workdir / "folds" / fold).mkdir(parents=True)
+        (workdir / "folds" / fold / "selection.json").write_text(json.dumps(rows))
+    evaluate_run(workdir)
+    texts = read_page(workdir).texts
+    place = texts.index("What the folds chose")
+    assert [text for text in texts[place:] if text.strip()][6:14] == [
+        *("a", "1 of 3", ".4000", ".4000"),
+        *("b", "2 of 3", ".4000", ".4000"),
+    ]
 
 
 def test_a_second_evaluation_gives_the_same_files(workdir):

@@ -7,8 +7,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from dualatme_keras.plots.flow import flow_colours
 from dualatme_keras.preprocessing import LITTLE_MOTION, SPOTTING_EYES, SpottingCourse, draw_contact_sheet
-from dualatme_keras.recognition.figures import clip_figure, flow_colours
+from dualatme_keras.recognition.figures import clip_figure
 from dualatme_keras.recognition.result import LostExpression, SpottedVideo
 from dualatme_keras.recognition.timeline import timeline_figure
 

@@ -18,8 +18,8 @@ from spread_network import unrelated_inputs
 
 import dualatme_keras
 from dualatme_keras.models import load_model
+from dualatme_keras.plots.flow import flow_colours
 from dualatme_keras.preprocessing import PrepareSettings, eye_transform
-from dualatme_keras.recognition.figures import flow_colours
 from dualatme_keras.serving import export_saved_model
 from dualatme_keras.synthetic.databases import synthetic_clips
 from dualatme_keras.synthetic.faces import new_look

@@ -1,0 +1,38 @@
+"""Flow images of clips as people can read them: the direction of motion as a colour."""
+
+import io
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from dualatme_keras.data.paths import find_image
+from dualatme_keras.plots.flow import flow_colours
+
+_SIDE = 140
+_FULL_COLOUR = 0.98
+"""Share of the pixels that have less than their full colour."""
+
+
+def find_pictures(paths: Sequence[str], data_root: str | os.PathLike | None) -> list[str]:
+    """The files of flow images; raises `DualATMEError` where one is not on this machine."""
+    return [find_image(path, data_root) for path in paths]
+
+
+def flow_picture(file: str | os.PathLike) -> bytes:
+    """A flow image as a PNG: hue is the direction from what most of the face does, white no motion.
+
+    Args:
+        file: u, v and strain in its channels.
+    """
+    with Image.open(file) as opened:
+        image = np.asarray(opened.convert("RGB"), float)
+    flow = image[..., :2] - np.median(image[..., :2], axis=(0, 1))
+    colours = flow_colours(flow, np.quantile(np.linalg.norm(flow, axis=-1), _FULL_COLOUR))
+    picture = Image.fromarray((255 * colours).astype("uint8")).resize(
+        (_SIDE, _SIDE), Image.Resampling.NEAREST
+    )
+    content = io.BytesIO()
+    picture.save(content, format="png", optimize=True)
+    return content.getvalue()
