@@ -11,6 +11,7 @@ from dualatme_keras.layers.initializers import torch_uniform
 from dualatme_keras.layers.mean_of_answers import MeanOfAnswers
 from dualatme_keras.layers.optical_flow import TVL1Flow
 from dualatme_keras.layers.random_flow_mirror import RandomFlowMirror, mirror_flow_image
+from dualatme_keras.layers.random_flow_warp import RandomFlowWarp, warp_flow_image
 from dualatme_keras.layers.region_boxes import RegionBoxes
 from dualatme_keras.layers.roi_puzzle import ROIPuzzle
 from dualatme_keras.layers.similarity_fusion import SimilarityFusion, cosine_similarity
@@ -28,6 +29,7 @@ __all__ = [
     "MeanOfAnswers",
     "ROIPuzzle",
     "RandomFlowMirror",
+    "RandomFlowWarp",
     "RegionBoxes",
     "SimilarityFusion",
     "SpatialAttention",
@@ -36,4 +38,5 @@ __all__ = [
     "landmarks_on_face",
     "mirror_flow_image",
     "torch_uniform",
+    "warp_flow_image",
 ]

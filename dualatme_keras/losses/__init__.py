@@ -21,20 +21,23 @@ _CLASSES = (
 LOSSES = dict(zip(choices.LOSSES, _CLASSES, strict=True))
 
 
-def get_loss(name: str, dtype: str = "float32", label_smoothing: float = 0.0) -> keras.losses.Loss:
+def get_loss(
+    name: str, dtype: str = "float32", label_smoothing: float = 0.0, soft_labels: bool = False
+) -> keras.losses.Loss:
     """The loss called `name` (`focal`, `balanced`, `cosine` or `crossentropy`) with published defaults.
 
     Args:
         name: a name in `LOSSES`.
         dtype: type in which it computes.
         label_smoothing: of `crossentropy`, see `SmoothedCrossentropy`.
+        soft_labels: whether labels are shares of the classes, `(batch, classes)` floats, not integers.
 
     Raises:
         DualATMEError: there is no such loss, or it takes no smoothing.
     """
     if label_smoothing and name != "crossentropy":
         raise DualATMEError(f"Expected `label_smoothing` with crossentropy. Received: it with {name}.")
-    if label_smoothing:
+    if label_smoothing or (soft_labels and name == "crossentropy"):
         return SmoothedCrossentropy(label_smoothing, dtype=dtype)
     if name not in LOSSES:
         raise DualATMEError(f"Expected a loss out of {', '.join(LOSSES)}. Received: {name!r}.")

@@ -5,7 +5,12 @@ from keras import ops
 
 
 def one_hot_labels(y_true, y_pred):
-    """Integer labels `(batch,)` or `(batch, 1)` as rows `(batch, classes)` of the type of the logits."""
+    """Integer labels `(batch,)` or `(batch, 1)` as rows `(batch, classes)` of the type of the logits.
+
+    Floats `(batch, classes)` are such rows already: shares of the classes in a clip.
+    """
+    if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1] and "float" in str(y_true.dtype):
+        return ops.cast(y_true, y_pred.dtype)
     labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
     return ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
 

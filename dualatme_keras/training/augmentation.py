@@ -1,6 +1,6 @@
 """Augmentation of training batches: new in each epoch, the same for the same seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 import tensorflow as tf
@@ -8,7 +8,9 @@ import tensorflow as tf
 from dualatme_keras.errors import DualATMEError
 
 
-def augment_batches(dataset: tf.data.Dataset, augment: Callable | keras.Layer, seed: int) -> tf.data.Dataset:
+def augment_batches(
+    dataset: tf.data.Dataset, augment: Callable | keras.Layer | Mapping[str, keras.Layer], seed: int
+) -> tf.data.Dataset:
     """Applies `augment` to the images of each batch.
 
     Args:
@@ -16,12 +18,17 @@ def augment_batches(dataset: tf.data.Dataset, augment: Callable | keras.Layer, s
         augment: called with `images`, a dict of float32 `(batch, size, size, 3)` in [-1, 1], and `seed`, an
             int64 tensor `(2,)` that is another one for each batch; returns images of the same names and
             shapes. Or a Keras layer that takes one image tensor: it does the same to all images of a clip.
+            Or such a layer for each name.
         seed: decides the batches' seeds.
 
     Raises:
         DualATMEError: what `augment` returns are no such images.
     """
-    function = _of_layer(augment) if isinstance(augment, keras.Layer) else augment
+    function = augment
+    if isinstance(augment, keras.Layer):
+        function = _of_layers(dict.fromkeys(dataset.element_spec[0], augment))
+    elif isinstance(augment, Mapping):
+        function = _of_layers(augment)
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
 
     def apply(batch, seed):
@@ -50,8 +57,8 @@ def _alike(expected, given):
     )
 
 
-def _of_layer(layer):
-    """A function of images and seed that leaves the layer's own random state alone."""
+def _of_layers(layers):
+    """A function of images and seed that leaves the layers' own random states alone."""
 
     def state_for(variable, place, seed):
         if not variable.path.endswith("seed_generator_state"):
@@ -61,6 +68,7 @@ def _of_layer(layer):
     def apply(images, seed):
         results = {}
         for name, image in images.items():
+            layer = layers[name]
             if not layer.built:
                 layer(keras.ops.zeros((1, *image.shape[1:])), training=True)
             states = [state_for(*one, seed) for one in _numbered(layer.non_trainable_variables)]

@@ -51,6 +51,7 @@ _NOT_THE_NETWORKS = (
     *("select", "select_splits"),
     *("learning_rate", "batch_size", "epochs", "initial_weights"),
     *("class_weight", "mirror", "mirror_answers", "schedule", "warmup_epochs"),
+    *("shift", "zoom", "rotation", "magnitude"),
 )
 
 OF_PRESETS = ("preset", "initial_weights", "implementation", "puzzle_source")
@@ -92,6 +93,11 @@ class TrainConfig:
         mirror: mirror half of the training clips anew in each epoch, see `layers.RandomFlowMirror`.
         mirror_answers: answer with the mean of the probabilities for a clip and its mirror image. The saved
             network answers without.
+        shift, zoom, rotation, magnitude: how far the faces of training clips are moved, enlarged and turned
+            anew in each epoch, and their motion changed, see `layers.RandomFlowWarp`; rotation in degrees. 0
+            for none.
+        mixup: of a beta distribution, by which clips of a batch are mixed, see `mixing.mix_batches`; 0 for
+            none.
         weight_decay: of the optimizer, decoupled, per step and in learning rates. 0 for none.
         label_smoothing: share of a label that goes to all classes alike, with `loss="crossentropy"`.
         schedule: of the learning rate over the epochs: `constant`, or `cosine` down to nearly nothing.
@@ -142,6 +148,11 @@ class TrainConfig:
     class_weight: str | None = None
     mirror: bool | None = None
     mirror_answers: bool | None = None
+    shift: float | None = None
+    zoom: float | None = None
+    rotation: float | None = None
+    magnitude: float | None = None
+    mixup: float | None = None
     weight_decay: float | None = None
     label_smoothing: float | None = None
     schedule: str | None = None
@@ -211,6 +222,15 @@ class TrainConfig:
                 "Expected `warmup_epochs` to be fewer than `epochs`. "
                 f"Received: {self.warmup_epochs} of {self.epochs}."
             )
+        for name in ("shift", "zoom", "rotation", "magnitude", "mixup"):
+            value, end = getattr(self, name), 0.5 if name == "shift" else math.inf
+            if not 0 <= value < end:
+                raise DualATMEError(f"Expected `{name}` from 0 to below {end}. Received: {value}.")
+            if value and self.solver == "logistic":
+                raise DualATMEError(
+                    f"Expected `{name}=0` with `solver='logistic'`, which sees each clip once. "
+                    f"Received: {value}."
+                )
         if self.solver == "logistic":
             self._refuse_what_no_regression_fits()
         if self.model != "dualatme":

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from dualatme_keras.data import Fold, ImageTable
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.layers import RandomFlowMirror, mirror_flow_image
+from dualatme_keras.layers import RandomFlowMirror, RandomFlowWarp, mirror_flow_image
 from dualatme_keras.losses import get_loss
 from dualatme_keras.models import OTHER_MODELS, DualATME, prediction_model
 from dualatme_keras.preprocessing import PrepareSettings
@@ -22,6 +22,7 @@ from dualatme_keras.training.divergence import StopOnDivergence, diverged
 from dualatme_keras.training.extensions import NO_EXTENSIONS, Extensions
 from dualatme_keras.training.initial_weights import set_initial_weights
 from dualatme_keras.training.logistic_fit import fit_logistic
+from dualatme_keras.training.mixing import mix_batches
 from dualatme_keras.training.optimizers import new_optimizer, schedule_callbacks
 
 _GLOBAL_SEED = 0
@@ -109,8 +110,18 @@ class FoldTrainer:
         if self._config.mirror:
             mirror = RandomFlowMirror(encoding=self._encoding, seed=0)
             batches = augment_batches(batches, mirror, seed)
+        warp = {name: getattr(self._config, name) for name in ("shift", "zoom", "rotation", "magnitude")}
+        if any(warp.values()):
+            warp |= {"encoding": self._encoding, "seed": 0}
+            layers = {name: RandomFlowWarp(**warp, puzzle=name == "puzzled") for name in self.inputs}
+            batches = augment_batches(batches, layers, seed + 1)
+        batches = self._as_taken(batches)
+        if self._config.mixup:
+            classes = len(self._config.class_names)
+            batches = mix_batches(batches, self._config.mixup, classes, seed, class_weight)
+            class_weight = None  # in the batches
         return self._model.fit(
-            self._as_taken(batches),
+            batches,
             shuffle=False,  # the dataset does, reproducibly
             epochs=self._config.epochs,
             callbacks=callbacks,
@@ -253,6 +264,7 @@ def _compile_network(config, extensions):
                 config.loss,
                 keras.dtype_policies.get(config.precision).variable_dtype,
                 config.label_smoothing,
+                soft_labels=bool(config.mixup),
             ),
             metrics=["accuracy"],
             jit_compile=config.jit_compile,
@@ -262,7 +274,8 @@ def _compile_network(config, extensions):
     if config.distribute == "none":
         # Makes the variables of the metrics, which would make TensorFlow trace the first step twice.
         logits = keras.ops.zeros((1, *model.outputs[0].shape[1:]))
-        model.compute_metrics(None, keras.ops.zeros((1,), "int64"), logits)
+        labels = keras.ops.zeros_like(logits) if config.mixup else keras.ops.zeros((1,), "int64")
+        model.compute_metrics(None, labels, logits)
         model.reset_metrics()
     return model, [variable.numpy() for variable in model.optimizer.variables]
 

@@ -47,6 +47,13 @@ CASES = {
         1,
     ),
     "mean_of_answers": (layers.MeanOfAnswers, {}, FEATURES, 0, 0),
+    "random_flow_warp": (
+        layers.RandomFlowWarp,
+        {"shift": 0.2, "zoom": 0.3, "rotation": 20.0, "magnitude": 0.4, "encoding": "fixed", "seed": 3},
+        (2, 12, 10, 3),
+        0,
+        1,
+    ),
     "similarity_fusion": (layers.SimilarityFusion, {"weight": 0.5}, FEATURES, 0, 0),
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -22,6 +23,7 @@ from dualatme_keras.layers import mirror_flow_image
 from dualatme_keras.models import OTHER_MODELS
 from dualatme_keras.training import TrainConfig
 from dualatme_keras.training.logistic_fit import fit_logistic
+from dualatme_keras.training.mixing import mix_batches
 
 
 def history(run, fold="sub01"):
@@ -54,6 +56,9 @@ def test_a_network_decides_what_is_not_said():
         ({"weight_decay": -0.1}, "`weight_decay` from 0"),
         ({"warmup_epochs": 5, "epochs": 5}, "`warmup_epochs` to be fewer than `epochs`. Received: 5 of 5"),
         ({"class_weight": "rare"}, "`class_weight` out of none, balanced"),
+        ({"shift": 0.5}, "`shift` from 0 to below 0.5. Received: 0.5"),
+        ({"mixup": -1.0}, "`mixup` from 0 to below inf"),
+        ({"preset": "plus", "zoom": 0.1}, "`zoom=0` with `solver='logistic'`"),
         ({"solver": "newton"}, "`solver` out of gradient, logistic"),
         ({"solver": "logistic"}, "linear classifier for `solver='logistic'`.*Received: `preset='paper'`"),
         ({"solver": "logistic", "model": "sssnet"}, "Received: `model='sssnet'`"),
@@ -179,6 +184,60 @@ def test_mirrored_clips_and_answers(base, tmp_path):
     both = [images, {name: mirror_flow_image(image) for name, image in images.items()}]
     wanted = sum(np.asarray(keras.ops.softmax(network(one))) for one in both) / 2
     np.testing.assert_allclose(answers, wanted, atol=1e-5)
+
+
+def test_warped_and_mixed_clips(base, tmp_path, monkeypatch):
+    """What `fit` gets, and the same again with the same seed."""
+    seen, fit = [], keras.Model.fit
+
+    def watched(self, batches, **options):
+        seen.append([(images, *(np.asarray(one) for one in rest)) for images, *rest in batches])
+        return fit(self, batches, **options)
+
+    monkeypatch.setattr(keras.Model, "fit", watched)
+    changes = {"subjects": ("sub01",), "epochs": 2}
+    warp = {"shift": 0.1, "zoom": 0.1, "rotation": 5.0, "magnitude": 0.5}
+    plain, warped, again = (
+        rerun(base, tmp_path / name, **changes, **more).predictions.probabilities
+        for name, more in (("plain", {}), ("warped", warp), ("again", warp))
+    )
+    np.testing.assert_array_equal(warped, again)
+    assert np.abs(plain - warped).max() > 1e-4
+    for (first, labels), (moved, same) in zip(*seen[:2], strict=True):
+        np.testing.assert_array_equal(labels, same)
+        for name in ("entire", "puzzled"):
+            assert (np.abs(moved[name] - first[name]).max(axis=(1, 2, 3)) > 0.05).all()
+            # Colours of a clip stay what they are.
+            np.testing.assert_array_equal(
+                np.argmax(np.mean(moved[name], axis=(1, 2)), axis=1),
+                np.argmax(np.mean(first[name], axis=(1, 2)), axis=1),
+            )
+    mixed = rerun(
+        base, tmp_path / "mixed", **changes, mixup=0.4, loss="crossentropy", class_weight="balanced"
+    )
+    assert np.isfinite(mixed.predictions.probabilities).all()
+    for (first, labels), (images, shares, weights) in zip(seen[0], seen[-1], strict=True):
+        np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
+        np.testing.assert_allclose(weights, 1, rtol=1e-6)
+        assert shares.shape == (len(labels), 3)
+        own = shares[np.arange(len(labels)), labels]
+        assert ((own > 0.01) & (own < 0.99)).any()
+        # A clip is as much of its colour as its label says.
+        means = [np.mean(one["entire"], axis=(1, 2)) for one in (first, images)]
+        colours = np.stack([means[0][labels == label].mean(axis=0) for label in range(3)])
+        np.testing.assert_allclose(means[1], shares @ colours, atol=0.04)
+
+
+def test_mixed_labels_weigh_as_their_classes():
+    images = {"entire": tf.reshape(tf.range(8.0), (8, 1, 1, 1))}
+    batches = tf.data.Dataset.from_tensors((images, tf.constant([0, 0, 0, 0, 1, 1, 2, 2])))
+    ((mixed, shares, weights),) = mix_batches(batches, 1.0, 3, seed=5, class_weight={0: 0.5, 1: 2.0, 2: 4.0})
+    np.testing.assert_allclose(weights, np.asarray(shares) @ [0.5, 2.0, 4.0], rtol=1e-5)
+    assert np.abs(np.asarray(mixed["entire"]).ravel() - np.arange(8)).max() > 0.5
+    assert len({float(one) for one in np.asarray(shares).max(axis=1)}) > 3
+    others = [np.asarray(next(iter(mix_batches(batches, 1.0, 3, seed=seed)))[1]) for seed in (5, 5, 6)]
+    np.testing.assert_array_equal(others[0], others[1])
+    assert np.abs(others[0] - others[2]).max() > 0.05
 
 
 def test_decay_and_smoothing_make_other_networks(base, tmp_path):
