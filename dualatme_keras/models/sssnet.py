@@ -2,7 +2,7 @@
 
 import keras
 
-from dualatme_keras.layers import FlowNormalization
+from dualatme_keras.layers import BatchNormalization, FlowNormalization
 from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D
 
 
@@ -28,7 +28,7 @@ def SSSNet(image_size: int = 28, num_classes: int = 3, flow_normalization: bool 
     for number, (filters, kernel, pool) in enumerate(((32, 5, 3), (64, 3, 2)), start=1):
         x = Conv2D(filters, kernel, activation="relu", name=f"convolution_{number}")(x)
         x = MaxPooling2D(pool, name=f"pool_{number}")(x)
-        x = keras.layers.BatchNormalization(name=f"norm_{number}")(x)
+        x = BatchNormalization(name=f"norm_{number}")(x)
         x = keras.layers.SpatialDropout2D(0.5, name=f"channel_dropout_{number}")(x)
     x = keras.layers.Flatten(name="features")(x)
     x = keras.layers.Dense(256, activation="relu", name="hidden")(x)

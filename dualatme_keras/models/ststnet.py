@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from dualatme_keras.layers import FlowNormalization
+from dualatme_keras.layers import BatchNormalization, FlowNormalization
 from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D
 
 _NOTHING = -1e4
@@ -39,7 +39,7 @@ def STSTNet(image_size: int = 28, num_classes: int = 3, flow_normalization: bool
 
 def _stream(x, filters, name):
     x = Conv2D(filters, 3, activation="relu", name=f"{name}_convolution")(x)
-    x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = BatchNormalization(name=f"{name}_norm")(x)
     x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=_NOTHING)
     x = MaxPooling2D(3, strides=3, name=f"{name}_pool")(x)
     return keras.layers.Dropout(0.5, name=f"{name}_dropout")(x)
