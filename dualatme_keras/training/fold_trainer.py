@@ -113,7 +113,8 @@ class FoldTrainer:
         warp = {name: getattr(self._config, name) for name in ("shift", "zoom", "rotation", "magnitude")}
         if any(warp.values()):
             warp |= {"encoding": self._encoding, "seed": 0}
-            layers = {name: RandomFlowWarp(**warp, puzzle=name == "puzzled") for name in self.inputs}
+            names = batches.element_spec[0]
+            layers = {name: RandomFlowWarp(**warp, puzzle=name == "puzzled") for name in names}
             batches = augment_batches(batches, layers, seed + 1)
         batches = self._as_taken(batches)
         if self._config.mixup:

@@ -154,6 +154,17 @@ def test_every_fold_chooses_and_its_test_clips_do_not(base, data, tmp_path):
         rerun(base, tmp_path / "run", **select, subjects=("sub01",), final_model=True)
 
 
+def test_candidates_that_take_other_images(base, tmp_path):
+    """A network that looks at both images beside one that looks at one, whose clips are moved."""
+    steps = {"solver": "gradient", "epochs": 1, "shift": 0.1, "mirror": True}
+    candidates = {"both": {"epochs": 1}, "one": {"model": "linear", "preset": "paper", **steps}}
+    select = {"select": write(tmp_path, candidates), "select_splits": 2, "implementation": "auto"}
+    result = rerun(base, tmp_path / "run", **select, epochs=1, subjects=("sub01",))
+    assert result.metrics["full"]["samples"] == 6
+    record = json.loads((tmp_path / "run" / "folds" / "sub01" / "selection.json").read_text())
+    assert all(row["uf1"] is not None for row in record)
+
+
 def test_workers_choose_the_same(base, tmp_path):
     select = {"select": write(tmp_path, {"still": STILL, "learns": LEARNS}), "select_splits": 2}
     results = [rerun(quick(base), tmp_path / f"{n}", **select, workers=n) for n in (1, 2)]
