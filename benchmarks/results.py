@@ -415,6 +415,8 @@ def readme_table() -> str:
     rows = [("309 clips of 40 people, UF1 / UAR", *(f"`{folder}`" for folder in SETS))]
     for name, title in titles.items():
         kept = [read(folder, name) for folder in SETS]
+        if not any(kept):
+            continue
         cells = [
             " / ".join(
                 _score(np.mean([score_predictions(answers)["full"][score] for answers in one.answers]))

@@ -197,9 +197,10 @@ def _selection_section(selections):
     """What folds chose on their own training subjects."""
     if not selections:
         return None
-    chosen, scores = Counter(), {}
+    chosen, scores, settings = Counter(), {}, {}
     for tried in selections.values():
         for row in tried:
+            settings[row["name"]] = ", ".join(f"{name}={value}" for name, value in row["settings"].items())
             chosen[row["name"]] += row["chosen"]
             scores.setdefault(row["name"], []).append([row["uf1"], row["uar"]])
     rows = []
@@ -207,7 +208,8 @@ def _selection_section(selections):
         finite = np.array([pair for pair in values if None not in pair])
         means = map(format_score, finite.mean(axis=0)) if len(finite) else ("diverged", "")
         share = bar(chosen[name] / len(selections), f"{chosen[name]} of {len(selections)}")
-        rows.append((name, share, *means))
+        words = name if settings[name] in (name, "") else f"{name}: {settings[name]}"
+        rows.append((words, share, *means))
     note = "Every fold tried these settings on its own training subjects, and chose. The clips that it is "
     note += "tested on took no part. Scores are means over folds, on training subjects."
     return section("What the folds chose", note, table(("settings", "chosen by", "UF1", "UAR"), rows, "wrrr"))

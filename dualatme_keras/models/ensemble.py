@@ -141,7 +141,11 @@ class _GivenVariables(keras.Model):
 
 
 def _variables(model):
-    """Values of the trainable and of the other variables, on the device."""
+    """Values of the trainable and of the other variables of its `prediction_model`, on the device.
+
+    Other outputs put layers, and so variables, in another order than that of the network.
+    """
+    model = prediction_model(model, attention=True)
     return [
         [keras.ops.copy(variable.value) for variable in variables]
         for variables in (model.trainable_variables, model.non_trainable_variables)

@@ -228,8 +228,8 @@ class TrainConfig:
                 raise DualATMEError(f"Expected `{name}` from 0 to below {end}. Received: {value}.")
             if value and self.solver == "logistic":
                 raise DualATMEError(
-                    f"Expected `{name}=0` with `solver='logistic'`, which sees each clip once. "
-                    f"Received: {value}."
+                    f"Expected `{name}=0` with `solver='logistic'`, which fits `linear` and `plus` and sees "
+                    f"each clip once. Received: {value}. Choose `solver='gradient'`, or leave it out."
                 )
         if self.solver == "logistic":
             self._refuse_what_no_regression_fits()

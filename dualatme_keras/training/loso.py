@@ -25,7 +25,7 @@ from dualatme_keras.training.fold_runner import FoldRunner
 from dualatme_keras.training.initial_weights import weights_digest
 from dualatme_keras.training.lists import read_training_lists
 from dualatme_keras.training.progress import Progress
-from dualatme_keras.training.selection import candidate_config, read_candidates
+from dualatme_keras.training.selection import candidate_config, inner_folds, read_candidates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +134,8 @@ def run_seeds(
         check_tensorboard()
     prepare_devices(config)
     all_folds, folds = _read_folds(config, extensions, stream)
+    for fold in folds if candidates else ():
+        inner_folds(fold, config.select_splits, config.seed)  # too few subjects are told before a run begins
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
     preparation = _preparation(config.data_root)
     runner = FoldRunner(given if candidates else config, clips, preparation, extensions, candidates)

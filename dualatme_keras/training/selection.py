@@ -19,11 +19,12 @@ from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json
 from dualatme_keras.metrics.pooled import SCORE_FUNCTIONS, confusion_matrix
-from dualatme_keras.training.config import TrainConfig
+from dualatme_keras.training.config import OF_PRESETS, TrainConfig
 from dualatme_keras.training.divergence import Diverged
 from dualatme_keras.training.fold_trainer import fold_seed
 
-SELECTABLE = ("model", "preset", "flow_normalization", *PUBLISHED_RECIPE)
+_KINDS = {"model": "", "preset": "", "flow_normalization": False, **PUBLISHED_RECIPE}
+SELECTABLE = tuple(_KINDS)
 """Settings that a fold may choose: the network and how it is trained."""
 
 
@@ -64,16 +65,30 @@ def read_candidates(path: str | os.PathLike, config: TrainConfig) -> dict[str, d
                 f"{path}, {name}: Expected settings out of {', '.join(SELECTABLE)}. "
                 f"Received: {', '.join(unknown)}."
             )
+        for setting, value in candidate.items():
+            kind = type(_KINDS[setting])
+            if type(value) is not kind and not (kind is float and type(value) is int):
+                raise DualATMEError(
+                    f"{path}, {name}: Expected `{setting}` to be of type {kind.__name__}. "
+                    f"Received: {value!r}."
+                )
         try:
             candidate_config(config, candidate)
-        except (DualATMEError, TypeError) as error:
+        except DualATMEError as error:
             raise DualATMEError(f"{path}, {name}: {error}") from error
+        if same := [other for other in content if other != name and content[other] == candidate]:
+            raise DualATMEError(
+                f"{path}: Expected different candidates. Received: {name} and {same[0]} alike."
+            )
     return content
 
 
 def candidate_config(config: TrainConfig, candidate: Mapping) -> TrainConfig:
-    """The settings of a run as a candidate would have them."""
-    return dataclasses.replace(config, select=None, **candidate)
+    """The settings of a run as a candidate would have them; what is of presets is not another network's."""
+    others = {"select": None}
+    if candidate.get("model", "dualatme") != "dualatme":
+        others |= {name: TrainConfig.__dataclass_fields__[name].default for name in OF_PRESETS}
+    return dataclasses.replace(config, **{**others, **candidate})
 
 
 def inner_folds(fold: Fold, splits: int, seed: int) -> tuple[Fold, ...]:

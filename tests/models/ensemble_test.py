@@ -53,6 +53,22 @@ def test_answers_are_those_of_each_network(members, ensemble):
     assert len({answers.probabilities[member].tobytes() for member in range(3)}) == 3
 
 
+def test_every_output_has_its_own_variables(tmp_path):
+    """A linear path and action units: other outputs put layers in another order than in the file."""
+    parts = {"linear_path": ("flow", "branches"), "action_units": (1, 12)}
+    model = DualATME.from_preset("tiny", implementation="plain", **parts)
+    randomise(model, 3)
+    model.save(tmp_path / "model.keras")
+    images, ensemble = new_images(1), Ensemble([tmp_path / "model.keras"] * 2)
+    answers, outputs = ensemble.predict(images), model(images, training=False)
+    wanted = keras.ops.convert_to_numpy(keras.ops.softmax(outputs["logits"]))
+    for member in range(2):
+        np.testing.assert_allclose(answers.probabilities[member], wanted, atol=1e-6)
+    units = keras.ops.convert_to_numpy(keras.ops.sigmoid(outputs["action_units"]))
+    np.testing.assert_allclose(answers.action_units, units, atol=1e-6)
+    assert np.abs(units - units.mean()).max() > 1e-3
+
+
 def test_threads_do_not_mix_their_answers(ensemble):
     asked = [new_images(seed) for seed in range(4)]
     expected = [ensemble.predict(images).probabilities for images in asked]

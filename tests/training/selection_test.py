@@ -29,6 +29,10 @@ def write(tmp_path, content):
 def test_candidates_are_named_or_combined(tmp_path):
     named = {"net": {"preset": "plus"}, "line": {"model": "linear"}}
     assert read_candidates(write(tmp_path, named), TrainConfig()) == named
+    # Another network than that of the run's preset.
+    read_candidates(
+        write(tmp_path, {"weak": {"logistic_c": 1}, "line": named["line"]}), TrainConfig(preset="plus")
+    )
     combined = read_candidates(write(tmp_path, {"epochs": [2, 5], "mirror": [True, False]}), TrainConfig())
     assert list(combined.values()) == [
         {"epochs": epochs, "mirror": mirror} for epochs in (2, 5) for mirror in (True, False)
@@ -47,7 +51,13 @@ def test_candidates_are_named_or_combined(tmp_path):
             "b: Expected settings out of .*Received: subjects",
         ),
         ({"epochs": [3, 0]}, "epochs=0: Expected `epochs` to be an integer from 1"),
-        ({"learning_rate": [0.1, "fast"]}, "learning_rate=fast: "),
+        (
+            {"learning_rate": [0.1, "fast"]},
+            "learning_rate=fast: Expected `learning_rate` to be of type float. Rec",
+        ),
+        ({"mirror": [True, "yes"]}, "mirror=yes: Expected `mirror` to be of type bool. Received: 'yes'"),
+        ({"epochs": [5, 1.5]}, "epochs=1.5: Expected `epochs` to be of type int"),
+        ({"a": {"epochs": 3}, "b": {"epochs": 3}}, "different candidates. Received: a and b alike"),
         ({"preset": ["paper", "vgg"]}, "preset=vgg: Expected `preset` out of"),
     ],
 )
@@ -59,6 +69,9 @@ def test_candidates_that_are_none(content, message, tmp_path):
 def test_a_file_that_is_not_there(base, tmp_path):
     with pytest.raises(DualATMEError, match="`select` to be a readable file. Received: nowhere.json"):
         rerun(base, tmp_path / "run", select="nowhere.json")
+    with pytest.raises(DualATMEError, match="Expected at least 3 subjects.*Received: 2"):
+        rerun(base, tmp_path / "run", select=write(tmp_path, {"epochs": [3, 4]}))
+    assert not (tmp_path / "run").exists()
     with pytest.raises(DualATMEError, match="either `select` or `audit_protocol`"):
         dataclasses.replace(base, select="nowhere.json", audit_protocol=True)
 
