@@ -113,7 +113,7 @@ OTHERS = {
     "implementation": "plain",
     "puzzle_source": "layer",
     "solver": "gradient",
-    "logistic_c": 0.3,
+    "logistic_c": 1.0,
     "select": "settings.json",
     "select_splits": 5,
     "loss": "crossentropy",

@@ -54,6 +54,15 @@ _NOT_THE_NETWORKS = (
     *("shift", "zoom", "rotation", "magnitude"),
 )
 
+_OF_SOLVERS = {
+    "logistic": ("logistic_c",),
+    "gradient": (
+        *("loss", "optimizer", "learning_rate", "epochs", "weight_decay", "label_smoothing", "schedule"),
+        *("warmup_epochs", "ema_momentum", "shift", "zoom", "rotation", "magnitude", "mixup"),
+    ),
+}
+"""Settings that say something about training with one of the solvers only."""
+
 OF_PRESETS = ("preset", "initial_weights", "implementation", "puzzle_source")
 """Settings that say something about the networks of presets only."""
 
@@ -226,11 +235,7 @@ class TrainConfig:
             value, end = getattr(self, name), 0.5 if name == "shift" else math.inf
             if not 0 <= value < end:
                 raise DualATMEError(f"Expected `{name}` from 0 to below {end}. Received: {value}.")
-            if value and self.solver == "logistic":
-                raise DualATMEError(
-                    f"Expected `{name}=0` with `solver='logistic'`, which fits `linear` and `plus` and sees "
-                    f"each clip once. Received: {value}. Choose `solver='gradient'`, or leave it out."
-                )
+        self._refuse_what_is_of_the_other_solver()
         if self.solver == "logistic":
             self._refuse_what_no_regression_fits()
         if self.model != "dualatme":
@@ -263,6 +268,21 @@ class TrainConfig:
             raise DualATMEError(
                 f"Expected `{name}` out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
             )
+
+    def _refuse_what_is_of_the_other_solver(self):
+        """What would have no effect, unless it is what the network brings."""
+        recipe = training_recipe(self.model, self.preset)
+        other = "gradient" if self.solver == "logistic" else "logistic"
+        for name in _OF_SOLVERS[other]:
+            if (given := getattr(self, name)) != recipe[name]:
+                network = (
+                    f"`preset={self.preset!r}`" if self.model == "dualatme" else f"`model={self.model!r}`"
+                )
+                raise DualATMEError(
+                    f"Expected `{name}` with `solver={other!r}`. Received: `{name}={given!r}`, and {network} "
+                    f"with `solver={self.solver!r}`, where it has no effect. Leave it out, or choose "
+                    f"`solver={other!r}`."
+                )
 
     def _refuse_what_no_regression_fits(self):
         """What the regression does not fit has to come from somewhere else."""

@@ -58,7 +58,15 @@ def test_a_network_decides_what_is_not_said():
         ({"class_weight": "rare"}, "`class_weight` out of none, balanced"),
         ({"shift": 0.5}, "`shift` from 0 to below 0.5. Received: 0.5"),
         ({"mixup": -1.0}, "`mixup` from 0 to below inf"),
-        ({"preset": "plus", "zoom": 0.1}, "`zoom=0` with `solver='logistic'`"),
+        (
+            {"preset": "plus", "zoom": 0.1},
+            "`zoom` with `solver='gradient'`. Received: `zoom=0.1`, and `preset=",
+        ),
+        (
+            {"model": "linear", "epochs": 30},
+            "`epochs=30`, and `model='linear'` with `solver='logistic'`, where",
+        ),
+        ({"logistic_c": 3.0}, "`logistic_c` with `solver='logistic'`. Received: `logistic_c=3.0`"),
         ({"solver": "newton"}, "`solver` out of gradient, logistic"),
         ({"solver": "logistic"}, "linear classifier for `solver='logistic'`.*Received: `preset='paper'`"),
         ({"solver": "logistic", "model": "sssnet"}, "Received: `model='sssnet'`"),
@@ -79,8 +87,8 @@ def test_another_network_goes_through_the_same_runner(base, tmp_path):
     saved = keras.models.load_model(tmp_path / "run" / "folds" / "sub01" / "model.keras")
     assert saved.name == "ststnet"
     # Another network cannot go on with it.
-    with pytest.raises(DualATMEError, match="model 'ststnet' -> 'linear'"):
-        rerun(base, tmp_path / "run", **{**changes, "model": "linear"}, epochs=60, audit_protocol=True)
+    with pytest.raises(DualATMEError, match="model 'ststnet' -> 'sssnet'"):
+        rerun(base, tmp_path / "run", **{**changes, "model": "sssnet"}, epochs=60, audit_protocol=True)
 
 
 def test_linear_is_a_logistic_regression(base, data, tmp_path):

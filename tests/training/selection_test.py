@@ -31,7 +31,7 @@ def test_candidates_are_named_or_combined(tmp_path):
     assert read_candidates(write(tmp_path, named), TrainConfig()) == named
     # Another network than that of the run's preset.
     read_candidates(
-        write(tmp_path, {"weak": {"logistic_c": 1}, "line": named["line"]}), TrainConfig(preset="plus")
+        write(tmp_path, {"weak": {"logistic_c": 1.0}, "line": named["line"]}), TrainConfig(preset="plus")
     )
     combined = read_candidates(write(tmp_path, {"epochs": [2, 5], "mirror": [True, False]}), TrainConfig())
     assert list(combined.values()) == [
@@ -137,9 +137,13 @@ def quick(base):
 
 def test_every_fold_chooses_and_its_test_clips_do_not(base, data, tmp_path):
     base = quick(base)
-    select = {"select": write(tmp_path, {"still": STILL, "learns": LEARNS}), "select_splits": 2}
+    select = {
+        "select": write(tmp_path, {"still": STILL, "learns": LEARNS}),
+        "select_splits": 2,
+        "epochs": None,
+    }
     chosen = rerun(base, tmp_path / "run", **select, subjects=("sub01",), final_model=True)
-    rerun(base, tmp_path / "given", **LEARNS, subjects=("sub01",))
+    rerun(base, tmp_path / "given", **LEARNS, epochs=None, subjects=("sub01",))
     fold = "folds/sub01"
     # As if it had been told.
     for name in ("predictions.csv", "history.csv"):
@@ -179,7 +183,11 @@ def test_candidates_that_take_other_images(base, tmp_path):
 
 
 def test_workers_choose_the_same(base, tmp_path):
-    select = {"select": write(tmp_path, {"still": STILL, "learns": LEARNS}), "select_splits": 2}
+    select = {
+        "select": write(tmp_path, {"still": STILL, "learns": LEARNS}),
+        "select_splits": 2,
+        "epochs": None,
+    }
     results = [rerun(quick(base), tmp_path / f"{n}", **select, workers=n) for n in (1, 2)]
     # They have another number of threads.
     np.testing.assert_allclose(*(result.predictions.probabilities for result in results), atol=1e-3)
