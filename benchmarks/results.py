@@ -406,8 +406,8 @@ def _wrong(kept, part):
 def readme_table() -> str:
     """The short table of README."""
     titles = {
-        "plus": "**`--preset=plus`**: those weights and a linear classifier trained on the clips",
-        "facs": "the weights that ship, no real clip in training",
+        "plus": "**`--preset=plus`**: the weights and a linear classifier trained on the clips",
+        "facs": "those weights alone, no real clip in training",
         "linear": "`--model=linear`, a linear classifier trained on the clips",
         "released_none": "Dual-ATME as published, `--preset=released`, trained on the clips",
         "ststnet": "STSTNet, trained on the clips",
