@@ -2,22 +2,15 @@
 
 import io
 import os
-from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
-from dualatme_keras.data.paths import find_image
 from dualatme_keras.plots.flow import flow_colours
 
 _SIDE = 140
 _FULL_COLOUR = 0.98
 """Share of the pixels that have less than their full colour."""
-
-
-def find_pictures(paths: Sequence[str], data_root: str | os.PathLike | None) -> list[str]:
-    """The files of flow images; raises `DualATMEError` where one is not on this machine."""
-    return [find_image(path, data_root) for path in paths]
 
 
 def flow_picture(file: str | os.PathLike) -> bytes:

@@ -3,6 +3,7 @@
 import json
 import os
 
+from dualatme_keras.data.paths import find_image
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.challenge_log import format_challenge_log
 from dualatme_keras.evaluation.figures import (
@@ -13,7 +14,7 @@ from dualatme_keras.evaluation.figures import (
     reliability_figure,
     similarity_figure,
 )
-from dualatme_keras.evaluation.flow_pictures import find_pictures, flow_picture
+from dualatme_keras.evaluation.flow_pictures import flow_picture
 from dualatme_keras.evaluation.protocol_audit import score_protocol_audit
 from dualatme_keras.evaluation.report import PICTURES, render_report, surest_mistakes
 from dualatme_keras.evaluation.tables import missing_folds
@@ -116,7 +117,7 @@ def _pictures(paths, config):
         return [], "No config.json says where they lie."
     data_root = None if config["data_root"] == "null" else config["data_root"]
     try:
-        return [flow_picture(file) for file in find_pictures(paths, data_root)], None
+        return [flow_picture(find_image(path, data_root)) for path in paths], None
     except (DualATMEError, OSError) as error:
         return [], str(error)
 

@@ -6,6 +6,7 @@ Shown to people; no score of a run comes from it. Runs of other networks than Du
 import dataclasses
 import io
 import os
+import zipfile
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def read_branches(run: RunDirectory, predictions: Predictions) -> Branches | Non
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 arrays = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise DualATMEError(
                 f"Expected a readable {BRANCHES_FILE}. Received: {file} ({error})."
             ) from error
@@ -68,6 +69,7 @@ def read_branches(run: RunDirectory, predictions: Predictions) -> Branches | Non
             )
         found.append(arrays)
         paths += own.tolist()
-    rows = [paths.index(path) for path in predictions.paths]
+    places = {path: row for row, path in enumerate(paths)}
+    rows = [places[path] for path in predictions.paths]
     names = set.intersection(*(set(arrays) for arrays in found)) & {"similarity", "attention"}
     return Branches(**{name: np.concatenate([arrays[name] for arrays in found])[rows] for name in names})

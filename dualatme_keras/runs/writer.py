@@ -134,7 +134,6 @@ class RunWriter(RunDirectory):
             write_predictions(folder / "predictions.csv", predictions)
             if len(epochs):
                 write_epochs(folder / EPOCHS_FILE, predictions.paths, epochs, predictions.class_names)
-
             if branches:
                 write_branches(folder / BRANCHES_FILE, branches)
 

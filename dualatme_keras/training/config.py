@@ -269,18 +269,20 @@ class TrainConfig:
                 f"Expected `{name}` out of {', '.join(allowed)}. Received: {getattr(self, name)!r}."
             )
 
+    @property
+    def _network(self):
+        """The setting that names the network, in a message."""
+        return f"`preset={self.preset!r}`" if self.model == "dualatme" else f"`model={self.model!r}`"
+
     def _refuse_what_is_of_the_other_solver(self):
         """What would have no effect, unless it is what the network brings."""
         recipe = training_recipe(self.model, self.preset)
         other = "gradient" if self.solver == "logistic" else "logistic"
         for name in _OF_SOLVERS[other]:
             if (given := getattr(self, name)) != recipe[name]:
-                network = (
-                    f"`preset={self.preset!r}`" if self.model == "dualatme" else f"`model={self.model!r}`"
-                )
                 raise DualATMEError(
-                    f"Expected `{name}` with `solver={other!r}`. Received: `{name}={given!r}`, and {network} "
-                    f"with `solver={self.solver!r}`, where it has no effect. Leave it out, or choose "
+                    f"Expected `{name}` with `solver={other!r}`. Received: `{name}={given!r}`, and "
+                    f"{self._network} with `solver={self.solver!r}`, where it has no effect. Leave it out, or choose "
                     f"`solver={other!r}`."
                 )
 
@@ -289,10 +291,9 @@ class TrainConfig:
         if self.model == "linear":
             return
         if self.model != "dualatme" or not PRESETS[self.preset]["config"].get("linear_path"):
-            network = f"`preset={self.preset!r}`" if self.model == "dualatme" else f"`model={self.model!r}`"
             raise DualATMEError(
                 "Expected a network with a linear classifier for `solver='logistic'`: `model='linear'` or "
-                f"`preset='plus'`. Received: {network}."
+                f"`preset='plus'`. Received: {self._network}."
             )
         if self.initial_weights == "none":
             raise DualATMEError(
