@@ -282,8 +282,8 @@ class TrainConfig:
             if (given := getattr(self, name)) != recipe[name]:
                 raise DualATMEError(
                     f"Expected `{name}` with `solver={other!r}`. Received: `{name}={given!r}`, and "
-                    f"{self._network} with `solver={self.solver!r}`, where it has no effect. Leave it out, or choose "
-                    f"`solver={other!r}`."
+                    f"{self._network} with `solver={self.solver!r}`, where it has no effect. Leave it "
+                    f"out, or choose `solver={other!r}`."
                 )
 
     def _refuse_what_no_regression_fits(self):
