@@ -5,17 +5,16 @@
     results.py write
 
 A set is a folder of flow images with lists below `MEGC2019/v_cde_flow`; its name is that of the folder.
-`train` runs `train.py` where a run is missing; weights learned from drawn motion with other seeds than that
-of the package, and those of large presets, are made first. `keep` copies answers from runs to `results/`:
-clip, subject, database, label, probabilities, and nothing else of the images. `write` makes the tables from
-`results/` alone; a test holds the pages to it.
+`train` runs `train.py` for each seed that `results/` has not; weights learned from drawn motion with other
+seeds than that of the package, and those of large presets, are made first. `keep` copies answers from runs
+to `results/`, where other seeds stay: clip, subject, database, label, probabilities, and nothing else of the
+images. `write` makes the tables from `results/` alone; a test holds the pages to it.
 """
 
 import argparse
 import csv
 import dataclasses
 import functools
-import io
 import json
 import subprocess
 import sys
@@ -136,14 +135,14 @@ LEAK = "released_none"
 
 
 def train(sets: Sequence[Path], runs: Path, names: Sequence[str], seeds: Sequence[int]) -> None:
-    """Runs what is not there yet, below `RUNS/SET/NAME/seed_K`, and writes the seconds beside each."""
+    """Runs what `results/` has not yet, below `RUNS/SET/NAME/seed_K`, and writes the seconds beside each."""
     for name in names:
         experiment = EXPERIMENTS[name]
         for seed in seeds[:1] if experiment.one_seed else seeds:
             for folder in sets:
                 workdir = runs / folder.name / name / f"seed_{seed}"
                 seconds = workdir.with_suffix(".seconds")
-                if seconds.exists():
+                if seconds.exists() or str(seed) in _kept_rows(folder.name, name):
                     continue
                 flags = [flag.format(drawn=_drawn(runs, name, seed)) for flag in experiment.flags.split()]
                 flags += [f"--lists={folder / 'MEGC2019' / 'v_cde_flow'}", f"--data_root={folder}"]
@@ -188,32 +187,47 @@ def keep(sets: Sequence[Path], runs: Path) -> None:
                 continue
             kept = RESULTS / folder.name / f"{name}.csv"
             kept.parent.mkdir(parents=True, exist_ok=True)
-            times = {seed: found / f"seed_{seed}.seconds" for seed in seeds}
             answers = {seed: read_predictions(run.predictions) for seed, run in seeds.items()}
-            times = {seed: int(file.read_text()) if file.exists() else None for seed, file in times.items()}
-            kept.write_text(_as_csv(answers, times))
+            rows = _kept_rows(folder.name, name)
+            for seed, one in answers.items():
+                time_file = found / f"seed_{seed}.seconds"
+                seconds = int(time_file.read_text()) if time_file.exists() else ""
+                rows[str(seed)] = _rows(one, seed, seconds)
+            with kept.open("w", newline="") as file:
+                writer = csv.DictWriter(file, next(iter(rows.values()))[0], lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(row for seed in sorted(rows, key=int) for row in rows[seed])
             if name == LEAK:
-                audits = {seed: score_protocol_audit(run, answers[seed]) for seed, run in seeds.items()}
-                kept.with_name("leak.json").write_text(json.dumps(audits, indent=1) + "\n")
+                file = kept.with_name("leak.json")
+                audits = json.loads(file.read_text()) if file.exists() else {}
+                found = {str(seed): score_protocol_audit(run, answers[seed]) for seed, run in seeds.items()}
+                file.write_text(json.dumps(audits | found, indent=1) + "\n")
 
 
-def _as_csv(answers, times):
-    first = next(iter(answers.values()))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("seed", "seconds", "clip", "subject", "database", "label", *_names(first)))
-    for seed, one in answers.items():
-        one = one.of_paths(first.paths)
-        rounded = [[f"{p:.4f}" for p in row] for row in one.probabilities]
-        told = np.array(rounded, float).argmax(axis=1)
-        if differing := int((told != one.predictions).sum()):
-            raise SystemExit(f"Expected four digits to tell the classes apart. Received: {differing} ties.")
-        for path, subject, database, label, row in zip(
-            one.paths, one.subjects, one.databases, one.labels, rounded, strict=True
-        ):
-            clip = clip_name(path, database)
-            writer.writerow((seed, times[seed] or "", clip, subject, database, label, *row))
-    return text.getvalue()
+def _rows(answers, seed, seconds):
+    """Lines of a CSV file, a clip each."""
+    answers = answers.of_paths(sorted(answers.paths))
+    rounded = [[f"{p:.4f}" for p in row] for row in answers.probabilities]
+    if differing := int((np.array(rounded, float).argmax(axis=1) != answers.predictions).sum()):
+        raise SystemExit(f"Expected four digits to tell the classes apart. Received: {differing} ties.")
+    columns = (answers.paths, answers.subjects, answers.databases, answers.labels, rounded)
+    return [
+        {"seed": seed, "seconds": seconds, "clip": clip_name(path, database)}
+        | {"subject": subject, "database": database, "label": label}
+        | dict(zip(_names(answers), row, strict=True))
+        for path, subject, database, label, row in zip(*columns, strict=True)
+    ]
+
+
+def _kept_rows(folder, name):
+    """Lines of an experiment in `results/`, by seed."""
+    file = RESULTS / folder / f"{name}.csv"
+    rows = {}
+    if file.exists():
+        with file.open(newline="") as lines:
+            for row in csv.DictReader(lines):
+                rows.setdefault(row["seed"], []).append(row)
+    return rows
 
 
 def _names(predictions):
@@ -247,15 +261,12 @@ class Kept:
 @functools.cache
 def read(folder: str, name: str) -> Kept | None:
     """What is kept of an experiment; None where it was not run."""
-    file = RESULTS / folder / f"{name}.csv"
-    if not file.exists():
+    rows = _kept_rows(folder, name)
+    if not rows:
         return None
-    with file.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    names = [column.removeprefix("p_") for column in rows[0] if column.startswith("p_")]
     answers, seconds = [], []
-    for seed in dict.fromkeys(row["seed"] for row in rows):
-        own = [row for row in rows if row["seed"] == seed]
+    for own in rows.values():
+        names = [column.removeprefix("p_") for column in own[0] if column.startswith("p_")]
         probabilities = np.array([[row[f"p_{name}"] for name in names] for row in own], np.float32)
         columns = (np.array([row[key] for row in own]) for key in ("subject", "database"))
         clips = np.array(["/".join((row["database"], row["subject"], row["clip"])) for row in own])
