@@ -1,9 +1,14 @@
-"""Files that are there whole or not at all, and what is wrong with one that cannot be read."""
+"""Files that are there whole or not at all, what is wrong with one that cannot be read, whose a folder is."""
+
+import os
+import platform
+import subprocess
+import sys
 
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_csv_text, read_json, replace_file, write_json
+from dualatme_keras.files import is_lock, locked, read_csv_text, read_json, replace_file, write_json
 
 
 def test_json_comes_back(tmp_path):
@@ -42,3 +47,40 @@ def test_a_file_is_replaced_whole(tmp_path):
     for content in (b"first", b"second"):
         replace_file(tmp_path / "a.bin", content)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.bin": b"second"}
+
+
+HOLD = """
+import sys
+from dualatme_keras.files import locked
+with locked(sys.argv[1], "workdir"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_in_use_is_refused_until_its_process_is_gone(tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    words = f"{tmp_path}, in use by process {holder.pid} on {platform.node()} since 20"
+    with (
+        pytest.raises(DualATMEError, match="Expected `workdir` .* nobody else writes to") as refused,
+        locked(tmp_path, "workdir"),
+    ):
+        pass
+    assert words in str(refused.value)
+    holder.kill()
+    holder.wait()
+    with locked(tmp_path, "workdir"):
+        assert f'"process": {os.getpid()}' in (tmp_path / ".lock.json").read_text()
+    assert all(is_lock(file) for file in tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path):
+    (tmp_path / "run").touch()
+    with (
+        pytest.raises(DualATMEError, match="Expected `workdir` to be a folder that can be written to"),
+        locked(tmp_path / "run", "workdir"),
+    ):
+        pass

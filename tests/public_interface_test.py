@@ -79,7 +79,7 @@ def lines_of_package():
 def lines_of_commands():
     """Flags as `--help` shows them, without what it says about them."""
     for path in sorted(COMMANDS.glob("[a-z]*.py")):
-        if path.stem == "quiet":
+        if path.stem in ("interrupts", "quiet"):
             continue
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):

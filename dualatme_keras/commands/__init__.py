@@ -1,6 +1,8 @@
 """Tier 4: console commands; flags are read here only."""
 
 import ast
+import contextlib
+import errno
 import functools
 import logging
 import os
@@ -11,6 +13,7 @@ from collections.abc import Callable
 import absl.flags
 import absl.logging
 
+from dualatme_keras.commands.interrupts import ending_on_signals
 from dualatme_keras.commands.quiet import quiet_tensorflow
 from dualatme_keras.errors import DualATMEError
 
@@ -23,6 +26,10 @@ _ARGUMENT = re.compile(r"`(\w+)(?:=([^`]+))?`")
 
 _SCRIPTS = re.compile("dualatme-(train|evaluate)")
 """Commands that a checkout has as scripts too."""
+
+
+_NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
+"""A full disk, a folder that is read-only or that is a file: nothing that a traceback would explain."""
 
 
 def quiet_libraries() -> None:
@@ -86,15 +93,18 @@ class Flags:
     def run(self, main: Callable, arguments: list[str] | None = None) -> None:
         """Reads the flags and calls `main` with the name of the command and what is no flag.
 
-        `--help` shows the flags. A wrong flag, a `DualATMEError` and an interrupt end it in one line. Where
-        nobody reads the output any more, as after `| head`, it ends quietly.
+        `--help` shows the flags. A wrong flag, a `DualATMEError` and a file that cannot be written end it in
+        one line. Where nobody reads the output any more, as after `| head`, it ends quietly. As the command
+        of a process, that is without `arguments`, it ends at SIGINT and SIGTERM, see `ending_on_signals`.
 
         Args:
             main: what the command does.
             arguments: name of the command and its arguments; those of the process by default.
         """
+        ending = ending_on_signals() if arguments is None else contextlib.nullcontext()
         try:
-            self._run(main, sys.argv if arguments is None else arguments)
+            with ending:
+                self._run(main, sys.argv if arguments is None else arguments)
         except BrokenPipeError:
             if _has_reader("\n"):  # another pipe broke
                 raise
@@ -122,9 +132,11 @@ class Flags:
             main(rest)
         except DualATMEError as error:
             sys.exit(f"{name}: {self.in_flags(str(error))}")
-        except KeyboardInterrupt:
-            print("\nstopped; the same command goes on", file=sys.stderr)
-            sys.exit(130)
+        except OSError as error:
+            if error.errno not in _NO_WRITING:
+                raise
+            where = f"Expected to write {error.filename}. " if error.filename else ""
+            sys.exit(f"{name}: {where}Received: {error.strerror}. What is finished is kept.")
 
     def in_flags(self, message: str) -> str:
         """A message of the library with flags where it names arguments.

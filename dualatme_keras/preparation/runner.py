@@ -1,6 +1,7 @@
 """All clips of a database, one after the other or side by side; finished ones are kept."""
 
 import dataclasses
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from dualatme_keras.databases.places import clip_numbers, frames_place, open_cli
 from dualatme_keras.databases.samm import read_samm
 from dualatme_keras.databases.smic import read_smic
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import locked
 from dualatme_keras.preparation.config import PrepareConfig
 from dualatme_keras.preparation.output import PreparedFolder, read_rows
 from dualatme_keras.preparation.preview import write_preview
@@ -30,6 +32,7 @@ from dualatme_keras.preprocessing import (
 )
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.text import shorten
+from dualatme_keras.workers import end_with_parent
 
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
@@ -104,7 +107,7 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
 
     Raises:
         DualATMEError: annotations, root or list are not as expected, or the output holds images of other
-            settings, or another database's subject of the same name; nothing is written then.
+            settings, or another database's subject of the same name, or is in use; nothing is written then.
     """
     start = time.perf_counter()
     every_record, missing = _records_taking_part(config)
@@ -120,35 +123,36 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
             f"Expected frames such as {root / records[0].place} of {config.dataset} below `root`. "
             f"Received: {root}, which holds {there}."
         )
-    _check_subjects(config.output, records)
-    folder = PreparedFolder(config.output, config.settings)
-    # One's own clips may come from several tables; a database's annotations are all there is.
-    names = {record.name for record in every_record}
-    left_out = folder.leave_out(config.dataset, names) if config.dataset != "folder" else []
-    finished = [record for record in records if folder.finished(record, origins[record.name])]
-    relabelled = [record.name for record in finished if folder.relabel(record)]
-    done = {record.name for record in finished}
-    left = [(record, origins[record.name]) for record in records if record.name not in done]
-    progress = ClipProgress(len(records), len(finished), stream)
-    failed = {}
-    for name, reason in _results(config, folder, root, locate, left):
-        if reason:
-            failed[name] = reason
-        progress.finish_clip(failed=bool(reason))
-    rows = folder.manifest_rows()
-    folder.write_manifest(rows)
-    write_preview(folder, rows, config.class_names)
-    return PrepareResult(
-        prepared=len(records) - len(failed),
-        failed=failed,
-        doubtful=_doubtful(rows, config.dataset),
-        missing=missing,
-        warnings=warnings_of(records),
-        relabelled=relabelled,
-        left_out=left_out,
-        lists=_write_lists(folder, rows, config.class_names),
-        seconds=time.perf_counter() - start,
-    )
+    with locked(config.output, "output"):
+        _check_subjects(config.output, records)
+        folder = PreparedFolder(config.output, config.settings)
+        # One's own clips may come from several tables; a database's annotations are all there is.
+        names = {record.name for record in every_record}
+        left_out = folder.leave_out(config.dataset, names) if config.dataset != "folder" else []
+        finished = [record for record in records if folder.finished(record, origins[record.name])]
+        relabelled = [record.name for record in finished if folder.relabel(record)]
+        done = {record.name for record in finished}
+        left = [(record, origins[record.name]) for record in records if record.name not in done]
+        progress = ClipProgress(len(records), len(finished), stream)
+        failed = {}
+        for name, reason in _results(config, folder, root, locate, left):
+            if reason:
+                failed[name] = reason
+            progress.finish_clip(failed=bool(reason))
+        rows = folder.manifest_rows()
+        folder.write_manifest(rows)
+        write_preview(folder, rows, config.class_names)
+        return PrepareResult(
+            prepared=len(records) - len(failed),
+            failed=failed,
+            doubtful=_doubtful(rows, config.dataset),
+            missing=missing,
+            warnings=warnings_of(records),
+            relabelled=relabelled,
+            left_out=left_out,
+            lists=_write_lists(folder, rows, config.class_names),
+            seconds=time.perf_counter() - start,
+        )
 
 
 def clip_origin(record: ClipRecord, root, config: PrepareConfig, table: Mapping) -> dict:
@@ -191,12 +195,15 @@ def _results(config, folder, root, locate, clips):
             yield record.name, _finish(record, origin, root, locate, config, folder)
         return
     parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=1)
-    yield from parallel(joblib.delayed(_in_worker)(*clip, root, locate, config, folder) for clip in clips)
+    yield from parallel(
+        joblib.delayed(_in_worker)(os.getpid(), *clip, root, locate, config, folder) for clip in clips
+    )
 
 
-def _in_worker(record, origin, root, locate, config, folder):
+def _in_worker(parent, record, origin, root, locate, config, folder):
     import cv2
 
+    end_with_parent(parent)
     cv2.setNumThreads(1)  # the other processors belong to other workers
     return record.name, _finish(record, origin, root, locate, config, folder)
 

@@ -14,7 +14,7 @@ from dualatme_keras.runs.predictions import (
     score_predictions,
     write_predictions,
 )
-from dualatme_keras.runs.writer import RunWriter
+from dualatme_keras.runs.writer import RunWriter, begin_run
 
 __all__ = [
     "CONTINUE_DESPITE",
@@ -25,6 +25,7 @@ __all__ = [
     "RunFolds",
     "RunWriter",
     "TrainedRun",
+    "begin_run",
     "concatenate",
     "read_branches",
     "read_epochs",

@@ -1,11 +1,11 @@
 """What training writes into a run's folder."""
 
+import contextlib
 import csv
 import io
 import json
 import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,15 @@ import numpy as np
 from dualatme_keras.choices import with_new_names
 from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_json, replace_file, write_json
+from dualatme_keras.files import (
+    is_lock,
+    locked,
+    read_json,
+    remove_leftovers,
+    replace_file,
+    replace_folder,
+    write_json,
+)
 from dualatme_keras.runs.branches import Branches, write_branches
 from dualatme_keras.runs.continuation import find_differences
 from dualatme_keras.runs.directory import BRANCHES_FILE, EPOCHS_FILE, SELECTION_FILE, RunDirectory
@@ -51,11 +59,8 @@ class RunWriter(RunDirectory):
             self._check([*find_differences(begun, record, may_differ)], despite)
             # What is compared stays what the run was begun with.
             record |= {name: value for name, value in begun.items() if name not in may_differ}
-        elif self.path.is_dir() and any(self.path.iterdir()):
-            raise DualATMEError(
-                "Expected `workdir` to be a new or empty folder, or one with a run to continue. "
-                f"Received: {self.path}, which holds other files."
-            )
+        else:
+            _refuse_other_files(self)
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.config, record)
 
@@ -137,15 +142,43 @@ class RunWriter(RunDirectory):
             if branches:
                 write_branches(folder / BRANCHES_FILE, branches)
 
-        _write_folder(self.fold(fold), write)
+        replace_folder(self.fold(fold), write)
 
     def write_final(
         self, history: dict, save_model: Callable[[Path], None], tried: Sequence[dict] = ()
     ) -> None:
         """Writes the network that was trained on all clips, all or nothing; see `write_fold`."""
-        _write_folder(
+        replace_folder(
             self.final_model.parent, lambda folder: _write_training(folder, history, save_model, tried)
         )
+
+
+@contextlib.contextmanager
+def begin_run(
+    path: str | os.PathLike, record: dict, may_differ: Sequence[str] = (), despite: Sequence[str] = ()
+) -> Iterator[RunWriter]:
+    """Begins a run, or goes on with it, and keeps every other process out of its folder meanwhile.
+
+    Args:
+        path, record, may_differ, despite: see `RunWriter`.
+
+    Raises:
+        DualATMEError: as `RunWriter`; or another process has the folder.
+    """
+    _refuse_other_files(RunDirectory(path))
+    with locked(path, "workdir"):
+        remove_leftovers(path)
+        yield RunWriter(path, record, may_differ, despite)
+
+
+def _refuse_other_files(run):
+    """Raises `DualATMEError` where a folder holds something, and no run."""
+    if run.config.exists() or not run.path.is_dir() or all(is_lock(file) for file in run.path.iterdir()):
+        return
+    raise DualATMEError(
+        "Expected `workdir` to be a new or empty folder, or one with a run to continue. "
+        f"Received: {run.path}, which holds other files."
+    )
 
 
 def _read_begun(config):
@@ -165,14 +198,3 @@ def _write_training(folder, history, save_model, tried):
     save_model(folder / "model.keras")
     if tried:
         write_json(folder / SELECTION_FILE, tried)
-
-
-def _write_folder(path, write):
-    """Makes a folder by `write(folder)` that appears under its name only when complete."""
-    partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write(partial)
-    if path.exists():
-        shutil.rmtree(path)
-    os.replace(partial, path)

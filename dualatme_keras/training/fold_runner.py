@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from dualatme_keras.training.devices import prepare_devices, threads_of_each
 from dualatme_keras.training.extensions import Extensions
 from dualatme_keras.training.fold_trainer import FoldTrainer
 from dualatme_keras.training.selection import candidate_config, choose, inner_folds
+from dualatme_keras.workers import end_with_parent
 
 
 class FoldRunner:
@@ -150,15 +152,18 @@ class FoldRunner:
         parallel = joblib.Parallel(
             config.workers, return_as="generator_unordered", inner_max_num_threads=threads
         )
-        return parallel(joblib.delayed(_run_in_worker)((config, *data), fold, seed, run) for fold in folds)
+        return parallel(
+            joblib.delayed(_run_in_worker)(os.getpid(), (config, *data), fold, seed, run) for fold in folds
+        )
 
 
 _worker_runner: tuple[tuple, FoldRunner] | None = None
 """What this worker process runs folds with, and the settings and data that it was made for."""
 
 
-def _run_in_worker(key, fold, seed, run):
+def _run_in_worker(parent, key, fold, seed, run):
     global _worker_runner
+    end_with_parent(parent)
     if _worker_runner is None or _worker_runner[0] != key:
         config, clips, preparation, extensions, candidates, _ = key
         prepare_devices(config)

@@ -12,7 +12,7 @@ import keras
 from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
-from dualatme_keras.runs import Predictions, RunWriter, concatenate, score_predictions
+from dualatme_keras.runs import Predictions, begin_run, concatenate, score_predictions
 from dualatme_keras.training.config import MAY_DIFFER, TrainConfig
 from dualatme_keras.training.devices import (
     check_tensorboard,
@@ -155,10 +155,10 @@ def run_seeds(
         if len(seeds) > 1:
             print(f"seed {seed}: {workdir}", file=stream, flush=True)
         record = {**dataclasses.asdict(own), **described}
-        run = RunWriter(workdir, record, MAY_DIFFER, config.continue_despite)
-        run_folds = run.write_folds(all_folds)
-        _run_folds(own, folds, run, runner, stream)
-        results.append(_finish(own, clips, run_folds, run, runner, stream))
+        with begin_run(workdir, record, MAY_DIFFER, config.continue_despite) as run:
+            run_folds = run.write_folds(all_folds)
+            _run_folds(own, folds, run, runner, stream)
+            results.append(_finish(own, clips, run_folds, run, runner, stream))
     return results
 
 

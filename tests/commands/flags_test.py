@@ -21,7 +21,7 @@ COMMANDS = ROOT / "dualatme_keras/commands"
 CALLED = [
     ROOT / "train.py",
     ROOT / "evaluate.py",
-    *(path for path in sorted(COMMANDS.glob("[a-z]*.py")) if path.name != "quiet.py"),
+    *(path for path in sorted(COMMANDS.glob("[a-z]*.py")) if path.stem not in ("interrupts", "quiet")),
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dualatme_keras.data import Clip
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.runs import Predictions, RunWriter
+from dualatme_keras.runs import Predictions, RunWriter, begin_run
 from dualatme_keras.runs.continuation import find_differences
 
 RECORD = {
@@ -164,3 +164,27 @@ def test_a_run_begins_in_an_empty_folder_only(tmp_path):
         "epochs": 30,
         "databases": ["smic"],
     }
+
+
+def test_a_run_in_use_is_left_alone(tmp_path):
+    """Also what a killed process left of a file is removed by who has the folder, and by nobody else."""
+    left = tmp_path / "run" / ".metrics.json.123.tmp"
+    with begin_run(tmp_path / "run", RECORD) as run:
+        left.touch()
+        before = run.config.read_bytes()
+        with (
+            pytest.raises(DualATMEError, match="Expected `workdir` .* in use by process"),
+            begin_run(tmp_path / "run", {**RECORD, "epochs": 30}),
+        ):
+            pass
+        assert run.config.read_bytes() == before
+        assert left.exists()
+    with begin_run(tmp_path / "run", RECORD):
+        assert not left.exists()
+
+
+def test_a_folder_of_others_gets_no_lock(tmp_path):
+    (tmp_path / "other.txt").touch()
+    with pytest.raises(DualATMEError, match="other files"), begin_run(tmp_path, RECORD):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["other.txt"]
