@@ -16,6 +16,7 @@ import absl.logging
 from dualatme_keras.commands.interrupts import ending_on_signals
 from dualatme_keras.commands.quiet import quiet_tensorflow
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.workers import end_with_parent
 
 quiet_tensorflow()  # before a command imports it
 
@@ -38,7 +39,13 @@ def quiet_libraries() -> None:
 
     absl.logging.set_verbosity(absl.logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
-    joblib.parallel_config(backend="loky", initializer=quiet_tensorflow)  # in the processes of --workers too
+    # In the processes of --workers too.
+    joblib.parallel_config(backend="loky", initializer=_begin_worker, initargs=(os.getpid(),))
+
+
+def _begin_worker(parent):
+    end_with_parent(parent)  # already while TensorFlow is imported, which takes seconds
+    quiet_tensorflow()
 
 
 def define_setting(defaults, kind: Callable, name: str, description: str, *arguments, **options):
