@@ -74,18 +74,33 @@ def test_agrees_with_opencv_and_is_no_worse(pairs, flows):
     ],
 )
 def test_few_steps_are_opencvs(pairs, steps):
-    """Before it converges, where later steps would mend what earlier ones did wrong; not square."""
-    first, second = (frames[0, :, :48] for frames in pairs[:2])
-    opencv = cv2.optflow.DualTVL1OpticalFlow_create(
+    """Before it converges, where later steps would mend what earlier ones did wrong; not square.
+
+    On average almost exactly. Where a frame is flat, rounding decides, which differs between processors: no
+    pixel is further away than OpenCV's own answer moves when the last bits of its frames are changed.
+    """
+    first, second = (np.ascontiguousarray(frames[0, :, :48]) for frames in pairs[:2])
+    estimator = cv2.optflow.DualTVL1OpticalFlow_create(
         nscales=steps["scales"],
         warps=steps["warps"],
         innnerIterations=steps["inner_iterations"],
         outerIterations=steps["outer_iterations"],
         epsilon=steps.get("epsilon", 0.01),
-    ).calc(np.ascontiguousarray(first), np.ascontiguousarray(second), None)
+    )
+    opencv = estimator.calc(first, second, None)
+    rng = np.random.default_rng(0)
+    rounding = 0.0
+    for _ in range(4):
+        # OpenCV takes float frames of [0, 1].
+        changed = [
+            (frame / 255 * (1 + rng.uniform(-1, 1, frame.shape) * 2**-22)).astype("float32")
+            for frame in (first, second)
+        ]
+        rounding = max(rounding, np.abs(estimator.calc(*changed, None) - opencv).max())
     found = np.asarray(TVL1Flow(**steps)([tensors(first[np.newaxis]), tensors(second[np.newaxis])]))[0]
     assert np.linalg.norm(opencv, axis=-1).max() > 0.2
-    assert np.abs(found - opencv).max() < 0.005
+    assert np.abs(found - opencv).mean() < 1e-4
+    assert np.abs(found - opencv).max() < max(rounding, 1e-3)
 
 
 def test_answers_do_not_depend_on_the_company(estimate, flows):

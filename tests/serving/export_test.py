@@ -184,22 +184,42 @@ def test_landmarks_may_lie_on_the_border(pairs):
 
 
 def test_raw_frames_are_answered_from_these_faces(model, faces, answers):
-    expected = tf.nn.softmax(model(flow_preprocessor(SETTINGS).predict_on_batch(faces))).numpy()
+    """Up to what the last bits of the faces decide: flow of flat skin and min-max encoding amplify rounding.
+
+    Which clip it touches differs between processors, so that most clips must agree well, and each within
+    twice what changed bits move any.
+    """
+    preprocessor = flow_preprocessor(SETTINGS)
+
+    def expected(faces):
+        return tf.nn.softmax(model(preprocessor(faces))).numpy()
+
+    rng = np.random.default_rng(0)
+    exact, rounding = expected(faces), 0.0
+    for _ in range(4):
+        changed = {
+            name: values * tf.constant(1 + rng.uniform(-1, 1, values.shape) * 2**-22, values.dtype)
+            for name, values in faces.items()
+        }
+        rounding = max(rounding, np.abs(expected(changed) - exact).max())
+    spread = exact.std(axis=0).max()
     for batch in (1, 7):
-        given = answers[f"serve_frames.{batch}.probabilities"]
-        assert np.abs(given - expected[:batch]).max() < 0.5 * expected.std(axis=0).max()
+        deviation = np.abs(answers[f"serve_frames.{batch}.probabilities"] - exact[:batch]).max(axis=1)
+        assert np.median(deviation) < 0.25 * spread
+        assert deviation.max() < max(2 * rounding, 0.5 * spread)
     assert {key.split(".")[2] for key in answers if key.startswith("serve_frames")} == OUTPUTS
 
 
 def test_landmarks_may_be_left_out(export, signatures, sent, answers):
     """-1 throughout, or none: an aligned face. Servers that know of defaults need no input."""
-    frames = {name: tf.constant(sent[name][-1:]) for name in ("onset_bytes", "apex_bytes")}
+    # As many as in the answers: a batch of another size rounds differently.
+    frames = {name: tf.constant(sent[name][-1:].repeat(7)) for name in ("onset_bytes", "apex_bytes")}
     graph = saved_model_pb2.SavedModel.FromString((export / "saved_model.pb").read_bytes()).meta_graphs[0]
     default = tf.make_ndarray(graph.signature_def["serve_frames"].defaults["landmarks"])
     assert default.shape == (0, 5, 2)
-    for landmarks in (default, np.full((1, 5, 2), -1.0, "float32")):
+    for landmarks in (default, np.full((7, 5, 2), -1.0, "float32")):
         given = signatures["serve_frames"](**frames, landmarks=tf.constant(landmarks))["probabilities"]
-        np.testing.assert_allclose(given, answers["serve_frames.7.probabilities"][-1:], atol=1e-3)
+        np.testing.assert_allclose(given[-1], answers["serve_frames.7.probabilities"][-1], atol=1e-3)
 
 
 def noisy(height, width):
