@@ -38,6 +38,7 @@ def run(data, tmp_path_factory):
         f"--workdir={workdir}",
         "--preset=tiny",
         "--implementation=plain",
+        "--workers=1",
         "--learningrate=0.02",
         "--batchsize=4",
         "--lossfunction=CrossEntropy",
@@ -64,7 +65,7 @@ def test_published_flag_names_reach_the_run(run):
 def test_seeds(data, tmp_path, capsys):
     """Two seeds, scored together; with the network that the run above has compiled."""
     places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / 'run'}"]
-    settings = ["--preset=tiny", "--implementation=plain", "--loss=crossentropy", "--epochs=2"]
+    settings = ["--preset=tiny", "--implementation=plain", "--loss=crossentropy", "--epochs=2", "--workers=1"]
     call("train", *places, *settings, "--seeds=2", "--seed=3")
     seeds = [(tmp_path / "run" / seed / "predictions.csv").read_bytes() for seed in ("seed_3", "seed_4")]
     assert seeds[0] != seeds[1]
@@ -143,6 +144,9 @@ OTHERS = {
     "jit_compile": True,
     "steps_per_execution": 6,
     "workers": 2,
+    "executor": "ray",
+    "ray_address": "local",
+    "keep_going": True,
     "threads": 7,
     "distribute": "mirrored",
     "final_model": True,
@@ -180,8 +184,11 @@ def test_every_setting_has_a_flag(received):
     assert set(OTHERS) == set(TrainConfig.__dataclass_fields__)
     # What cannot be given together.
     of_presets = ("preset", "initial_weights", "implementation", "puzzle_source")
-    combinations = (("workers", "model", "select"), ("distribute", "model", "audit_protocol"))
-    for left_out in (*combinations, ("distribute", "select", *of_presets)):
+    combinations = (
+        ("workers", "tensorboard", "model", "select"),
+        ("distribute", "executor", "model", "audit_protocol"),
+    )
+    for left_out in (*combinations, ("distribute", "executor", "select", *of_presets)):
         values = {name: value for name, value in OTHERS.items() if name not in left_out}
         given = {
             name: ",".join(value) if isinstance(value, tuple) else value for name, value in values.items()

@@ -16,7 +16,7 @@ import absl.logging
 from dualatme_keras.commands.interrupts import ending_on_signals
 from dualatme_keras.commands.quiet import quiet_tensorflow
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.workers import end_with_parent
+from dualatme_keras.workers import begin_workers_with
 
 quiet_tensorflow()  # before a command imports it
 
@@ -35,17 +35,10 @@ _NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOT
 
 def quiet_libraries() -> None:
     """Keeps what libraries tell about themselves out of a command's output; warnings stay."""
-    import joblib
-
     absl.logging.set_verbosity(absl.logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
     # In the processes of --workers too.
-    joblib.parallel_config(backend="loky", initializer=_begin_worker, initargs=(os.getpid(),))
-
-
-def _begin_worker(parent):
-    end_with_parent(parent)  # already while TensorFlow is imported, which takes seconds
-    quiet_tensorflow()
+    begin_workers_with(quiet_tensorflow)
 
 
 def define_setting(defaults, kind: Callable, name: str, description: str, *arguments, **options):

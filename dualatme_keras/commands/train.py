@@ -25,6 +25,7 @@ from dualatme_keras.commands import Flags, define_setting, quiet_libraries, sett
 from dualatme_keras.training import (
     CLASS_WEIGHTS,
     CONTINUE_DESPITE,
+    EXECUTORS,
     OPTIMIZERS,
     PRECISIONS,
     PROTOCOLS,
@@ -129,8 +130,17 @@ _SETTINGS = [
     _define(
         flags.DEFINE_integer, "steps_per_execution", "training steps that run in one go; saves time on GPUs"
     ),
-    _define(flags.DEFINE_integer, "workers", "folds trained side by side, each in a process of its own"),
-    _define(flags.DEFINE_integer, "threads", "processor threads of each worker; 0 shares the processors out"),
+    flags.DEFINE_string(
+        "workers", "auto", "folds trained side by side, each in a process of its own; auto: as many as pay"
+    ),
+    _define(
+        flags.DEFINE_integer,
+        "threads",
+        "processor threads of each worker; 0: one, or with --workers, all shared out",
+    ),
+    _define_choice("executor", EXECUTORS, "where folds are trained: processes here, or a Ray cluster"),
+    _define(flags.DEFINE_string, "ray_address", "of the cluster: auto, HOST:PORT, or local for a new one"),
+    _define(flags.DEFINE_boolean, "keep_going", "train the other folds where the training of one diverges"),
     _define(
         flags.DEFINE_list,
         "continue_despite",
@@ -169,6 +179,7 @@ def _one_source_of_lists(values):
 
 def _config() -> TrainConfig:
     values = setting_values(_SETTINGS)
+    values["workers"] = int(values["workers"]) if values["workers"].isdecimal() else values["workers"]
     values["continue_despite"] = tuple(RENAMED.get(name, name) for name in values["continue_despite"])
     if preset_weights(values["initial_weights"]) and not _PRESET.present:
         values["preset"] = values["initial_weights"]

@@ -64,7 +64,23 @@ class ImageTable:
         paths = {"entire": entire}
         if "puzzled" in inputs:
             paths["puzzled"] = [puzzled_path(path) for path in entire]
-        self.images = {name: _decode_files(paths[name], image_size) for name in inputs}
+        self._images = {name: _decode_files(paths[name], image_size) for name in inputs}
+
+    def __getstate__(self):
+        return {**vars(self), "_images": {name: images.numpy() for name, images in self._images.items()}}
+
+    @property
+    def images(self) -> dict[str, tf.Tensor]:
+        """The images by the name of the input, float32 `(clips, size, size, 3)` in [-1, 1]."""
+        # In another process they stay arrays until they are used: a tensor would start TensorFlow, whose
+        # threads can be set before only.
+        self._images = {name: tf.convert_to_tensor(images) for name, images in self._images.items()}
+        return self._images
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the images in memory."""
+        return sum(images.dtype.size * images.shape.num_elements() for images in self.images.values())
 
     def dataset(
         self, clips: Sequence[Clip], batch_size: int, shuffle_seed: int | None = None
@@ -81,12 +97,17 @@ class ImageTable:
             `tf.data.Dataset` of `(images, labels)`: a dict of float32 `(batch, size, size, 3)` in [-1, 1],
             and int64 `(batch,)`.
         """
+        images = self.images
+
+        def gather(rows, labels):
+            return {name: tf.gather(images[name], rows) for name in images}, labels
+
         rows = np.array([self._rows[clip.path] for clip in clips], dtype="int64")
         labels = np.array([clip.label for clip in clips], dtype="int64")
         dataset = tf.data.Dataset.from_tensor_slices((rows, labels))
         if shuffle_seed is not None:
             dataset = dataset.shuffle(len(rows), seed=shuffle_seed, reshuffle_each_iteration=True)
-        dataset = dataset.batch(batch_size).map(self._gather).prefetch(tf.data.AUTOTUNE)
+        dataset = dataset.batch(batch_size).map(gather).prefetch(tf.data.AUTOTUNE)
         options = tf.data.Options()
         # The rows are in memory, so several devices share them by element, not by file.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
@@ -103,9 +124,6 @@ class ImageTable:
             )
             digests[database] = hashlib.sha256(content).hexdigest()
         return digests
-
-    def _gather(self, rows, labels):
-        return {name: tf.gather(images, rows) for name, images in self.images.items()}, labels
 
 
 def _decode_files(paths, size) -> tf.Tensor:

@@ -1,13 +1,11 @@
 """All clips of a database, one after the other or side by side; finished ones are kept."""
 
 import dataclasses
-import os
+import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
-
-import joblib
 
 from dualatme_keras.data import Clip, Finding, GroundTruth, read_ground_truth, write_lists
 from dualatme_keras.data.names import check_subjects
@@ -32,7 +30,7 @@ from dualatme_keras.preprocessing import (
 )
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.text import shorten
-from dualatme_keras.workers import end_with_parent
+from dualatme_keras.workers import ProcessExecutor
 
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
@@ -194,18 +192,16 @@ def _results(config, folder, root, locate, clips):
         for record, origin in clips:
             yield record.name, _finish(record, origin, root, locate, config, folder)
         return
-    parallel = joblib.Parallel(config.workers, return_as="generator_unordered", inner_max_num_threads=1)
-    yield from parallel(
-        joblib.delayed(_in_worker)(os.getpid(), *clip, root, locate, config, folder) for clip in clips
-    )
+    new_worker = functools.partial(_new_worker, root, locate, config, folder)
+    for (record, _), reason in ProcessExecutor(config.workers).run(new_worker, clips):
+        yield record.name, reason
 
 
-def _in_worker(parent, record, origin, root, locate, config, folder):
+def _new_worker(root, locate, config, folder):
     import cv2
 
-    end_with_parent(parent)
     cv2.setNumThreads(1)  # the other processors belong to other workers
-    return record.name, _finish(record, origin, root, locate, config, folder)
+    return lambda clip: _finish(*clip, root, locate, config, folder)
 
 
 def _finish(record, origin, root, locate, config, folder):

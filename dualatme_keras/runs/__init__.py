@@ -14,10 +14,11 @@ from dualatme_keras.runs.predictions import (
     score_predictions,
     write_predictions,
 )
-from dualatme_keras.runs.writer import RunWriter, begin_run
+from dualatme_keras.runs.writer import FINAL, RunWriter, begin_run, fold_files, training_files
 
 __all__ = [
     "CONTINUE_DESPITE",
+    "FINAL",
     "NETWORKS",
     "Branches",
     "Predictions",
@@ -27,6 +28,7 @@ __all__ = [
     "TrainedRun",
     "begin_run",
     "concatenate",
+    "fold_files",
     "read_branches",
     "read_epochs",
     "read_histories",
@@ -34,6 +36,7 @@ __all__ = [
     "read_run",
     "read_run_folds",
     "score_predictions",
+    "training_files",
     "write_predictions",
     "write_run_folds",
 ]

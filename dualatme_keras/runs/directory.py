@@ -50,6 +50,10 @@ class RunDirectory:
         """Folder of a fold: `model.keras`, `history.csv` and `predictions.csv`."""
         return self.path / "folds" / name
 
+    def unfinished(self, name: str) -> Path:
+        """Folder of what a fold, or `final`, that is being trained can go on from."""
+        return self.fold(f".{name}.unfinished")
+
     def finished(self, name: str) -> bool:
         """Whether a fold is complete."""
         return self.fold(name).is_dir()

@@ -2,10 +2,13 @@
 
 import contextlib
 import csv
+import functools
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +21,6 @@ from dualatme_keras.files import (
     locked,
     read_json,
     remove_leftovers,
-    replace_file,
     replace_folder,
     write_json,
 )
@@ -28,6 +30,9 @@ from dualatme_keras.runs.directory import BRANCHES_FILE, EPOCHS_FILE, SELECTION_
 from dualatme_keras.runs.epochs import write_epochs
 from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
 from dualatme_keras.runs.predictions import Predictions, read_predictions, write_predictions
+
+FINAL = "final"
+"""Name of the training on all clips."""
 
 
 class RunWriter(RunDirectory):
@@ -111,46 +116,86 @@ class RunWriter(RunDirectory):
         """Predictions of a finished fold."""
         return read_predictions(self.fold(fold) / "predictions.csv")
 
-    def write_fold(
-        self,
-        fold: str,
-        history: dict,
-        predictions: Predictions,
-        save_model: Callable[[Path], None],
-        epochs: Sequence[np.ndarray] = (),
-        tried: Sequence[dict] = (),
-        branches: Branches | None = None,
-    ) -> None:
+    def write_fold(self, fold: str, files: Mapping[str, bytes]) -> None:
         """Writes a finished fold, all or nothing.
 
         Args:
             fold: its name.
-            history: `{metric: [value of each epoch]}`.
-            predictions: of its test clips.
-            save_model: called with the path at which to save the network.
-            epochs: probabilities of the test clips after each epoch, `(clips, classes)` each, of a run that
-                audits the protocol.
-            tried: what it chose its settings from, see `training.selection.choose`.
-            branches: what Dual-ATME's branches did with the test clips; None of another network.
+            files: see `fold_files`.
         """
+        replace_folder(self.fold(fold), functools.partial(_write_files, files))
+        shutil.rmtree(self.unfinished(fold), ignore_errors=True)
 
-        def write(folder):
-            _write_training(folder, history, save_model, tried)
-            write_predictions(folder / "predictions.csv", predictions)
-            if len(epochs):
-                write_epochs(folder / EPOCHS_FILE, predictions.paths, epochs, predictions.class_names)
-            if branches:
-                write_branches(folder / BRANCHES_FILE, branches)
+    def write_final(self, files: Mapping[str, bytes]) -> None:
+        """Writes the network that was trained on all clips, all or nothing; see `training_files`."""
+        replace_folder(self.final_model.parent, functools.partial(_write_files, files))
+        shutil.rmtree(self.unfinished(FINAL), ignore_errors=True)
 
-        replace_folder(self.fold(fold), write)
 
-    def write_final(
-        self, history: dict, save_model: Callable[[Path], None], tried: Sequence[dict] = ()
-    ) -> None:
-        """Writes the network that was trained on all clips, all or nothing; see `write_fold`."""
-        replace_folder(
-            self.final_model.parent, lambda folder: _write_training(folder, history, save_model, tried)
-        )
+def training_files(
+    history: dict, save_model: Callable[[Path], None], tried: Sequence[dict] = ()
+) -> dict[str, bytes]:
+    """What a training leaves, as files: so that it can come from another machine.
+
+    Args:
+        history: `{metric: [value of each epoch]}`.
+        save_model: called with the path at which to save the network.
+        tried: what it chose its settings from, see `training.selection.choose`.
+
+    Returns:
+        Content of each file by its name.
+    """
+    rows = io.StringIO(newline="")
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(("epoch", *history))
+    writer.writerows((epoch, *values) for epoch, values in enumerate(zip(*history.values(), strict=True), 1))
+
+    def write(folder):
+        save_model(folder / "model.keras")
+        if tried:
+            write_json(folder / SELECTION_FILE, tried)
+
+    return {"history.csv": rows.getvalue().encode(), **_written(write)}
+
+
+def fold_files(
+    training: Mapping[str, bytes],
+    predictions: Predictions,
+    epochs: Sequence[np.ndarray] = (),
+    branches: Branches | None = None,
+) -> dict[str, bytes]:
+    """What a fold leaves, as files.
+
+    Args:
+        training: see `training_files`.
+        predictions: of its test clips.
+        epochs: probabilities of the test clips after each epoch, `(clips, classes)` each, of a run that
+            audits the protocol.
+        branches: what Dual-ATME's branches did with the test clips; None of another network.
+
+    Returns:
+        Content of each file by its name.
+    """
+
+    def write(folder):
+        write_predictions(folder / "predictions.csv", predictions)
+        if len(epochs):
+            write_epochs(folder / EPOCHS_FILE, predictions.paths, epochs, predictions.class_names)
+        if branches:
+            write_branches(folder / BRANCHES_FILE, branches)
+
+    return {**training, **_written(write)}
+
+
+def _written(write):
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder))
+        return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
+def _write_files(files, folder):
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
 @contextlib.contextmanager
@@ -168,7 +213,11 @@ def begin_run(
     _refuse_other_files(RunDirectory(path))
     with locked(path, "workdir"):
         remove_leftovers(path)
-        yield RunWriter(path, record, may_differ, despite)
+        run = RunWriter(path, record, may_differ, despite)
+        for fold in run.path.glob("folds/*"):
+            # Of one that was finished in the moment in which its process was killed.
+            shutil.rmtree(run.unfinished(fold.name), ignore_errors=True)
+        yield run
 
 
 def _refuse_other_files(run):
@@ -187,14 +236,3 @@ def _read_begun(config):
     if "computed_with" in begun:
         begun["computed_with"] = with_new_names(begun["computed_with"])
     return begun
-
-
-def _write_training(folder, history, save_model, tried):
-    rows = io.StringIO(newline="")
-    writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow(("epoch", *history))
-    writer.writerows((epoch, *values) for epoch, values in enumerate(zip(*history.values(), strict=True), 1))
-    replace_file(folder / "history.csv", rows.getvalue().encode())
-    save_model(folder / "model.keras")
-    if tried:
-        write_json(folder / SELECTION_FILE, tried)

@@ -15,10 +15,12 @@ from dualatme_keras.training.config import (
     STRATEGIES,
     TrainConfig,
 )
+from dualatme_keras.workers import EXECUTORS
 
 __all__ = [
     "CLASS_WEIGHTS",
     "CONTINUE_DESPITE",
+    "EXECUTORS",
     "OPTIMIZERS",
     "PRECISIONS",
     "PROTOCOLS",

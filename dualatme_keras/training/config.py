@@ -16,6 +16,7 @@ from dualatme_keras.data.folds import PROTOCOLS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
+from dualatme_keras.workers import EXECUTORS
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
@@ -31,6 +32,9 @@ MAY_DIFFER = (
     "subjects",
     "steps_per_execution",
     "workers",
+    "executor",
+    "ray_address",
+    "keep_going",
     # What these come to is compared, see `devices.describe_computation`.
     "implementation",
     "threads",
@@ -47,6 +51,7 @@ MAY_DIFFER = (
 
 _NOT_THE_NETWORKS = (
     *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
+    *("executor", "ray_address", "keep_going"),
     *("continue_despite", "final_model", "tensorboard", "audit_protocol", "ground_truth", "strict"),
     *("select", "select_splits"),
     *("learning_rate", "batch_size", "epochs", "initial_weights"),
@@ -67,7 +72,7 @@ OF_PRESETS = ("preset", "initial_weights", "implementation", "puzzle_source")
 """Settings that say something about the networks of presets only."""
 
 _LOWEST = {
-    **{"batch_size": 1, "epochs": 1, "steps_per_execution": 1, "workers": 1},
+    **{"batch_size": 1, "epochs": 1, "steps_per_execution": 1},
     **{"select_splits": 2, "seed": 0, "threads": 0, "warmup_epochs": 0},
 }
 
@@ -125,9 +130,15 @@ class TrainConfig:
             for GPUs; `float64`, in which rounding does not grow into other answers.
         jit_compile: compile the training step with XLA; the same seed may then round differently.
         steps_per_execution: training steps that TensorFlow runs in one go; saves time on GPUs.
-        workers: folds that are trained side by side, each in a process of its own.
-        threads: processor threads of each worker; 0 shares the processors out. Another number rounds
-            differently; with the same number, results do not depend on `workers`.
+        workers: folds that are trained side by side, each in a process of its own; `auto` measures the first
+            two folds and takes as many processes as pay, and as processors and memory allow.
+        threads: processor threads of each worker; 0 for one with `workers="auto"` or another executor, and
+            otherwise shares the processors out. Another number rounds differently; with the same number,
+            results do not depend on `workers`.
+        executor: `processes` of this machine, or `ray`: the machines of a Ray cluster, which need no common
+            file system.
+        ray_address: of the cluster, see `workers.RayExecutor`.
+        keep_going: train the other folds where the training of one diverges; the table says what is missing.
         continue_despite: names out of `CONTINUE_DESPITE`: what a continued run may have changed.
         distribute: `none`, or `mirrored` over all GPUs (logical CPU devices where there is none).
         final_model: after the folds, also train on all clips and save `final/model.keras`.
@@ -177,8 +188,11 @@ class TrainConfig:
     precision: str = "float32"
     jit_compile: bool = False
     steps_per_execution: int = 1
-    workers: int = 1
+    workers: int | str = "auto"
     threads: int = 0
+    executor: str = "processes"
+    ray_address: str = "auto"
+    keep_going: bool = False
     continue_despite: tuple[str, ...] = ()
     distribute: str = "none"
     final_model: bool = False
@@ -203,6 +217,7 @@ class TrainConfig:
             ("puzzle_source", PUZZLE_SOURCES),
             ("implementation", IMPLEMENTATIONS),
             ("precision", PRECISIONS),
+            ("executor", EXECUTORS),
         ):
             self._check_choice(name, allowed)
         if len(set(self.class_names)) < max(2, len(self.class_names)) or not all(self.class_names):
@@ -217,6 +232,10 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < lowest:
                 raise DualATMEError(f"Expected `{name}` to be an integer from {lowest}. Received: {value!r}.")
+        if self.workers != "auto" and (not isinstance(self.workers, numbers.Integral) or self.workers < 1):
+            raise DualATMEError(
+                f"Expected `workers` to be 'auto' or an integer from 1. Received: {self.workers!r}."
+            )
         for name in ("weight_decay", "label_smoothing", "ema_momentum"):
             value = getattr(self, name)
             if not 0 <= value < 1:
@@ -251,7 +270,13 @@ class TrainConfig:
                 "Expected either `select` or `audit_protocol`: what folds choose may have other epochs. "
                 "Received: both."
             )
-        if self.workers > 1 and self.distribute != "none":
+        if self.executor == "ray" and (self.workers != "auto" or self.tensorboard):
+            name = "tensorboard" if self.tensorboard else "workers"
+            raise DualATMEError(
+                f"Expected `{name}` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
+                f"{'writes no files here' if self.tensorboard else 'decides how many jobs it runs'}."
+            )
+        if self.workers not in (1, "auto") and self.distribute != "none":
             raise DualATMEError(
                 "Expected either `workers` or `distribute`: both share the devices out. "
                 f"Received: `workers={self.workers}` and `distribute={self.distribute!r}`."

@@ -28,7 +28,11 @@ def prepare_devices(config: TrainConfig) -> None:
     Raises:
         DualATMEError: `threads` are asked for in a process that computes with another number already.
     """
-    _set_threads(config.threads)
+    if config.threads and not use_threads(config.threads):
+        raise DualATMEError(
+            "Expected `threads` before TensorFlow's first operation, or as it computes already. "
+            f"Received: `threads={config.threads}`. Start a process of its own for the run."
+        )
     for gpu in tf.config.list_physical_devices("GPU"):
         # A process that has used its GPUs keeps the settings it started with.
         with contextlib.suppress(RuntimeError):
@@ -37,19 +41,18 @@ def prepare_devices(config: TrainConfig) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _set_threads(threads):
+def use_threads(threads: int) -> bool:
+    """Lets TensorFlow compute with so many threads; False where it computes with another number already."""
     setters = (
         tf.config.threading.set_intra_op_parallelism_threads,
         tf.config.threading.set_inter_op_parallelism_threads,
     )
-    for setter in setters if threads else ():
-        try:
+    try:
+        for setter in setters:
             setter(threads)
-        except RuntimeError as error:
-            raise DualATMEError(
-                "Expected `threads` before TensorFlow's first operation, or as it computes already. "
-                f"Received: `threads={threads}`. Start a process of its own for the run."
-            ) from error
+    except RuntimeError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -84,11 +87,18 @@ def check_tensorboard() -> None:
         )
 
 
+def computes_on_devices(config: TrainConfig) -> bool:
+    """Whether a network has GPUs, or all devices, to itself."""
+    return config.distribute != "none" or bool(tf.config.list_physical_devices("GPU"))
+
+
 def threads_of_each(config: TrainConfig) -> int:
     """Processor threads with which each network of a run is computed."""
     if config.threads:
         return config.threads
-    if config.workers > 1:
+    if config.executor != "processes" or (config.workers == "auto" and not computes_on_devices(config)):
+        return 1  # wherever and beside whatever a network is trained, its sums are rounded alike
+    if config.workers not in (1, "auto"):
         return max(1, joblib.cpu_count() // config.workers)
     # TensorFlow's own default is a thread for each processor that the process may use.
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())

@@ -45,7 +45,7 @@ class Extensions:
                     f"Expected either `new_model` or `{name}`, which is about networks of this package. "
                     f"Received: both, `{name}={given!r}`."
                 )
-        if config.workers > 1:
+        if config.workers != 1:
             self.packed()
 
     def packed(self) -> bytes:
@@ -58,10 +58,10 @@ class Extensions:
             return cloudpickle.dumps(self)
         except Exception as error:  # whatever the objects raise
             raise DualATMEError(
-                "Expected `new_model`, `callbacks` and `augment` that can be sent to other processes, with "
-                "`workers` from 2: functions that hold no open file, lock or generator. "
-                f"Received: {type(error).__name__}: {error}. Make such things inside the function, or leave "
-                "`workers` at 1."
+                "Expected `new_model`, `callbacks` and `augment` that can be sent to other processes, unless "
+                "`workers=1`: functions that hold no open file, lock or generator. "
+                f"Received: {type(error).__name__}: {error}. Make such things inside the function, or set "
+                "`workers=1`."
             ) from error
 
     @staticmethod

@@ -1,25 +1,50 @@
-"""One fold from its clips to its files, in this process or in several others."""
+"""One fold from its clips to its files, in this process, in several others, or on other machines."""
 
 import dataclasses
 import functools
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
-import joblib
 import keras
 
 from dualatme_keras.data import Clip, Fold, ImageTable
 from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.preprocessing import PrepareSettings
-from dualatme_keras.runs import Predictions, RunWriter
+from dualatme_keras.runs import FINAL, Predictions, RunWriter, fold_files, training_files
+from dualatme_keras.training.checkpoints import Checkpoint
 from dualatme_keras.training.config import TrainConfig
-from dualatme_keras.training.devices import prepare_devices, threads_of_each
+from dualatme_keras.training.devices import (
+    computes_on_devices,
+    prepare_devices,
+    threads_of_each,
+    use_threads,
+)
+from dualatme_keras.training.divergence import Diverged
 from dualatme_keras.training.extensions import Extensions
 from dualatme_keras.training.fold_trainer import FoldTrainer
+from dualatme_keras.training.scheduling import is_worth_it, most_workers
 from dualatme_keras.training.selection import candidate_config, choose, inner_folds
-from dualatme_keras.workers import end_with_parent
+from dualatme_keras.workers import ProcessExecutor, RayExecutor
+
+_ALONE = 2
+"""Folds that this process trains before others are asked: the first compiles, the second tells the time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldResult:
+    """What came of a fold.
+
+    Attributes:
+        files: content of each file of its folder; None where its training diverged.
+        diverged: then, how.
+        seconds: time taken.
+    """
+
+    files: dict[str, bytes] | None
+    diverged: Diverged | None
+    seconds: float
 
 
 class FoldRunner:
@@ -50,6 +75,7 @@ class FoldRunner:
         self._clips = clips
         self._preparation = preparation
         self._candidates = candidates
+        self._seconds = []  # of the folds that this process trained
 
     @functools.cached_property
     def _trainers(self) -> dict[str, FoldTrainer]:
@@ -67,14 +93,19 @@ class FoldRunner:
         size = next(iter(self._trainers.values())).image_size
         return ImageTable(self._clips, size, inputs, self._config.data_root)
 
-    def _choose(self, fold, seed) -> tuple[FoldTrainer, list[dict]]:
+    def _choose(self, fold, seed, checkpoint) -> tuple[FoldTrainer, list[dict]]:
         """The trainer whose settings do best within the fold's training clips, and what was tried."""
         if not self._candidates:
             return self._trainers[""], []
 
+        numbers = {name: number for number, name in enumerate(self._candidates)}
+
         def answer(name, inner):
-            self._trainers[name].train(inner, self._table, seed)
-            return self._trainers[name].predict(inner, self._table)
+            def train():
+                self._trainers[name].train(inner, self._table, seed)
+                return self._trainers[name].predict(inner, self._table)
+
+            return checkpoint.part(f"{numbers[name]}_{inner.name.split('/')[-1]}").get(train)
 
         inner = inner_folds(fold, self._config.select_splits, seed)
         tried = choose(self._candidates, answer, inner, len(self._config.class_names))
@@ -85,88 +116,148 @@ class FoldRunner:
         """Digest of each database's images, see `ImageTable.digests`."""
         return self._table.digests()
 
-    def run(self, fold: Fold, seed: int, run: RunWriter, callbacks=()) -> float:
-        """Trains and tests a fold and writes it into the run's folder; returns the seconds it took."""
+    def run(
+        self, fold: Fold, seed: int, unfinished: Path | None = None, callbacks=(), tensorboard: str = ""
+    ) -> FoldResult:
+        """Trains and tests a fold.
+
+        Args:
+            fold: the fold; without test clips, as `final` is, it is not tested.
+            seed: of the run.
+            unfinished: folder for what it can go on from, where it is interrupted; None for none.
+            callbacks: further Keras callbacks.
+            tensorboard: folder of event files; none where empty.
+        """
         start = time.perf_counter()
-        trainer, tried = self._choose(fold, seed)
-        callbacks = [*callbacks]
-        if self._config.tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(str(run.tensorboard(fold.name))))
-        epochs = []
-        if self._config.audit_protocol:
+        files = diverged = None
+        try:
+            files = self._files(fold, seed, Checkpoint(unfinished), [*callbacks], tensorboard)
+        except Diverged as error:
+            diverged = error  # whoever asked for the fold decides what becomes of the others
+        return FoldResult(files, diverged, time.perf_counter() - start)
+
+    def _files(self, fold, seed, checkpoint, callbacks, tensorboard):
+        trainer, tried = self._choose(fold, seed, checkpoint)
+        if tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(tensorboard))
+        epochs = checkpoint.answers
+        if self._config.audit_protocol and fold.test:
             callbacks.append(
                 keras.callbacks.LambdaCallback(
                     on_epoch_end=lambda *_: epochs.append(trainer.predict_in_training(fold, self._table))
                 )
             )
-        history = trainer.train(fold, self._table, seed, callbacks)
+        history = trainer.train(fold, self._table, seed, callbacks, checkpoint)
+        training = training_files(history, trainer.save, tried)
+        if not fold.test:
+            return training
         answers = trainer.predict(fold, self._table)
         predictions = Predictions.of_clips(fold.test, answers, self._config.class_names)
-        run.write_fold(
-            fold.name,
-            history,
-            predictions,
-            trainer.save,
-            epochs,
-            tried,
-            trainer.look(fold, self._table),
-        )
-        return time.perf_counter() - start
+        return fold_files(training, predictions, epochs, trainer.look(fold, self._table))
 
-    def run_final(self, seed: int, run: RunWriter) -> None:
-        """Trains on all clips, with nothing left to test on, and writes the network."""
-        fold = Fold("final", train=self._clips, test=())
-        trainer, tried = self._choose(fold, seed)
-        history = trainer.train(fold, self._table, seed)
-        run.write_final(history, trainer.save, tried)
+    def run_all(
+        self,
+        folds: Sequence[Fold],
+        seed: int,
+        run: RunWriter,
+        callbacks: Callable[[Fold], Sequence[keras.callbacks.Callback]] = lambda _: (),
+        tell: Callable[[int], None] = lambda _: None,
+    ) -> Iterator[tuple[Fold, FoldResult]]:
+        """Trains and tests folds, side by side as `config.workers` and `config.executor` say.
 
-    def run_in_processes(
-        self, folds: Sequence[Fold], seed: int, run: RunWriter
-    ) -> Iterator[tuple[str, float]]:
-        """Runs folds side by side in `config.workers` processes, which share the processors evenly.
-
-        Processes stay for the next call, with their compiled networks and images.
+        Other processes stay for the next call, with their compiled networks and images.
 
         Args:
             folds: what to run.
             seed: of the run.
-            run: the run's folder.
+            run: the run's folder, for what is unfinished.
+            callbacks: further ones for a fold that this process trains.
+            tell: called with the number of folds that are trained side by side, whenever it changes.
 
         Yields:
-            Name of a finished fold and the seconds it took, in the order in which they finish.
+            Folds and what came of them, in the order in which they finish.
 
         Raises:
-            DualATMEError: as a single fold does; the folds that finished before are kept.
+            DualATMEError: as a single fold does; or workers die.
         """
+        left = list(folds)
+        if self._config.executor == "ray":
+            executor = RayExecutor(self._config.ray_address, threads_of_each(self._config))
+            yield from self._run_elsewhere(executor, left, seed, None)
+            return
+        workers = self._config.workers
+        here = workers == 1
+        if workers == "auto" and computes_on_devices(self._config):
+            workers, here = 1, True
+        elif workers == "auto":
+            workers = most_workers(self._config, len(left), self._table.nbytes)
+            here = use_threads(threads_of_each(self._config))
+        tell(1)
+        while left and here:
+            if workers > 1 and len(self._seconds) >= _ALONE:
+                here = not is_worth_it(self._seconds[-1], len(left), workers)
+                if not here:
+                    break
+            fold = left.pop(0)
+            result = self.run(
+                fold, seed, run.unfinished(fold.name), callbacks(fold), self._tensorboard(run, fold)
+            )
+            self._seconds.append(result.seconds)
+            yield fold, result
+        if left:
+            tell(workers)
+            executor = ProcessExecutor(workers, threads_of_each(self._config))
+            yield from self._run_elsewhere(executor, left, seed, run)
+
+    def run_final(self, seed: int, run: RunWriter) -> FoldResult:
+        """Trains on all clips, with nothing left to test on."""
+        ((_, result),) = self.run_all([Fold(FINAL, train=self._clips, test=())], seed, run)
+        return result
+
+    def _tensorboard(self, run, fold):
+        return str(run.tensorboard(fold.name)) if self._config.tensorboard and fold.test else ""
+
+    def _run_elsewhere(self, executor, folds, seed, run):
+        """`run` is the run's folder where the workers reach it, or None."""
+        by_name = {fold.name: fold for fold in folds}
+        jobs = [
+            (
+                fold,
+                seed,
+                run and run.unfinished(fold.name),
+                run and self._tensorboard(run, fold),
+            )
+            for fold in folds
+        ]
+        for job, result in executor.run(self._new_worker, jobs):
+            yield by_name[job[0].name], result
+
+    @functools.cached_property
+    def _new_worker(self):
+        """All that a worker needs, images among it: it reads nothing."""
         threads = threads_of_each(self._config)
-        config = dataclasses.replace(self._config, seed=0, workdir="", subjects=(), threads=threads)
-        # Functions as bytes: those sent twice would be two functions. Images that changed are decoded anew.
-        extensions = self._extensions.packed()
-        data = (
+        config = dataclasses.replace(
+            self._config, seed=0, workdir="", subjects=(), workers=1, executor="processes", threads=threads
+        )
+        # Functions as bytes: those sent twice would be two functions.
+        return functools.partial(
+            _new_worker,
+            config,
             tuple(self._clips),
             self._preparation,
-            extensions,
+            self._extensions.packed(),
             dict(self._candidates),
-            self.image_digests(),
-        )
-        parallel = joblib.Parallel(
-            config.workers, return_as="generator_unordered", inner_max_num_threads=threads
-        )
-        return parallel(
-            joblib.delayed(_run_in_worker)(os.getpid(), (config, *data), fold, seed, run) for fold in folds
+            self._table,
         )
 
 
-_worker_runner: tuple[tuple, FoldRunner] | None = None
-"""What this worker process runs folds with, and the settings and data that it was made for."""
+def _new_worker(config, clips, preparation, extensions, candidates, table):
+    prepare_devices(config)
+    runner = FoldRunner(config, clips, preparation, Extensions.unpacked(extensions), candidates)
+    runner._table = table
 
+    def run(job):
+        fold, seed, unfinished, tensorboard = job
+        return runner.run(fold, seed, unfinished, tensorboard=tensorboard or "")
 
-def _run_in_worker(parent, key, fold, seed, run):
-    global _worker_runner
-    end_with_parent(parent)
-    if _worker_runner is None or _worker_runner[0] != key:
-        config, clips, preparation, extensions, candidates, _ = key
-        prepare_devices(config)
-        runner = FoldRunner(config, clips, preparation, Extensions.unpacked(extensions), candidates)
-        _worker_runner = (key, runner)
-    return fold.name, _worker_runner[1].run(fold, seed, run)
+    return run

@@ -16,6 +16,7 @@ from dualatme_keras.models import OTHER_MODELS, DualATME, prediction_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import Branches
 from dualatme_keras.training.augmentation import augment_batches
+from dualatme_keras.training.checkpoints import Checkpoint, pass_epochs
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import default_policy, get_strategy
 from dualatme_keras.training.divergence import StopOnDivergence, diverged
@@ -78,7 +79,14 @@ class FoldTrainer:
         """Side of the images that the network takes, in pixels."""
         return self._model.inputs[0].shape[1]
 
-    def train(self, fold: Fold, table: ImageTable, seed: int, callbacks=()) -> dict:
+    def train(
+        self,
+        fold: Fold,
+        table: ImageTable,
+        seed: int,
+        callbacks=(),
+        checkpoint: Checkpoint | None = None,
+    ) -> dict:
         """Trains on the fold's train clips with the published recipe, from fresh or `initial_weights`.
 
         Args:
@@ -86,6 +94,9 @@ class FoldTrainer:
             table: the images.
             seed: of the run; the fold's own comes from it and the fold's name.
             callbacks: further Keras callbacks.
+            checkpoint: where the training goes on, and what it saves its epochs in. Callbacks of the user
+                know of no earlier epochs, and several devices share a batch in an order of their own: with
+                them, a training begins anew.
 
         Returns:
             The history, `{metric: [value of each epoch]}`.
@@ -121,14 +132,22 @@ class FoldTrainer:
             classes = len(self._config.class_names)
             batches = mix_batches(batches, self._config.mixup, classes, seed, class_weight)
             class_weight = None  # in the batches
-        return self._model.fit(
+        done, before = 0, {}
+        if checkpoint and not own and self._config.distribute == "none":
+            done, before = checkpoint.restore(self._model)
+            callbacks += [*filter(None, [checkpoint.callback(self._config.epochs, before)])]
+        if done:
+            pass_epochs(batches, done, self._config.steps_per_execution)
+        history = self._model.fit(
             batches,
             shuffle=False,  # the dataset does, reproducibly
             epochs=self._config.epochs,
+            initial_epoch=done,
             callbacks=callbacks,
             class_weight=class_weight,
             verbose=0,
         ).history
+        return {name: [*before.get(name, ()), *values] for name, values in history.items()}
 
     def _fit_logistic(self, batches, class_weight, callbacks):
         """A logistic regression is one epoch, of each clip and its mirror image."""

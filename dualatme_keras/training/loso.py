@@ -12,7 +12,7 @@ import keras
 from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
-from dualatme_keras.runs import Predictions, begin_run, concatenate, score_predictions
+from dualatme_keras.runs import FINAL, Predictions, begin_run, concatenate, score_predictions
 from dualatme_keras.training.config import MAY_DIFFER, TrainConfig
 from dualatme_keras.training.devices import (
     check_tensorboard,
@@ -36,13 +36,15 @@ class RunResult:
         workdir: its folder.
         metrics: scores as in metrics.json, see `metrics.pooled_scores`.
         predictions: pooled over all finished folds.
-        final_model: path of the network trained on all clips, or None where none was asked for.
+        final_model: path of the network trained on all clips, or None where none was asked for, or diverged.
+        diverged: how the training of each fold went wrong that is missing, with `keep_going`.
     """
 
     workdir: Path
     metrics: dict
     predictions: Predictions
     final_model: Path | None
+    diverged: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def run_loso(
@@ -60,8 +62,11 @@ def run_loso(
 
     Continuing a run with another network, other callbacks or another augmentation is refused. config.json
     knows a network and a layer by `get_config()`, but a function by its name alone: choose another folder
-    after changing one. With `workers` from 2, all three are sent to the processes by cloudpickle. Open
-    files, locks and generators cannot be sent; callbacks stay there, so what they collect does not come back.
+    after changing one. Unless `workers=1`, all three are sent to processes by cloudpickle. Open files, locks
+    and generators cannot be sent; callbacks stay there, so what they collect does not come back.
+
+    A run that is interrupted goes on at the last saved epoch of each fold, see `Checkpoint`; with `callbacks`
+    or several devices, a fold that was not finished begins anew.
 
     Args:
         config: the settings.
@@ -157,40 +162,55 @@ def run_seeds(
         record = {**dataclasses.asdict(own), **described}
         with begin_run(workdir, record, MAY_DIFFER, config.continue_despite) as run:
             run_folds = run.write_folds(all_folds)
-            _run_folds(own, folds, run, runner, stream)
-            results.append(_finish(own, clips, run_folds, run, runner, stream))
+            diverged = _run_folds(own, folds, run, runner, stream)
+            results.append(_finish(own, clips, run_folds, run, runner, stream, diverged))
     return results
 
 
 def _run_folds(config, folds, run, runner, stream):
-    """Runs the folds that are not finished yet."""
-    progress = Progress(len(folds), config.epochs, config.workers, stream, len(config.class_names))
+    """Runs the folds that are not finished yet; returns which diverged, and how."""
+    progress = Progress(len(folds), config.epochs, 1, stream, len(config.class_names))
     for fold in folds:
         if run.finished(fold.name):
             progress.finish_fold(fold.name, run.read_fold(fold.name), seconds=None)
     left = [fold for fold in folds if not run.finished(fold.name)]
     if left or (config.final_model and not run.final_model.exists()):
         run.write_environment(describe_environment(), [fold.name for fold in left])
-    if config.workers > 1:
-        done = runner.run_in_processes(left, config.seed, run)
-    else:
-        done = (
-            (fold.name, runner.run(fold, config.seed, run, [progress.epoch_callback(fold.name)]))
-            for fold in left
-        )
-    for name, seconds in done:
-        progress.finish_fold(name, run.read_fold(name), seconds)
+    results = runner.run_all(
+        left, config.seed, run, lambda fold: [progress.epoch_callback(fold.name)], progress.side_by_side
+    )
+    diverged = {}
+    for fold, result in results:
+        if result.diverged is None:
+            run.write_fold(fold.name, result.files)
+            progress.finish_fold(fold.name, run.read_fold(fold.name), result.seconds)
+        elif config.keep_going:
+            diverged[fold.name] = str(result.diverged)
+            progress.miss_fold(fold.name, diverged[fold.name])
+        else:
+            raise result.diverged
+    return diverged
 
 
-def _finish(config, clips, run_folds, run, runner, stream):
+def _finish(config, clips, run_folds, run, runner, stream, diverged):
     """Pools and scores what is finished: a run may be done a few subjects at a time."""
+    if not run_folds.finished:
+        raise DualATMEError(f"Expected a fold to score. Received: {len(diverged)}, all of which diverged.")
     predictions = concatenate(run.read_fold(name) for name in run_folds.finished)
     metrics = run_folds.add_counts(score_predictions(predictions), predictions)
     run.write_scores(predictions, metrics)
     if config.final_model and not run.final_model.exists():
         print(f"final model: training on all {len(clips)} clips", file=stream, flush=True)
-        runner.run_final(config.seed, run)
-    return RunResult(run.path, metrics, predictions, run.final_model if config.final_model else None)
+        result = runner.run_final(config.seed, run)
+        if result.diverged is None:
+            run.write_final(result.files)
+        elif config.keep_going:
+            diverged[FINAL] = str(result.diverged)
+            print(diverged[FINAL], file=stream, flush=True)
+        else:
+            raise result.diverged
+    final_model = run.final_model if config.final_model and run.final_model.exists() else None
+    return RunResult(run.path, metrics, predictions, final_model, diverged)
 
 
 def _read_folds(config, extensions, stream):

@@ -29,6 +29,15 @@ class Progress:
         self._done = 0
         self._trained_seconds = []
 
+    def side_by_side(self, workers: int) -> None:
+        """Takes note of how many folds run at the same time from now on."""
+        self._workers = workers
+
+    def miss_fold(self, fold: str, reason: str) -> None:
+        """Prints why a fold is missing."""
+        print(f"{self._prefix(fold)} missing: {reason}", file=self._stream, flush=True)
+        self._done += 1
+
     def epoch_callback(self, fold: str) -> keras.callbacks.Callback:
         """A callback that shows the epoch on a terminal, and nothing elsewhere."""
         return _EpochLine(self._stream, self._prefix(fold), self._epochs)

@@ -11,19 +11,16 @@ import pytest
 
 COMMAND = textwrap.dedent(
     """
-    import os, time
+    import time
 
-    def job(parent):
-        from dualatme_keras.workers import end_with_parent
-
-        end_with_parent(parent)
+    def job(number):
         print("working", flush=True)
         time.sleep(300)
 
     def main(_arguments):
-        import joblib
+        from dualatme_keras.workers import ProcessExecutor
 
-        joblib.Parallel(2)(joblib.delayed(job)(os.getpid()) for _ in range(2))
+        list(ProcessExecutor(2).run(lambda: job, range(2)))
 
     if __name__ == "__main__":
         from dualatme_keras.commands import Flags

@@ -69,10 +69,11 @@ def test_workers_are_quiet(stand_in):
     work = "\n".join(
         (
             "from dualatme_keras.commands import quiet_libraries",
-            "import joblib",
+            "from dualatme_keras.workers import ProcessExecutor",
             "quiet_libraries()",
-            "def work(): import tensorflow, os; os.write(2, b'after\\n')",
-            "joblib.Parallel(2)(joblib.delayed(work)() for _ in range(2))",
+            "def work(job): import tensorflow, os; os.write(2, b'after\\n')",
+            "def new_worker(): return work",
+            "list(ProcessExecutor(2).run(new_worker, [1, 2]))",
         )
     )
     ended = called("-c", work, **stand_in(""))

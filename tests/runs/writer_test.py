@@ -6,7 +6,7 @@ import pytest
 
 from dualatme_keras.data import Clip
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.runs import Predictions, RunWriter, begin_run
+from dualatme_keras.runs import Predictions, RunWriter, begin_run, fold_files, training_files
 from dualatme_keras.runs.continuation import find_differences
 
 RECORD = {
@@ -134,8 +134,12 @@ def test_folds_and_final_network_are_written_whole(tmp_path):
     (half / "half.txt").touch()
     for content in ("first", "second"):
         history = {"loss": [0.5, 0.25], "uf1": [0.1, 0.2]}
-        run.write_fold("sub01", history, answers, lambda path, content=content: path.write_text(content))
-        run.write_final(history, lambda path, content=content: path.write_text(f"final {content}"))
+        files = training_files(history, lambda path, content=content: path.write_text(content))
+        run.unfinished("sub01").mkdir()
+        run.write_fold("sub01", fold_files(files, answers))
+        run.write_final(
+            training_files(history, lambda path, content=content: path.write_text(f"final {content}"))
+        )
     assert [path.name for path in run.fold("sub01").parent.iterdir()] == ["sub01"]
     assert {path.name for path in run.fold("sub01").iterdir()} == {
         "history.csv",

@@ -34,4 +34,5 @@ def base(data, tmp_path_factory):
         learning_rate=0.02,
         final_model=True,
         tensorboard=True,
+        workers=1,  # in this process, which keeps its compiled network
     )

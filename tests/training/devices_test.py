@@ -13,7 +13,8 @@ def test_workers_share_the_processors_out():
     assert threads_of_each(TrainConfig(threads=3)) == threads_of_each(TrainConfig(threads=3, workers=2)) == 3
     assert threads_of_each(TrainConfig(workers=processors + 1)) == 1
     assert threads_of_each(TrainConfig(workers=2)) == max(1, processors // 2)
-    assert threads_of_each(TrainConfig()) >= 1
+    assert threads_of_each(TrainConfig()) == threads_of_each(TrainConfig(executor="ray")) == 1
+    assert threads_of_each(TrainConfig(workers=1)) >= 1
 
 
 def test_a_computation_is_described():

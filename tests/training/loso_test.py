@@ -318,6 +318,8 @@ def test_absent_lists_point_to_help(tmp_path, monkeypatch):
         ("learning_rate", float("inf")),
         ("learning_rate", float("nan")),
         ("workers", 0),
+        ("workers", "many"),
+        ("executor", "threads"),
         ("threads", -1),
         ("precision", "float8"),
         ("implementation", "quick"),

@@ -1,0 +1,60 @@
+"""Jobs in other processes: all results, whoever dies."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.workers import ProcessExecutor
+
+
+def new_worker(folder, fatal=()):
+    """Notes its start; the first time that it is given a fatal job it dies as out of memory."""
+    Path(folder, f"start_{os.getpid()}").touch()
+
+    def work(job):
+        if job < 0:
+            raise DualATMEError(f"job {job}")
+        died = Path(folder, f"died_{job}")
+        if job in fatal and not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid(), job * job
+
+    return work
+
+
+def run(folder, jobs, workers=2, **options):
+    import functools
+
+    results = ProcessExecutor(workers).run(functools.partial(new_worker, folder, **options), jobs)
+    return {job: result for job, result in results}
+
+
+def test_each_process_begins_once(tmp_path):
+    results = run(tmp_path, range(20))
+    assert {job: square for job, (_, square) in results.items()} == {job: job * job for job in range(20)}
+    used = {process for process, _ in results.values()}
+    started = {int(path.name.split("_")[1]) for path in tmp_path.glob("start_*")}
+    assert used <= started
+    assert len(started) <= 2
+    assert os.getpid() not in started
+
+
+def test_jobs_of_dead_workers_are_run_again(tmp_path):
+    results = run(tmp_path, range(8), fatal=(1, 5))
+    assert {job: square for job, (_, square) in results.items()} == {job: job * job for job in range(8)}
+    assert {path.name for path in tmp_path.glob("died_*")} == {"died_1", "died_5"}
+
+
+def test_jobs_that_always_kill_are_told(tmp_path):
+    with pytest.raises(DualATMEError, match="3 times in a row the end of one, as where memory runs out"):
+        list(ProcessExecutor(1).run(lambda: lambda job: os.kill(os.getpid(), signal.SIGKILL), [1]))
+
+
+def test_the_error_of_a_job_is_that_of_all(tmp_path):
+    with pytest.raises(DualATMEError, match="^job -3$"):
+        run(tmp_path, [1, -3, 2])
+    assert len(run(tmp_path, range(3))) == 3  # others start afterwards
