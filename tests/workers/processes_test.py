@@ -30,7 +30,7 @@ def run(folder, jobs, workers=2, **options):
     import functools
 
     results = ProcessExecutor(workers).run(functools.partial(new_worker, folder, **options), jobs)
-    return {job: result for job, result in results}
+    return dict(results)
 
 
 def test_each_process_begins_once(tmp_path):

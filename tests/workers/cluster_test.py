@@ -1,0 +1,65 @@
+"""Jobs on a Ray cluster: the same results, whichever machine is lost."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+SCRIPT = textwrap.dedent(
+    """
+    import functools, os, sys, time
+    import ray
+    from ray.cluster_utils import Cluster
+
+    from dualatme_keras.errors import DualATMEError
+    from dualatme_keras.workers import RayExecutor
+
+
+    def new_worker(data):
+        node = ray.get_runtime_context().get_node_id()
+
+        def work(job):
+            if job < 0:
+                raise DualATMEError(f"job {job}")
+            time.sleep(0.5)
+            return node, data[job] ** 2
+
+        return work
+
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    second = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    executor = RayExecutor(cluster.address)
+    nodes, results = set(), {}
+    for job, (node, result) in executor.run(functools.partial(new_worker, range(100)), range(16)):
+        results[job] = result
+        nodes.add(node)
+        if len(nodes) == 2 and second is not None:
+            cluster.remove_node(second, allow_graceful=False)
+            second = None
+    assert results == {job: job**2 for job in range(16)}, results
+    assert second is None, "one machine did everything"
+    try:
+        list(executor.run(functools.partial(new_worker, range(100)), [1, -3]))
+    except DualATMEError as error:
+        assert str(error) == "job -3", error
+    print("all came back")
+    """
+)
+
+
+def test_a_lost_machine_loses_nothing(tmp_path):
+    pytest.importorskip("ray")
+    (tmp_path / "cluster.py").write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, tmp_path / "cluster.py"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        cwd=tmp_path,
+    )
+    assert ended.stdout.splitlines()[-1:] == ["all came back"], ended.stdout[-2000:] + ended.stderr[-3000:]
