@@ -7,10 +7,13 @@ the short list below is refused.
 """
 
 import dataclasses
+import io
 import math
 import os
 import pickletools
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -37,7 +40,16 @@ _MODULE_PREFIXES = ("torch.nn.modules.", "torch.nn.parallel.", "Me_Model_att.")
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MARK = object()
 # What opcodes raise on a damaged stack.
-_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile)
+_DAMAGE = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, RecursionError),
+    *(struct.error, zipfile.BadZipFile, zlib.error, NotImplementedError),
+)
+
+_LARGEST = 2**30
+"""Largest file that is read, in bytes. The published network has 40 MB."""
+
+_MOST_TENSORS = 100_000
+"""Most tensors of a file; modules that hold each other could name more than there are atoms."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,11 +95,15 @@ def read_torch_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     path = os.fspath(path)
     try:
+        size = os.path.getsize(path)
+        if size > _LARGEST:
+            raise _Refused(f"Expected weights of at most {_LARGEST} bytes. Received: {size}.")
         if zipfile.is_zipfile(path):
             value, storages = _read_zip(path)
         else:
             value, storages = _read_legacy(path)
         found = _state_dict(value)
+        _check_size(found.values(), size)
         tensors = {name: _materialize(tensor, storages) for name, tensor in found.items()}
     except _Refused as error:
         raise DualATMEError(f"{path}: {error}") from None
@@ -96,7 +112,7 @@ def read_torch_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     except _DAMAGE as error:
         raise DualATMEError(
             f"Expected a file written by torch.save. Received: {path}, which is damaged or of another kind "
-            f"({type(error).__name__}: {error})."
+            f"({type(error).__name__}: {str(error)[:200]})."
         ) from error
     if tensors and all(name.startswith("module.") for name in tensors):
         return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
@@ -110,13 +126,22 @@ class _Refused(Exception):
 def _refuse(name):
     raise _Refused(
         "Expected only tensors, plain containers and torch.nn modules. "
-        f"Received: a file that asks for {name!r}; it was not executed. "
+        f"Received: a file that asks for {name[:100]!r}; it was not executed. "
         "Save the weights alone, with torch.save(model.state_dict(), path), and load that file."
     )
 
 
 def _read_zip(path):
     with zipfile.ZipFile(path) as archive:
+        # torch.save compresses nothing, so that no content can be larger than the file.
+        entries = archive.infolist()
+        declared = sum(entry.file_size for entry in entries)
+        packed = any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries)
+        if packed or declared > os.path.getsize(path):
+            raise _Refused(
+                "Expected an archive as torch.save writes it, neither compressed nor encrypted. "
+                f"Received: one of {os.path.getsize(path)} bytes that unpacks to {declared}."
+            )
         names = archive.namelist()
         (pickled,) = [name for name in names if name.endswith("/data.pkl")]
         root = pickled.removesuffix("data.pkl")
@@ -133,17 +158,29 @@ def _read_zip(path):
 def _read_legacy(path):
     """The form before PyTorch 1.6: five pickles, then each storage as a count and its values."""
     with open(path, "rb") as file:
-        if _interpret(file) != _LEGACY_MAGIC:
-            raise ValueError("no magic number of torch.save")
-        _protocol, system, value, keys = (_interpret(file) for _ in range(4))
-        if not system["little_endian"]:
-            raise _Refused("Expected little-endian tensors. Received: big-endian ones.")
-        item_sizes = {tensor.key: np.dtype(tensor.dtype).itemsize for tensor in _state_dict(value).values()}
-        storages = {}
-        for key in keys:
-            count = int.from_bytes(file.read(8), "little")
-            storages[key] = file.read(count * item_sizes[key])
+        content = io.BytesIO(file.read())  # of which no more can be read than there is
+    if _interpret(content) != _LEGACY_MAGIC:
+        raise ValueError("no magic number of torch.save")
+    _protocol, system, value, keys = (_interpret(content) for _ in range(4))
+    if not system["little_endian"]:
+        raise _Refused("Expected little-endian tensors. Received: big-endian ones.")
+    item_sizes = {tensor.key: np.dtype(tensor.dtype).itemsize for tensor in _state_dict(value).values()}
+    storages = {}
+    for key in keys:
+        count = int.from_bytes(content.read(8), "little")
+        storages[key] = content.read(count * item_sizes[key])
     return value, storages
+
+
+def _check_size(tensors, file_size):
+    """Tensors may share a storage, but not so that they are many times as large as the file."""
+    declared = 0
+    for tensor in tensors:
+        declared += math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize
+    if declared > 4 * file_size:
+        raise _Refused(
+            f"Expected tensors that the file holds. Received: {declared} bytes of them in {file_size} bytes."
+        )
 
 
 def _materialize(tensor, storages):
@@ -160,18 +197,22 @@ def _materialize(tensor, storages):
     return np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides).copy()
 
 
-def _state_dict(value, prefix=""):
+def _state_dict(value, prefix="", met=None):
     """Tensors by name, out of a module, a state dict or a dict that holds either."""
+    met = [0] if met is None else met
+    met[0] += 1
+    if met[0] > _MOST_TENSORS:
+        raise _Refused(f"Expected at most {_MOST_TENSORS} modules. Received: more.")
     if isinstance(value, _Module):
         own = {**value.state.get("_parameters", {}), **value.state.get("_buffers", {})}
         found = {prefix + name: tensor for name, tensor in own.items() if isinstance(tensor, _Tensor)}
         for name, child in value.state.get("_modules", {}).items():
-            found.update(_state_dict(child, f"{prefix}{name}."))
+            found.update(_state_dict(child, f"{prefix}{name}.", met))
         return found
     if isinstance(value, dict):
         for key in ("state_dict", "model"):
             if isinstance(value.get(key), (dict, _Module)):
-                return _state_dict(value[key])
+                return _state_dict(value[key], "", met)
         return {name: tensor for name, tensor in value.items() if isinstance(tensor, _Tensor)}
     return {}
 
