@@ -5,8 +5,8 @@
 
 The command runs undisturbed first, in a folder that stands where it says {}. Then it is started in another
 folder, is sent SIGKILL, SIGTERM or SIGINT in turn after a random part of the time that it took, is started
-again with the same words, and so on; a run that ends is followed by one in a new folder. Every finished folder
-must hold the same files, byte for byte. Nothing that a killed command started may be alive 10 s later.
+again with the same words, and so on; a run that ends is followed by one in a new folder. Every finished
+folder must hold the same files, byte for byte. Nothing that a killed command started may live 10 s later.
 """
 
 import random
@@ -31,8 +31,8 @@ _EXIT = {"KILL": -9, "TERM": 143, "INT": 130}
 
 
 def kill_and_compare(command, kills, signals, files, folder, seed=1, tell=print) -> dict:
-    """Returns counts: kills by signal, finished folders that were killed before, folders that differ, processes
-    that outlived their command, exit codes that are none of a signal's, and the slowest end in seconds."""
+    """Returns counts: kills by signal, finished folders, those that differ, processes that outlived their
+    command, exit codes that are none of a signal's, and the slowest end in seconds."""
     rng = random.Random(seed)
     begun = time.monotonic()
     subprocess.run(_in(command, folder / "undisturbed"), check=True, capture_output=True)
@@ -64,9 +64,7 @@ def kill_and_compare(command, kills, signals, files, folder, seed=1, tell=print)
                 # Before it listens to signals, Python itself ends with one.
                 if process.returncode not in (_EXIT[name], -getattr(signal, f"SIG{name}")):
                     counts["codes"].append((name, process.returncode, told[-300:]))
-                tell(
-                    f"{done + 1:>3} {name:<4} after {time.monotonic() - sent:.1f} s, exit {process.returncode}"
-                )
+                tell(f"{done + 1:>3} {name:<4} exit {process.returncode}")
                 continue
         if process.returncode:
             raise SystemExit(f"{place}: exit {process.returncode}: {told[-2000:]}")

@@ -1,6 +1,5 @@
 """Files of PyTorch that want more than there is, or are damaged anywhere: refused in words, at once."""
 
-import io
 import resource
 import struct
 import sys
@@ -51,7 +50,7 @@ def test_a_bomb_that_lies_about_itself_yields_nothing(tmp_path):
     size = struct.pack("<I", 300 * 2**20)
     assert content.count(size) >= 2
     (tmp_path / "bomb.pth").write_bytes(content.replace(size, struct.pack("<I", 100)))
-    refused(tmp_path / "bomb.pth", "damaged or of another kind")
+    refused(tmp_path / "bomb.pth", "neither compressed nor encrypted")
 
 
 @pytest.mark.parametrize("count", [2**20, 2**40, 2**62, 2**64 - 1])
@@ -102,8 +101,8 @@ def valid(tmp_path_factory):
 @settings(
     max_examples=500,
     deadline=5000,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
     database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_damage_anywhere(data, valid, tmp_path):
@@ -116,10 +115,10 @@ def test_damage_anywhere(data, valid, tmp_path):
         content = content or bytearray(b".")
     path = tmp_path / "damaged.pth"
     path.write_bytes(content)
+    tensors, told = {}, ""
     try:
         tensors = read_torch_tensors(path)
     except DualATMEError as error:
-        assert len(str(error)) < 1000
-    else:
-        assert all(isinstance(tensor, np.ndarray) for tensor in tensors.values())
-        io.BytesIO().write(b"".join(tensor.tobytes() for tensor in tensors.values()))
+        told = str(error)
+    assert len(told) < 1000
+    assert all(isinstance(tensor, np.ndarray) for tensor in tensors.values())
