@@ -25,6 +25,7 @@ from dualatme_keras.runs import (
     Predictions,
     RunDirectory,
     read_branches,
+    read_config,
     read_histories,
     read_predictions,
     read_run_folds,
@@ -55,8 +56,11 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     run = RunDirectory(workdir)
     predictions, metrics = score_run(workdir)
     settings = {
-        file.stem: dict(_flatten(read_json(file))) if file.exists() else {}
-        for file in (run.config, run.environment)
+        file.stem: dict(_flatten(read())) if file.exists() else {}
+        for file, read in (
+            (run.config, lambda: read_config(run)),
+            (run.environment, lambda: read_json(run.environment)),
+        )
     }
     audit = score_protocol_audit(run, predictions)
     branches = read_branches(run, predictions)

@@ -2,7 +2,7 @@
 
 from dualatme_keras.runs.branches import Branches, read_branches
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
-from dualatme_keras.runs.directory import RunDirectory
+from dualatme_keras.runs.directory import RunDirectory, read_config
 from dualatme_keras.runs.epochs import read_epochs
 from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
 from dualatme_keras.runs.histories import read_histories
@@ -30,6 +30,7 @@ __all__ = [
     "concatenate",
     "fold_files",
     "read_branches",
+    "read_config",
     "read_epochs",
     "read_histories",
     "read_predictions",

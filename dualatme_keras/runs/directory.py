@@ -4,6 +4,9 @@ import os
 import re
 from pathlib import Path
 
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import read_json
+
 EPOCHS_FILE = "test_epochs.csv"
 """Beside a fold's predictions, where the protocol was audited, see `runs.epochs`."""
 
@@ -12,6 +15,26 @@ BRANCHES_FILE = "branches.npz"
 
 SELECTION_FILE = "selection.json"
 """Beside a fold's predictions, where the fold chose its settings: what was tried, and how it did."""
+
+
+FORMAT = 1
+"""Version of the folder's form, in config.json; runs without one are of the time before it."""
+
+
+def read_config(run: "RunDirectory") -> dict:
+    """What config.json of a run has, whichever version of this package wrote it.
+
+    Raises:
+        DualATMEError: the run's form is newer than this package, or the file is no such file.
+    """
+    config = read_json(run.config)
+    version = config.pop("format", 0)
+    if not isinstance(version, int) or version > FORMAT:
+        raise DualATMEError(
+            f"Expected a run of format {FORMAT} or before. Received: {run.path}, of format {version!r}, of a "
+            "newer dualatme-keras. Install that version: pip install --upgrade dualatme-keras."
+        )
+    return config
 
 
 class RunDirectory:

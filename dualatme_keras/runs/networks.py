@@ -10,7 +10,7 @@ from dualatme_keras.choices import preset_weights
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json
 from dualatme_keras.preprocessing import PrepareSettings, differing_settings
-from dualatme_keras.runs.directory import RunDirectory
+from dualatme_keras.runs.directory import RunDirectory, read_config
 from dualatme_keras.runs.folds import read_run_folds
 
 NETWORKS = ("auto", "final", "folds")
@@ -102,7 +102,7 @@ def _read_one(run, networks, unfinished):
             "Expected the folder of a run of dualatme-train, or a .keras or .pth file. "
             f"Received: {run.path}, which {'has no config.json' if run.path.is_dir() else 'is not there'}."
         )
-    config = read_json(run.config)
+    config = read_config(run)
     files = {"final": [run.final_model] if run.final_model.is_file() else [], "folds": run.fold_models()}
     found = files["final"] or files["folds"] if networks == "auto" else files[networks]
     if not found:

@@ -26,7 +26,14 @@ from dualatme_keras.files import (
 )
 from dualatme_keras.runs.branches import Branches, write_branches
 from dualatme_keras.runs.continuation import find_differences
-from dualatme_keras.runs.directory import BRANCHES_FILE, EPOCHS_FILE, SELECTION_FILE, RunDirectory
+from dualatme_keras.runs.directory import (
+    BRANCHES_FILE,
+    EPOCHS_FILE,
+    FORMAT,
+    SELECTION_FILE,
+    RunDirectory,
+    read_config,
+)
 from dualatme_keras.runs.epochs import write_epochs
 from dualatme_keras.runs.folds import RunFolds, read_run_folds, write_run_folds
 from dualatme_keras.runs.predictions import Predictions, read_predictions, write_predictions
@@ -60,14 +67,14 @@ class RunWriter(RunDirectory):
         record = json.loads(json.dumps(record))
         self._passed_over = []
         if self.config.exists():
-            begun = _read_begun(self.config)
+            begun = _read_begun(self)
             self._check([*find_differences(begun, record, may_differ)], despite)
             # What is compared stays what the run was begun with.
             record |= {name: value for name, value in begun.items() if name not in may_differ}
         else:
             _refuse_other_files(self)
         self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.config, record)
+        write_json(self.config, {"format": FORMAT, **record})
 
     def _check(self, differences, despite):
         self._passed_over = [words for name, words in differences if name in despite]
@@ -230,9 +237,9 @@ def _refuse_other_files(run):
     )
 
 
-def _read_begun(config):
+def _read_begun(run):
     """The record that a run was begun with, by the names of today."""
-    begun = with_new_names(read_json(config))
+    begun = with_new_names(read_config(run))
     if "computed_with" in begun:
         begun["computed_with"] = with_new_names(begun["computed_with"])
     return begun

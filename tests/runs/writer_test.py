@@ -6,7 +6,7 @@ import pytest
 
 from dualatme_keras.data import Clip
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.runs import Predictions, RunWriter, begin_run, fold_files, training_files
+from dualatme_keras.runs import Predictions, RunWriter, begin_run, fold_files, read_run, training_files
 from dualatme_keras.runs.continuation import find_differences
 
 RECORD = {
@@ -83,7 +83,20 @@ def test_run_with_earlier_names_of_settings(tmp_path):
     with pytest.raises(DualATMEError, match=r"implementation fast -> plain .*despite=\('implementation',\)"):
         RunWriter(tmp_path, plain)
     RunWriter(tmp_path, {**now, "ground_truth": None}, may_differ=("ground_truth",))
-    assert json.loads(config.read_text()) == json.loads(json.dumps({**now, "ground_truth": None}))
+    kept = {"format": 1, **now, "ground_truth": None}
+    assert json.loads(config.read_text()) == json.loads(json.dumps(kept))
+
+
+@pytest.mark.parametrize("version", [2, "two"])
+def test_run_of_a_newer_version_is_left_alone(version, tmp_path):
+    RunWriter(tmp_path, RECORD)
+    config = tmp_path / "config.json"
+    newer = config.read_text().replace('"format": 1', f'"format": {json.dumps(version)}')
+    config.write_text(newer)
+    for read in (lambda: RunWriter(tmp_path, RECORD), lambda: read_run(tmp_path)):
+        with pytest.raises(DualATMEError, match=f"format 1 or before. Received: .*, of format {version!r}"):
+            read()
+    assert config.read_text() == newer
 
 
 def test_run_of_an_older_version(tmp_path):
@@ -165,6 +178,7 @@ def test_a_run_begins_in_an_empty_folder_only(tmp_path):
     RunWriter(tmp_path, {**RECORD, "epochs": 30}, may_differ=("epochs",))
     assert json.loads((tmp_path / "config.json").read_text()) == {
         **RECORD,
+        "format": 1,
         "epochs": 30,
         "databases": ["smic"],
     }
