@@ -15,7 +15,7 @@ def test_a_killed_run_goes_on(data, tmp_path):
     command = [
         *(sys.executable, "-m", "dualatme_keras.commands.train"),
         *(f"--lists={data / 'lists'}", f"--data_root={data}", "--workdir={}", "--preset=tiny"),
-        *("--epochs=300", "--batch_size=6", "--workers=1", "--threads=1"),
+        *("--epochs=40", "--implementation=plain", "--batch_size=6", "--workers=1", "--threads=1"),
     ]
     counts = kills.kill_and_compare(command, 2, ["KILL", "TERM"], "**/*.csv", tmp_path, seed=3)
     assert counts["killed"] == {"KILL": 1, "TERM": 1}
