@@ -77,6 +77,7 @@ def dualatme(settings: Settings, turn, started):
     from dualatme_keras.training.fold_trainer import FoldTrainer
 
     config = TrainConfig(
+        workers=1,
         lists=settings.lists,
         data_root=settings.data_root,
         preset="released",

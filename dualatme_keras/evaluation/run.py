@@ -56,11 +56,8 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     run = RunDirectory(workdir)
     predictions, metrics = score_run(workdir)
     settings = {
-        file.stem: dict(_flatten(read())) if file.exists() else {}
-        for file, read in (
-            (run.config, lambda: read_config(run)),
-            (run.environment, lambda: read_json(run.environment)),
-        )
+        "config": dict(_flatten(read_config(run))) if run.config.exists() else {},
+        "environment": dict(_flatten(read_json(run.environment))) if run.environment.exists() else {},
     }
     audit = score_protocol_audit(run, predictions)
     branches = read_branches(run, predictions)

@@ -39,7 +39,7 @@ _REDUCIBLE = (_ORDERED_DICT, *_SETS, _REBUILD_TENSOR, _REBUILD_PARAMETER)
 _MODULE_PREFIXES = ("torch.nn.modules.", "torch.nn.parallel.", "Me_Model_att.")
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MARK = object()
-# What opcodes raise on a damaged stack.
+# What opcodes raise on a damaged stack, and zipfile for an archive of a form that it does not know.
 _DAMAGE = (
     *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, RecursionError),
     *(struct.error, zipfile.BadZipFile, zlib.error, NotImplementedError),
@@ -48,8 +48,8 @@ _DAMAGE = (
 _LARGEST = 2**30
 """Largest file that is read, in bytes. The published network has 40 MB."""
 
-_MOST_TENSORS = 100_000
-"""Most tensors of a file; modules that hold each other could name more than there are atoms."""
+_MOST_MODULES = 100_000
+"""Most modules of a file: such as that hold each other could name more than there are atoms."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,9 +174,7 @@ def _read_legacy(path):
 
 def _check_size(tensors, file_size):
     """Tensors may share a storage, but not so that they are many times as large as the file."""
-    declared = 0
-    for tensor in tensors:
-        declared += math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize
+    declared = sum(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in tensors)
     if declared > 4 * file_size:
         raise _Refused(
             f"Expected tensors that the file holds. Received: {declared} bytes of them in {file_size} bytes."
@@ -201,8 +199,8 @@ def _state_dict(value, prefix="", met=None):
     """Tensors by name, out of a module, a state dict or a dict that holds either."""
     met = [0] if met is None else met
     met[0] += 1
-    if met[0] > _MOST_TENSORS:
-        raise _Refused(f"Expected at most {_MOST_TENSORS} modules. Received: more.")
+    if met[0] > _MOST_MODULES:
+        raise _Refused(f"Expected at most {_MOST_MODULES} modules. Received: more.")
     if isinstance(value, _Module):
         own = {**value.state.get("_parameters", {}), **value.state.get("_buffers", {})}
         found = {prefix + name: tensor for name, tensor in own.items() if isinstance(tensor, _Tensor)}

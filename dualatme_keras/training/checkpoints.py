@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -78,9 +79,23 @@ class Checkpoint:
         )
         replace_file(self._folder / _STATE, content.getvalue())
 
-    def part(self, name: str) -> "Part":
-        """A result that is kept while the training around it is not finished."""
-        return Part(self._folder and self._folder / f"{name}.npy")
+    def part(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """A result that is kept while the training around it is not finished.
+
+        Args:
+            name: of it.
+            compute: called where it is not there yet.
+        """
+        file = self._folder and self._folder / f"{name}.npy"
+        if file and file.exists():
+            return np.load(file, allow_pickle=False)
+        value = compute()
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            content = io.BytesIO()
+            np.save(content, value, allow_pickle=False)
+            replace_file(file, content.getvalue())
+        return value
 
 
 def pass_epochs(dataset: tf.data.Dataset, epochs: int, steps_per_execution: int) -> None:
@@ -117,29 +132,6 @@ def _iterators_of_an_epoch(steps_per_execution):
     dataset = numbers()
     orders = [next(iter(dataset))[0].numpy().tolist() for _ in range(20)]
     return orders.index(seen[1])
-
-
-class Part:
-    """An array that takes long to compute, kept in a file.
-
-    Args:
-        file: where; None keeps nothing.
-    """
-
-    def __init__(self, file: Path | None):
-        self._file = file
-
-    def get(self, compute) -> np.ndarray:
-        """The array; computes it where it is not there."""
-        if self._file and self._file.exists():
-            return np.load(self._file, allow_pickle=False)
-        value = compute()
-        if self._file:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            content = io.BytesIO()
-            np.save(content, value, allow_pickle=False)
-            replace_file(self._file, content.getvalue())
-        return value
 
 
 class _Saving(keras.callbacks.Callback):

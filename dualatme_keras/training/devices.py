@@ -33,6 +33,9 @@ def prepare_devices(config: TrainConfig) -> None:
             "Expected `threads` before TensorFlow's first operation, or as it computes already. "
             f"Received: `threads={config.threads}`. Start a process of its own for the run."
         )
+    if config.workers == "auto" and not computes_on_devices(config):
+        # Before images are decoded. Where it is too late, folds are trained in other processes.
+        use_threads(threads_of_each(config))
     for gpu in tf.config.list_physical_devices("GPU"):
         # A process that has used its GPUs keeps the settings it started with.
         with contextlib.suppress(RuntimeError):

@@ -105,7 +105,7 @@ class FoldRunner:
                 self._trainers[name].train(inner, self._table, seed)
                 return self._trainers[name].predict(inner, self._table)
 
-            return checkpoint.part(f"{numbers[name]}_{inner.name.split('/')[-1]}").get(train)
+            return checkpoint.part(f"{numbers[name]}_{inner.name.split('/')[-1]}", train)
 
         inner = inner_folds(fold, self._config.select_splits, seed)
         tried = choose(self._candidates, answer, inner, len(self._config.class_names))

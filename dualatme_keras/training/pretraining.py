@@ -114,7 +114,7 @@ def pretrain(config: PretrainConfig, preset: str = "facs", verbose: int = 2, **o
     Returns:
         The network, not compiled.
     """
-    prepare_devices(TrainConfig())
+    prepare_devices(TrainConfig(workers=1))
     keras.utils.set_random_seed(config.seed)
     model = DualATME.from_preset(preset, load_weights=False, **overrides)
     steps = config.steps * config.epochs
