@@ -206,13 +206,17 @@ class FoldRunner:
             yield fold, result
         if left:
             tell(workers)
-            executor = ProcessExecutor(workers, threads_of_each(self._config))
-            yield from self._run_elsewhere(executor, left, seed, run)
+            yield from self._run_elsewhere(self._processes(workers), left, seed, run)
 
     def run_final(self, seed: int, run: RunWriter) -> FoldResult:
         """Trains on all clips, with nothing left to test on."""
         ((_, result),) = self.run_all([Fold(FINAL, train=self._clips, test=())], seed, run)
         return result
+
+    @functools.cached_property
+    def _processes(self):
+        threads = threads_of_each(self._config)
+        return functools.cache(lambda workers: ProcessExecutor(workers, threads))
 
     def _tensorboard(self, run, fold):
         return str(run.tensorboard(fold.name)) if self._config.tensorboard and fold.test else ""

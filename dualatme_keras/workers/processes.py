@@ -7,16 +7,13 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import cloudpickle
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.workers.parent import end_with_parent
 
 LOST = 3
 """How often in a row workers may die without one job being finished; then the jobs are at fault."""
-
-_IDLE_SECONDS = 300
-"""How long a worker waits for further jobs."""
 
 _beginning: list[Callable[[], None]] = []
 """What each worker calls first, see `begin_workers_with`."""
@@ -29,9 +26,10 @@ def begin_workers_with(function: Callable[[], None]) -> None:
 
 
 class ProcessExecutor:
-    """Runs jobs in processes of this machine, which stay for the next jobs of the same worker.
+    """Runs jobs in processes of this machine.
 
-    A job whose process dies, out of memory for example, is run again.
+    They stay for the next jobs of the same worker, until this executor is forgotten. A job whose process dies,
+    out of memory for example, is run again.
 
     Args:
         workers: processes.
@@ -40,6 +38,8 @@ class ProcessExecutor:
 
     def __init__(self, workers: int, threads: int = 1):
         self._workers, self._threads = workers, threads
+        self._pool: ProcessPoolExecutor | None = None
+        self._packed = b""
 
     def run(self, new_worker: Callable[[], Callable[[Any], Any]], jobs: Sequence) -> Iterator[tuple]:
         """Runs the jobs.
@@ -56,40 +56,44 @@ class ProcessExecutor:
             DualATMEError: processes died again and again.
             Exception: what a job raises; other jobs are broken off.
         """
-        yield from _run(self._workers, self._threads, cloudpickle.dumps(new_worker), dict(enumerate(jobs)))
+        packed = cloudpickle.dumps(new_worker)
+        left = dict(enumerate(jobs))
+        lost = 0
+        while left:
+            pool = self._pool_for(packed)
+            futures = {pool.submit(_call, job): (number, job) for number, job in left.items()}
+            try:
+                for future in as_completed(futures):
+                    number, job = futures[future]
+                    result = future.result()
+                    del left[number]
+                    lost = 0
+                    yield job, result
+            except BrokenProcessPool as error:
+                self._pool = None
+                lost += 1
+                if lost == LOST:
+                    raise DualATMEError(
+                        f"Expected workers that live until their jobs are done. Received: {LOST} times in a row "
+                        "the end of one, as where memory runs out. Use fewer `workers`; what is finished is kept."
+                    ) from error
+            except BaseException:
+                self._pool = None
+                pool.shutdown(wait=True, kill_workers=True)
+                raise
 
-
-def _run(workers, threads, packed, left):
-    lost = 0
-    jobs = dict(left)
-    limits = dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), str(threads)
-    )
-    while left:
-        pool = get_reusable_executor(
-            workers,
-            timeout=_IDLE_SECONDS,
-            initializer=_begin,
-            initargs=(os.getpid(), tuple(_beginning), packed),
-            env=limits,
-        )
-        futures = {pool.submit(_call, job): number for number, job in left.items()}
-        try:
-            for future in as_completed(futures):
-                number, result = futures[future], future.result()
-                del left[number]
-                lost = 0
-                yield jobs[number], result
-        except BrokenProcessPool as error:
-            lost += 1
-            if lost == LOST:
-                raise DualATMEError(
-                    f"Expected workers that live until their jobs are done. Received: {LOST} times in a row "
-                    "the end of one, as where memory runs out. Use fewer `workers`; what is finished is kept."
-                ) from error
-        except BaseException:
-            pool.shutdown(wait=True, kill_workers=True)
-            raise
+    def _pool_for(self, packed):
+        if self._pool is None or packed != self._packed:
+            limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+            self._packed = packed
+            # Not the pool that joblib keeps for all: `joblib.Parallel` would take it for its own.
+            self._pool = ProcessPoolExecutor(
+                self._workers,
+                initializer=_begin,
+                initargs=(os.getpid(), tuple(_beginning), packed),
+                env=dict.fromkeys(limits, str(self._threads)),
+            )
+        return self._pool
 
 
 _packed: bytes = b""

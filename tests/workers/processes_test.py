@@ -1,13 +1,20 @@
 """Jobs in other processes: all results, whoever dies."""
 
+import functools
 import os
 import signal
+import sys
 from pathlib import Path
 
+import cloudpickle
+import joblib
 import pytest
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.workers import ProcessExecutor
+
+# Processes cannot import tests, however those are called.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 def new_worker(folder, fatal=()):
@@ -27,8 +34,6 @@ def new_worker(folder, fatal=()):
 
 
 def run(folder, jobs, workers=2, **options):
-    import functools
-
     results = ProcessExecutor(workers).run(functools.partial(new_worker, folder, **options), jobs)
     return dict(results)
 
@@ -58,3 +63,8 @@ def test_the_error_of_a_job_is_that_of_all(tmp_path):
     with pytest.raises(DualATMEError, match="^job -3$"):
         run(tmp_path, [1, -3, 2])
     assert len(run(tmp_path, range(3))) == 3  # others start afterwards
+
+
+def test_joblib_keeps_its_own_processes(tmp_path):
+    run(tmp_path, range(3))
+    assert joblib.Parallel(2)([joblib.delayed(abs)(number) for number in (-1, -2)]) == [1, 2]
