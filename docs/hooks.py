@@ -30,7 +30,11 @@ def on_files(files, config):
 
 def _list_of_rooms(rooms):
     lines = [f"- [`dualatme_keras.{name}`]({name}.md): {_purpose(room)}" for name, room in rooms.items()]
-    return "# API reference\n\nThe public names of each room, from their docstrings.\n\n" + "\n".join(lines) + "\n"
+    return (
+        "# API reference\n\nThe public names of each room, from their docstrings.\n\n"
+        + "\n".join(lines)
+        + "\n"
+    )
 
 
 def _purpose(room):
