@@ -1,4 +1,4 @@
-"""What `make docs` builds besides docs/: the API reference, a page a room, and two pages of the checkout's root."""
+"""What `make docs` builds besides docs/: the API reference, a page a room, and two pages of the root."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""Blocks, flags, links and drawings of README and docs/, as far as seconds go; `make test-docs` runs the blocks."""
+"""Blocks, flags, links and drawings of README and docs/, as far as seconds go; `make test-docs` runs them."""
 
 import ast
 import json

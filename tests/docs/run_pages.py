@@ -1,8 +1,8 @@
-"""Runs every block of README and docs/ and the notebooks: `make test-docs`. Minutes, so no part of `make test`.
+"""Runs every block of README and docs/ and the notebooks: `make test-docs`. Minutes, so not in `make test`.
 
-Each page has a copy of the checkout of its own, with painted data under the names that the pages use. Its blocks
-run one after the other, shell blocks in bash, Python blocks with the names of those before them. `pip install` only
-looks whether all is there.
+Each page has a copy of the checkout of its own, with painted data under the names that the pages use. Its
+blocks run one after the other, shell blocks in bash, Python blocks with the names of those before them.
+`pip install` only looks whether all is there.
 """
 
 import csv
@@ -17,11 +17,9 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-sys.path[:0] = [
-    str(Path(__file__).parent),
-    str(Path(__file__).parents[1]),
-    str(Path(__file__).parents[1] / "serving"),
-]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "serving"))
 from blocks import PAGES, ROOT, read_blocks
 from torch_files import write_state_dict
 
@@ -42,11 +40,10 @@ mv raw/casme2/*.xlsx CASME2-coding-20140508.xlsx
 mv raw/samm/* .
 mv raw/smic/SMIC_all_raw/HS SMIC_all_cropped
 mv raw/smic/*.xlsx .
-dualatme-prepare --flow=dis --dataset=casme2 --root=CASME2/Cropped --annotations=CASME2-coding-20140508.xlsx \
-    --output=prepared
-dualatme-prepare --flow=dis --dataset=samm --root=SAMM --annotations=SAMM_Micro_FACS_Codes_v2.xlsx --output=prepared
-dualatme-prepare --flow=dis --dataset=smic --root=SMIC_all_cropped/HS --annotations=SMIC-HS-E_annotation.xlsx \
-    --output=prepared
+prepare="dualatme-prepare --flow=dis --output=prepared"
+$prepare --dataset=casme2 --root=CASME2/Cropped --annotations=CASME2-coding-20140508.xlsx
+$prepare --dataset=samm --root=SAMM --annotations=SAMM_Micro_FACS_Codes_v2.xlsx
+$prepare --dataset=smic --root=SMIC_all_cropped/HS --annotations=SMIC-HS-E_annotation.xlsx
 """
 RUNS = {
     "runs/mine": "--preset=plus --final_model",
@@ -79,11 +76,9 @@ def data(tmp_path_factory):
     _write_own_clips(folder)
     rng = np.random.default_rng(0)
     _write_torch_file(folder / "model.pth", rng)
+    places = "--lists=prepared/MEGC2019/v_cde_flow --data_root=prepared"
     for run, flags in RUNS.items():
-        shell(
-            f"dualatme-train {flags} --lists=prepared/MEGC2019/v_cde_flow --data_root=prepared --workdir={run}",
-            folder,
-        )
+        shell(f"dualatme-train {flags} {places} --workdir={run}", folder)
     return folder
 
 
