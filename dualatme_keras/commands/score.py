@@ -15,6 +15,7 @@ flags = Flags(__doc__)
 _FPS = flags.DEFINE_float(
     "frames_per_second", None, "of the videos: scores macro-expressions, those above half a second, apart too"
 )
+flags.DEFINE_alias("fps", "frames_per_second")
 _EMOTIONS = flags.DEFINE_list("emotions", None, "analyse these alone, e.g. negative,positive,surprise")
 _COMPATIBLE = flags.DEFINE_boolean("compatible", False, "compute what the organisers' script computes")
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for all of it")

@@ -26,7 +26,7 @@ def name_videos(clips: Sequence[str | os.PathLike]) -> dict[str, tuple[str, str]
         if name in clips_of:
             raise DualATMEError(
                 "Expected clips that folder and name tell apart, as subject and video. Received: "
-                f"{clips_of[name]} and {clip}, both {name[1]} of {name[0]}. Ask for one of them, or rename it."
+                f"{clips_of[name]} and {clip}, both {name[1]} of {name[0]}. Rename one."
             )
         clips_of[name] = clip
         videos[clip] = name
