@@ -46,7 +46,10 @@ def make_folder(path) -> None:
         WritingError: nobody can, or it is a file.
     """
     with writing(path):
-        Path(path).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # it says nothing of what is there
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
 def check_file(path, argument: str) -> None:
@@ -63,7 +66,7 @@ def check_file(path, argument: str) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         _try_to_write(path.parent)
     except OSError as error:
         raise DualATMEError(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from dualatme_keras.choices import preset_weights
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import check_folder, replace_file
 from dualatme_keras.models import load_model
@@ -52,7 +53,7 @@ def export_run(
     the network before they are kept.
 
     Args:
-        run: folder of a run with a final network, or a file of weights.
+        run: folder of a run with a final network, a file of weights, or `facs`, the weights of this package.
         output: folder of all versions.
         version: version number; the next free one by default.
         formats: which of `FORMATS`.
@@ -69,7 +70,8 @@ def export_run(
         raise DualATMEError(
             f"Expected `formats` out of {', '.join(FORMATS)}. Received: {', '.join(unknown) or 'none'}."
         )
-    found, output = read_run(run, "final"), Path(output)
+    is_file = preset_weights(run) or not os.path.isdir(run)
+    found, output = read_run(run, "auto" if is_file else "final"), Path(output)
     if len(found.networks) > 1:
         raise DualATMEError(
             f"Expected a run of one network. Received: {run} with {len(found.networks)} seeds."
