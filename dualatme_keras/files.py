@@ -3,10 +3,12 @@ encoding that is not guessed."""
 
 import contextlib
 import datetime
+import errno
 import json
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,82 @@ _LOCK, _HOLDER = ".lock", ".lock.json"
 """In a folder that a process holds: the system's lock, and who has it."""
 
 
+class WritingError(OSError):
+    """A file or folder that cannot be written; `filename` says which, `strerror` why."""
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike) -> Iterator[str | os.PathLike]:
+    """Gives `path` to be written inside, and says of an `OSError` there that it could not be.
+
+    Raises:
+        WritingError: in place of any other `OSError`.
+    """
+    try:
+        yield path
+    except WritingError:
+        raise
+    except OSError as error:
+        raise WritingError(error.errno, error.strerror or str(error), os.fspath(path)) from error
+
+
+def make_folder(path) -> None:
+    """Makes a folder and those above it, where absent.
+
+    Raises:
+        WritingError: nobody can, or it is a file.
+    """
+    with writing(path):
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # it says nothing of what is there
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+
+
+def check_file(path, argument: str) -> None:
+    """Finds out before a long work whether its result can be written. The file's folder is made.
+
+    Args:
+        path: the file, whether there or not; it stays as it is.
+        argument: what the caller's user calls it, for the error.
+
+    Raises:
+        DualATMEError: it is a folder, its folder is read-only or a file, or the disk is full.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        make_folder(path.parent)
+        _try_to_write(path.parent)
+    except OSError as error:
+        raise DualATMEError(
+            f"Expected `{argument}` to be a file that can be written. "
+            f"Received: {path} ({error.strerror or error}). Choose another place."
+        ) from error
+
+
+def check_folder(path, argument: str) -> None:
+    """As `check_file`, of a folder in which files are to be written. It is not made."""
+    path = place = Path(path)
+    try:
+        while not os.path.lexists(place):
+            place = place.absolute().parent
+        _try_to_write(place)
+    except OSError as error:
+        raise DualATMEError(
+            f"Expected `{argument}` to be a folder that can be written to. "
+            f"Received: {path} ({error.strerror or error}). Choose another place."
+        ) from error
+
+
+def _try_to_write(folder):
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(4096))  # a page, which a full disk does not have
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def replace_file(path, content: bytes) -> None:
     """Writes a file whole or not at all: who is killed, or loses power, leaves the old file or the new one.
 
@@ -26,47 +104,55 @@ def replace_file(path, content: bytes) -> None:
         content: what to write.
 
     Raises:
-        OSError: the folder is missing or not writable, or the disk is full.
+        WritingError: the folder is missing or not writable, or the disk is full.
     """
     path = Path(path)
     # Beside the target, since a rename is atomic within one file system only; own name per process.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+    with writing(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _flush_folder(path.parent)
 
 
-def replace_folder(path, write: Callable[[Path], None]) -> None:
+def replace_folder(path, write: Callable[[Path], None], replace: bool = True) -> None:
     """Makes a folder that appears under its name when it is complete, and not before.
 
     Args:
-        path: the folder; one that is there is replaced.
+        path: the folder.
         write: called with an empty folder beside it, which is renamed afterwards.
+        replace: a folder that is there is replaced, and nobody else makes it meanwhile. False: one that is
+            there, or appears meanwhile, is an error.
 
     Raises:
-        OSError: as `replace_file`.
+        WritingError: as `replace_file`.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{'' if replace else f'{os.getpid()}.'}partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write(partial)
-    for folder, _, names in os.walk(partial):
-        for name in names:
-            # What `write` called may not flush, as Keras does not.
-            with open(os.path.join(folder, name), "rb") as file:
-                os.fsync(file.fileno())
-        _flush_folder(folder)
-    if path.exists():
-        shutil.rmtree(path)
-    os.replace(partial, path)
-    _flush_folder(path.parent)
+    try:
+        with writing(path):
+            partial.mkdir(parents=True)
+            write(partial)
+            for folder, _, names in os.walk(partial):
+                for name in names:
+                    # What `write` called may not flush, as Keras does not.
+                    with open(os.path.join(folder, name), "rb") as file:
+                        os.fsync(file.fileno())
+                _flush_folder(folder)
+            if replace and path.exists():
+                shutil.rmtree(path)
+            os.replace(partial, path)
+            _flush_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # what is left of it would keep a full disk full
+        raise
 
 
 def _flush_folder(path):

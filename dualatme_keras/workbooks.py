@@ -10,7 +10,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_csv_text
+from dualatme_keras.files import make_folder, read_csv_text, writing
 
 
 class Table(NamedTuple):
@@ -59,8 +59,9 @@ def write_workbook(path, sheets: Mapping[str, Sequence[Sequence]]) -> None:
         page = book.create_sheet(title)
         for row in rows:
             page.append(row)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    book.save(path)
+    make_folder(Path(path).parent)
+    with writing(path):
+        book.save(path)
 
 
 def _read_csv(path):

@@ -12,6 +12,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import check_file, check_folder
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
 
 flags = Flags(__doc__, frames_per_second="fps")
@@ -96,6 +97,11 @@ def _predict(clips):
     from dualatme_keras.recognition.clip_table import predict_clips
     from dualatme_keras.recognition.intervals import intervals_of_rows, name_videos
 
+    check_file(_OUTPUT.value, "output")
+    if _FIGURES.value:
+        check_folder(_FIGURES.value, "figures")
+    if _INTERVALS.value:
+        check_file(_INTERVALS.value, "intervals")
     videos = name_videos(clips) if _INTERVALS.value else {}
     recognizer = _recognizer()
     result = predict_clips(recognizer, clips, _OUTPUT.value, _FIGURES.value, _SPOT.value, _FPS.value)

@@ -9,7 +9,7 @@ import dataclasses
 
 from dualatme_keras.commands import Flags
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import write_json
+from dualatme_keras.files import check_file, write_json
 
 flags = Flags(__doc__)
 _FPS = flags.DEFINE_float(
@@ -27,6 +27,8 @@ def main(arguments):
 
     if len(arguments) != 3:
         raise DualATMEError(f"Expected two files, truth and predictions. Received: {len(arguments) - 1}.")
+    if _OUTPUT.value:
+        check_file(_OUTPUT.value, "output")
     truth, predictions = map(read_intervals, arguments[1:])
     scores = score_spotting(truth, predictions, _FPS.value, _EMOTIONS.value, _COMPATIBLE.value)
     print(format_spotting(scores))

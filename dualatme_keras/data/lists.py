@@ -12,7 +12,7 @@ from pathlib import Path
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.names import check_subjects, fault_of_database, fault_of_subject
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import make_folder, replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, describe_classes, parse_subject
 
 SUBJECTS_FILE = "subName.txt"
@@ -146,7 +146,7 @@ def write_lists(
             f"Expected a directory without lists, or overwrite=True. Received: {os.fspath(directory)!r}, "
             f"which holds {taken[0]} ({len(taken)} of the files to be written)."
         )
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     _remove_lists(directory)
     for name, text in texts.items():
         replace_file(directory / name, text.encode())

@@ -18,7 +18,7 @@ from dualatme_keras.evaluation.flow_pictures import flow_picture
 from dualatme_keras.evaluation.protocol_audit import score_protocol_audit
 from dualatme_keras.evaluation.report import PICTURES, render_report, surest_mistakes
 from dualatme_keras.evaluation.tables import missing_folds
-from dualatme_keras.files import read_json, replace_file, write_json
+from dualatme_keras.files import check_folder, make_folder, read_json, replace_file, write_json
 from dualatme_keras.metrics import reliability
 from dualatme_keras.plots.style import figure_png
 from dualatme_keras.runs import (
@@ -50,11 +50,12 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
         The scores as written to metrics.json; see `score_run`.
 
     Raises:
-        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, or a settings file
-            is not JSON.
+        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, a settings file is
+            not JSON, or the folder cannot be written to.
     """
     run = RunDirectory(workdir)
     predictions, metrics = score_run(workdir)
+    check_folder(run.figures, "workdir")
     settings = {
         "config": dict(_flatten(read_config(run))) if run.config.exists() else {},
         "environment": dict(_flatten(read_json(run.environment))) if run.environment.exists() else {},
@@ -64,7 +65,7 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     sure = reliability(predictions.probabilities.max(axis=1), predictions.predictions == predictions.labels)
     figures = _draw(predictions, metrics, read_histories(run), audit, branches, sure)
 
-    run.figures.mkdir(exist_ok=True)
+    make_folder(run.figures)
     for name, png in figures.items():
         replace_file(run.figures / f"{name}.png", png)
     write_json(run.metrics, {**metrics, "protocol_audit": audit} if audit else metrics)
