@@ -144,6 +144,8 @@ def run_seeds(
     clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
     preparation = _preparation(config.data_root)
     runner = FoldRunner(given if candidates else config, clips, preparation, extensions, candidates)
+    if runner.reads_files:
+        print(f"images: {runner.describe_images()}", file=stream, flush=True)
     digests = [weights_digest(one.initial_weights) for one in configs]
     described = {
         "lists_sha256": _digest(all_folds),
@@ -175,7 +177,8 @@ def _run_folds(config, folds, run, runner, stream):
             progress.finish_fold(fold.name, run.read_fold(fold.name), seconds=None)
     left = [fold for fold in folds if not run.finished(fold.name)]
     if left or (config.final_model and not run.final_model.exists()):
-        run.write_environment(describe_environment(), [fold.name for fold in left])
+        environment = {**describe_environment(), "images": runner.describe_images()}
+        run.write_environment(environment, [fold.name for fold in left])
     results = runner.run_all(
         left, config.seed, run, lambda fold: [progress.epoch_callback(fold.name)], progress.side_by_side
     )
