@@ -8,4 +8,11 @@ from dualatme_keras.workers.processes import ProcessExecutor, begin_workers_with
 EXECUTORS = ("processes", "ray")
 """Where jobs may run."""
 
-__all__ = ["EXECUTORS", "ProcessExecutor", "RayExecutor", "available_memory", "begin_workers_with", "end_with_parent"]
+__all__ = [
+    "EXECUTORS",
+    "ProcessExecutor",
+    "RayExecutor",
+    "available_memory",
+    "begin_workers_with",
+    "end_with_parent",
+]

@@ -8,7 +8,9 @@ import psutil
 _CGROUPS = "/sys/fs/cgroup"
 
 
-def available_memory(cgroups: str | os.PathLike = _CGROUPS, own: str | os.PathLike = "/proc/self/cgroup") -> int:
+def available_memory(
+    cgroups: str | os.PathLike = _CGROUPS, own: str | os.PathLike = "/proc/self/cgroup"
+) -> int:
     """Bytes that this process may still take: what the machine has left, or less where a container or a
     service manager allows less.
 

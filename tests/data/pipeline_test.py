@@ -178,7 +178,10 @@ def test_read_from_files_they_are_the_same(image_clips, tmp_path):
     assert kept.digests() == read.digests()
     assert (kept.nbytes, read.nbytes, read.decoded_bytes) == (10 * 2 * 28 * 28 * 3 * 4, 0, kept.nbytes)
     for seed in (None, 7):
-        pairs = [table.dataset(clips[1:], 4, shuffle_seed=seed) for table in (kept, pickle.loads(pickle.dumps(read)))]
+        pairs = [
+            table.dataset(clips[1:], 4, shuffle_seed=seed)
+            for table in (kept, pickle.loads(pickle.dumps(read)))
+        ]
         assert pairs[0].element_spec == pairs[1].element_spec
         for _ in range(2):
             for one, other in zip(*(dataset.as_numpy_iterator() for dataset in pairs), strict=True):
