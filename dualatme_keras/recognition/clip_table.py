@@ -64,38 +64,55 @@ def predict_clips(
     result = PredictResult([], {})
     for clip, stem in zip(map(os.fspath, clips), _stems(clips), strict=True):
         try:
-            rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress)
+            rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress, figures)
         except DualATMEError as error:
             rows, pictures = [{"clip": clip, "error": str(error)}], {}
         result.failed.update({_what(row): row["error"] for row in rows if row["error"]})
         result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
         for name, draw in pictures.items() if figures else ():
-            _write(Path(figures) / name, figure_png(draw(), dpi=130, padding=(0.08, 0.06)))
+            _draw(Path(figures) / name, draw())
         _write(output, _table(result.rows, recognizer.class_names))
         progress.finish_clip(failed=any(row["error"] for row in rows))
     return result
 
 
-def _recognize(recognizer, clip, stem, spot, frames_per_second, progress):
-    """The rows of a clip, and functions that draw its pictures, by name of the file."""
+def _recognize(recognizer, clip, stem, spot, frames_per_second, progress, figures):
+    """The rows of a clip, and functions that draw its pictures, by name of the file.
+
+    Those of expressions in a longer video are drawn here: nobody keeps the frames of all.
+    """
     if not spot:
         found = recognizer.recognize(clip, frames_per_second=frames_per_second)
         name = f"{stem}.png"
         return [found.row() | {"clip": clip, "picture": name}], {name: functools.partial(clip_figure, found)}
+
+    def keep(found):
+        if figures:
+            _draw(Path(figures) / _picture(stem, found), clip_figure(found))
+        return found.without_frames()
+
     video = recognizer.spot(
         clip,
         frames_per_second=frames_per_second,
         progress=functools.partial(progress.show_part, "looked at"),
         answered=functools.partial(progress.show_part, "recognised"),
+        keep=keep,
     )
     rows, pictures = [], {f"{stem}.png": functools.partial(timeline_figure, video)}
     for each in sorted([*video.recognitions, *video.lost], key=lambda each: each.onset):
         row = each.row() | {"clip": clip}
         if isinstance(each, Recognition):
-            row["picture"] = f"{stem}_onset{each.onset}.png"
-            pictures[row["picture"]] = functools.partial(clip_figure, each)
+            row["picture"] = _picture(stem, each)
         rows.append(row)
     return rows, pictures
+
+
+def _picture(stem, expression):
+    return f"{stem}_onset{expression.onset}.png"
+
+
+def _draw(path, figure):
+    _write(path, figure_png(figure, dpi=130, padding=(0.08, 0.06)))
 
 
 def _what(row):

@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import keras
+import tensorflow as tf
 
 from dualatme_keras.data import Clip, Fold, ImageTable
 from dualatme_keras.data.pipeline import INPUTS
@@ -91,7 +93,10 @@ class FoldRunner:
         taken = {name for trainer in self._trainers.values() for name in trainer.inputs}
         inputs = tuple(name for name in INPUTS if name in taken)
         size = next(iter(self._trainers.values())).image_size
-        return ImageTable(self._clips, size, inputs, self._config.data_root)
+        # The machines of a cluster have no files in common.
+        images = "memory" if self._config.executor == "ray" else self._config.images
+        memory = {"memory": sys.maxsize, "files": 0}.get(images)
+        return ImageTable(self._clips, size, inputs, self._config.data_root, memory)
 
     def _choose(self, fold, seed, checkpoint) -> tuple[FoldTrainer, list[dict]]:
         """The trainer whose settings do best within the fold's training clips, and what was tried."""
@@ -111,6 +116,16 @@ class FoldRunner:
         tried = choose(self._candidates, answer, inner, len(self._config.class_names))
         (chosen,) = (row["name"] for row in tried if row["chosen"])
         return self._trainers[chosen], tried
+
+    def describe_images(self) -> str:
+        """Whether images are kept in memory or read from files, and how large all are once decoded."""
+        where = "in memory" if self._table.in_memory else "read anew from files, batch by batch"
+        return f"{where}; {self._table.decoded_bytes / 1e6:,.0f} MB once decoded"
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether images are read from their files, because all of them would take too much memory."""
+        return not self._table.in_memory
 
     def image_digests(self) -> dict[str, str]:
         """Digest of each database's images, see `ImageTable.digests`."""
@@ -134,6 +149,8 @@ class FoldRunner:
             files = self._files(fold, seed, Checkpoint(unfinished), [*callbacks], tensorboard)
         except Diverged as error:
             diverged = error  # whoever asked for the fold decides what becomes of the others
+        except tf.errors.OpError as error:
+            raise self._table.find_unreadable() or error from error
         return FoldResult(files, diverged, time.perf_counter() - start)
 
     def _files(self, fold, seed, checkpoint, callbacks, tensorboard):

@@ -172,7 +172,12 @@ class _VideoFile(Frames):
 
     def _count(self):
         """Decodes the video, because containers often tell a wrong number; keeps frames that are few."""
-        count, self._kept = 0, []
+        import cv2
+
+        # A guess, which only saves memory: as many frames as the container tells would not be kept.
+        told = (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        many = 3 * math.prod(map(self._capture.get, told)) > _KEPT_BYTES
+        count, self._kept = 0, None if many else []
         while self._capture.grab():
             count += 1
             if self._kept is None:
