@@ -1,5 +1,7 @@
 # make demo   install, paint clips, prepare them, train leave-one-subject-out, evaluate, export, recognise a clip
 # make test   install with the tools of development, check style, run the tests
+# make docs   install with mkdocs, build the documentation to site/; a dead link fails
+# make test-docs  install with mkdocs, run every block of README and docs and the notebook (minutes)
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
@@ -13,7 +15,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-jax mutants bench format clean
+.PHONY: demo docs test test-docs test-jax mutants bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -45,6 +47,13 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
+docs: .venv/installed-docs
+	$(BIN)/python benchmarks/architecture_drawing.py
+	$(BIN)/mkdocs build
+
+test-docs: .venv/installed-docs
+	$(BIN)/pytest --confcutdir=tests/docs tests/docs/run_pages.py
+
 test-jax: .venv-jax/installed
 	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/losses tests/metrics \
 		tests/models/dual_atme_test.py tests/models/hand_fit_test.py tests/models/preprocessor_test.py tests/models/parity_test.py
@@ -60,7 +69,7 @@ format: .venv/installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-jax $(DEMO) $(RUN) *.egg-info .pytest_cache .ruff_cache
+	rm -rf site .venv .venv-jax $(DEMO) $(RUN) *.egg-info .pytest_cache .ruff_cache
 
 # Debian's python3 comes without venv.
 .venv/bin/pip:
