@@ -16,7 +16,7 @@ from dualatme_keras.data.folds import PROTOCOLS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
-from dualatme_keras.workers import EXECUTORS
+from dualatme_keras.workers import check_workers
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
@@ -217,7 +217,6 @@ class TrainConfig:
             ("puzzle_source", PUZZLE_SOURCES),
             ("implementation", IMPLEMENTATIONS),
             ("precision", PRECISIONS),
-            ("executor", EXECUTORS),
         ):
             self._check_choice(name, allowed)
         if len(set(self.class_names)) < max(2, len(self.class_names)) or not all(self.class_names):
@@ -232,10 +231,7 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < lowest:
                 raise DualATMEError(f"Expected `{name}` to be an integer from {lowest}. Received: {value!r}.")
-        if self.workers != "auto" and (not isinstance(self.workers, numbers.Integral) or self.workers < 1):
-            raise DualATMEError(
-                f"Expected `workers` to be 'auto' or an integer from 1. Received: {self.workers!r}."
-            )
+        check_workers(self.workers, self.executor)
         for name in ("weight_decay", "label_smoothing", "ema_momentum"):
             value = getattr(self, name)
             if not 0 <= value < 1:
@@ -270,11 +266,10 @@ class TrainConfig:
                 "Expected either `select` or `audit_protocol`: what folds choose may have other epochs. "
                 "Received: both."
             )
-        if self.executor == "ray" and (self.workers != "auto" or self.tensorboard):
-            name = "tensorboard" if self.tensorboard else "workers"
+        if self.executor == "ray" and self.tensorboard:
             raise DualATMEError(
-                f"Expected `{name}` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
-                f"{'writes no files here' if self.tensorboard else 'decides how many jobs it runs'}."
+                "Expected `tensorboard` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
+                "writes no files here."
             )
         if self.workers not in (1, "auto") and self.distribute != "none":
             raise DualATMEError(
