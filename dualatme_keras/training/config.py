@@ -16,7 +16,7 @@ from dualatme_keras.data.folds import PROTOCOLS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
-from dualatme_keras.workers import EXECUTORS
+from dualatme_keras.workers import check_workers
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
@@ -224,7 +224,6 @@ class TrainConfig:
             ("implementation", IMPLEMENTATIONS),
             ("precision", PRECISIONS),
             ("images", IMAGES),
-            ("executor", EXECUTORS),
         ):
             self._check_choice(name, allowed)
         if len(set(self.class_names)) < max(2, len(self.class_names)) or not all(self.class_names):
@@ -239,10 +238,7 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < lowest:
                 raise DualATMEError(f"Expected `{name}` to be an integer from {lowest}. Received: {value!r}.")
-        if self.workers != "auto" and (not isinstance(self.workers, numbers.Integral) or self.workers < 1):
-            raise DualATMEError(
-                f"Expected `workers` to be 'auto' or an integer from 1. Received: {self.workers!r}."
-            )
+        check_workers(self.workers, self.executor)
         for name in ("weight_decay", "label_smoothing", "ema_momentum"):
             value = getattr(self, name)
             if not 0 <= value < 1:
@@ -282,11 +278,10 @@ class TrainConfig:
                 "Expected `images` in memory with `executor='ray'`, whose machines have no files in common. "
                 "Received: `images='files'`."
             )
-        if self.executor == "ray" and (self.workers != "auto" or self.tensorboard):
-            name = "tensorboard" if self.tensorboard else "workers"
+        if self.executor == "ray" and self.tensorboard:
             raise DualATMEError(
-                f"Expected `{name}` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
-                f"{'writes no files here' if self.tensorboard else 'decides how many jobs it runs'}."
+                "Expected `tensorboard` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
+                "writes no files here."
             )
         if self.workers not in (1, "auto") and self.distribute != "none":
             raise DualATMEError(

@@ -4,15 +4,17 @@ from dualatme_keras.workers.cluster import RayExecutor
 from dualatme_keras.workers.memory import available_memory
 from dualatme_keras.workers.parent import end_with_parent
 from dualatme_keras.workers.processes import ProcessExecutor, begin_workers_with
-
-EXECUTORS = ("processes", "ray")
-"""Where jobs may run."""
+from dualatme_keras.workers.scheduling import EXECUTORS, Scheduler, check_workers
+from dualatme_keras.workers.threads import compute_as_workers
 
 __all__ = [
     "EXECUTORS",
     "ProcessExecutor",
     "RayExecutor",
+    "Scheduler",
     "available_memory",
     "begin_workers_with",
+    "check_workers",
+    "compute_as_workers",
     "end_with_parent",
 ]
