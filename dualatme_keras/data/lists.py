@@ -5,6 +5,7 @@ Source of the format: the published code of Zhou et al., Entropy 25(3):460 (`v_c
 """
 
 import dataclasses
+import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,8 +13,11 @@ from pathlib import Path
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.names import check_subjects, fault_of_database, fault_of_subject
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import read_content, replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, describe_classes, parse_subject
+
+_LONGEST_PATH = 4096
+"""Characters of a path; systems take no more."""
 
 SUBJECTS_FILE = "subName.txt"
 """Names of the subjects, one a line, in the order of the folds."""
@@ -57,13 +61,14 @@ def read_lines(path: str | os.PathLike) -> list[tuple[int, str]]:
     UTF-8, with or without a byte-order mark, any line ends.
 
     Raises:
-        DualATMEError: the file cannot be read or is not UTF-8.
+        DualATMEError: the file cannot be read, is not UTF-8, or larger than `files.MOST_BYTES`.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
+        # Line ends as a file opened as text has them: `str.splitlines` knows more.
+        lines = io.StringIO(read_content(path).decode("utf-8-sig"), newline=None)
     except (OSError, UnicodeDecodeError) as error:
         raise DualATMEError(f"{os.fspath(path)}: Expected a UTF-8 text file. Received: {error}.") from error
+    return [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def read_list(path: str | os.PathLike, class_names: Sequence[str] = CLASS_NAMES) -> list[ListEntry]:
@@ -94,6 +99,10 @@ def _parse_line(text: str, file: str, line: int, class_names: Sequence[str]) -> 
     if len(fields) != 3:
         raise DualATMEError(f"{file}:{line}: Expected a line `PATH LABEL DATABASE`. Received: {text!r}.")
     path, label, database = fields
+    if len(path) > _LONGEST_PATH:
+        raise DualATMEError(
+            f"{file}:{line}: Expected a path of at most {_LONGEST_PATH} characters. Received: {len(path)}."
+        )
     if label not in map(str, range(len(class_names))):
         raise DualATMEError(
             f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a label "

@@ -10,6 +10,7 @@ import tensorflow as tf
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.paths import find_image, puzzled_path
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.video import check_size, opened_image
 
 INPUTS = ("entire", "puzzled")
 
@@ -132,6 +133,8 @@ def _decode_files(paths, size) -> tf.Tensor:
     def decode(path):
         return decode_image(tf.io.read_file(path), size)
 
+    for path in paths:
+        _check_header(path)
     dataset = tf.data.Dataset.from_tensor_slices(paths)
     dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     try:
@@ -141,10 +144,16 @@ def _decode_files(paths, size) -> tf.Tensor:
         raise _unreadable_image(paths, decode) or error from None
 
 
+def _check_header(path):
+    """Refuses what would take too much memory when it is decoded."""
+    if not os.path.isfile(path):
+        raise DualATMEError(f"Expected an image. Received: {path}, which is not there.")
+    with opened_image(path, ("PNG", "JPEG")) as image:
+        check_size(image.height, image.width, path, least=1)
+
+
 def _unreadable_image(paths, decode) -> DualATMEError | None:
     for path in paths:
-        if not os.path.isfile(path):
-            return DualATMEError(f"Expected an image. Received: {path}, which is not there.")
         try:
             decode(path)
         except tf.errors.OpError as error:
