@@ -5,6 +5,7 @@ Source of the format: the published code of Zhou et al., Entropy 25(3):460 (`v_c
 """
 
 import dataclasses
+import io
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,8 +14,11 @@ from pathlib import Path
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.names import check_subjects, fault_of_database, fault_of_subject
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import make_folder, replace_file
+from dualatme_keras.files import make_folder, read_content, replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, describe_classes, parse_subject
+
+_LONGEST_PATH = 4096
+"""Characters of a path; systems take no more."""
 
 SUBJECTS_FILE = "subName.txt"
 """Names of the subjects, one a line, in the order of the folds."""
@@ -58,7 +62,7 @@ def read_lines(path: str | os.PathLike) -> list[tuple[int, str]]:
     UTF-8, with or without a byte-order mark, any line ends.
 
     Raises:
-        DualATMEError: the file cannot be read or is not UTF-8.
+        DualATMEError: the file cannot be read, is not UTF-8, or larger than `files.MOST_BYTES`.
     """
     lines = enumerate(read_text(path).split("\n"), start=1)
     return [(number, line.strip()) for number, line in lines if line.strip()]
@@ -71,7 +75,8 @@ def read_text(path: str | os.PathLike) -> str:
         DualATMEError: the file cannot be read or is not UTF-8.
     """
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        # Line ends as a file opened as text has them: `str.splitlines` knows more.
+        return io.StringIO(read_content(path).decode("utf-8-sig"), newline=None).read()
     except (OSError, UnicodeDecodeError) as error:
         raise DualATMEError(f"{os.fspath(path)}: Expected a UTF-8 text file. Received: {error}.") from error
 
@@ -105,6 +110,10 @@ def parse_line(text: str, file: str, line: int, class_names: Sequence[str]) -> L
     if len(fields) != 3:
         raise DualATMEError(f"{file}:{line}: Expected a line `PATH LABEL DATABASE`. Received: {text!r}.")
     path, label, database = fields
+    if len(path) > _LONGEST_PATH:
+        raise DualATMEError(
+            f"{file}:{line}: Expected a path of at most {_LONGEST_PATH} characters. Received: {len(path)}."
+        )
     if label not in map(str, range(len(class_names))):
         raise DualATMEError(
             f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a label "
@@ -142,7 +151,8 @@ def write_lists(
         overwrite: replace lists that are already there.
         class_names: of the labels 0, 1, ...
         train_lists: write the train lists too. They name each clip once for every other subject, so many
-            clips of many subjects take gigabytes; where there are none, `read_lists` knows what they would have.
+            clips of many subjects take gigabytes; where there are none, `read_lists` knows what they would
+            have.
 
     Raises:
         DualATMEError: a clip that the lists cannot express, a path twice, a subject's name in two databases,

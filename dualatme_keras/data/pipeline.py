@@ -12,6 +12,7 @@ import tensorflow as tf
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.paths import find_image, puzzled_path
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.video import check_size, opened_image
 from dualatme_keras.workers import available_memory
 
 INPUTS = ("entire", "puzzled")
@@ -122,8 +123,8 @@ class ImageTable:
         """
         if not self.in_memory:
             raise DualATMEError(
-                f"Expected a table in memory. Received: one of {self.decoded_bytes} bytes once decoded, which "
-                "reads its files. Ask for a `dataset`, or give `memory`."
+                f"Expected a table in memory. Received: one of {self.decoded_bytes} bytes once decoded, "
+                "which reads its files. Ask for a `dataset`, or give `memory`."
             )
         # In another process they stay arrays until they are used: a tensor would start TensorFlow, whose
         # threads can be set before only. One after the other, so that few are there twice.
@@ -197,7 +198,9 @@ def _decode_file(path, size):
 
 
 def _decode_files(paths, size) -> Iterator[np.ndarray]:
-    """Decodes files in parallel; yields some at a time, in their order: `(some, size, size, 3)` in [-1, 1]."""
+    """Decodes files in parallel; yields some at a time, in order: `(some, size, size, 3)` in [-1, 1]."""
+    for path in paths:
+        _check_header(path)
     dataset = tf.data.Dataset.from_tensor_slices(paths)
     decode = functools.partial(_decode_file, size=size)
     dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -206,6 +209,14 @@ def _decode_files(paths, size) -> Iterator[np.ndarray]:
     except tf.errors.OpError as error:
         # The error of a whole pipeline does not name its file.
         raise _unreadable_image(paths, size) or error from None
+
+
+def _check_header(path):
+    """Refuses what would take too much memory when it is decoded."""
+    if not os.path.isfile(path):
+        raise DualATMEError(f"Expected an image. Received: {path}, which is not there.")
+    with opened_image(path, ("PNG", "JPEG")) as image:
+        check_size(image.height, image.width, path, least=1)
 
 
 def _unreadable_image(paths, size) -> DualATMEError | None:

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from dualatme_keras.plots.flow import flow_colours
+from dualatme_keras.video import check_size, opened_image
 
 _SIDE = 140
 _FULL_COLOUR = 0.98
@@ -18,8 +19,12 @@ def flow_picture(file: str | os.PathLike) -> bytes:
 
     Args:
         file: u, v and strain in its channels.
+
+    Raises:
+        DualATMEError: it is no image, or one of too many pixels.
     """
-    with Image.open(file) as opened:
+    with opened_image(file) as opened:
+        check_size(opened.height, opened.width, os.fspath(file), least=1)
         image = np.asarray(opened.convert("RGB"), float)
     flow = image[..., :2] - np.median(image[..., :2], axis=(0, 1))
     colours = flow_colours(flow, np.quantile(np.linalg.norm(flow, axis=-1), _FULL_COLOUR))

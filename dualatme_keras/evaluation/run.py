@@ -29,6 +29,7 @@ from dualatme_keras.runs import (
     read_histories,
     read_predictions,
     read_run_folds,
+    read_selections,
     score_predictions,
 )
 
@@ -81,7 +82,7 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
         audit=audit,
         pictures=pictures,
         missing_pictures=missing,
-        selections={file.parent.name: json.loads(file.read_text()) for file in run.fold_selections()},
+        selections=read_selections(run),
     )
     replace_file(run.report, page.encode())
     return metrics

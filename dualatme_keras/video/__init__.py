@@ -7,6 +7,7 @@ from dualatme_keras.video.images import (
     SMALLEST_SIDE,
     check_size,
     image_file,
+    opened_image,
     read_image,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "check_size",
     "image_file",
     "open_frames",
+    "opened_image",
     "read_image",
 ]

@@ -11,12 +11,20 @@ from pathlib import Path
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.video.images import IMAGE_SUFFIXES, read_image
+from dualatme_keras.video.images import IMAGE_SUFFIXES, check_size, read_image
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 
 _NUMBER = re.compile(r"(\d+)\D*$")
 """A frame's number is the last one in its name, whatever its zero padding: `reg_img46`, `006_05562`."""
+
+_CONTAINER = re.compile(
+    rb"RIFF....AVI |.{4}(ftyp|moov|mdat|free|skip|wide|pnot)|\x1aE\xdf\xa3|"
+    rb"\0\0\1[\xb3\xba]|0&\xb2u|FLV\1|OggS",
+    re.DOTALL,
+)
+"""How a file begins that holds its video itself: AVI, MP4 and MOV, Matroska and WebM, MPEG, WMV, Flash, Ogg.
+What reads videos also takes lists of other files and addresses for one, whatever they are called."""
 
 _KEPT_BYTES = 2**27
 """A video whose frames take no more memory is decoded once, when it is opened."""
@@ -154,7 +162,16 @@ class _VideoFile(Frames):
         import cv2
 
         self._path = path
+        with open(path, "rb") as file:
+            if not _CONTAINER.match(file.read(16)):
+                raise DualATMEError(
+                    f"Expected a video. Received: {path}, which does not begin as one "
+                    f"({', '.join(VIDEO_SUFFIXES)}). Is it damaged, or a list of other files?"
+                )
         self._open()
+        if self._capture.isOpened():
+            size = (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)
+            check_size(*(int(self._capture.get(side)) for side in size), str(path))
         count = self._count()
         if not count:
             raise DualATMEError(
