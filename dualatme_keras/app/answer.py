@@ -5,7 +5,7 @@ import base64
 import numpy as np
 
 from dualatme_keras.choices import ACTION_UNITS
-from dualatme_keras.plots.page import Html, bar, score_range, section, table, text
+from dualatme_keras.plots.page import Html, bar, captioned_image, score_range, section, table, text
 from dualatme_keras.plots.style import figure_png
 from dualatme_keras.recognition import Recognition, SpottedVideo
 from dualatme_keras.recognition.answer_files import json_file, table_file
@@ -151,8 +151,8 @@ def _comparison(onset, apex):
     """Onset and apex on one place, and a slider that shows more of one or the other."""
     move = "this.closest('figure').style.setProperty('--at', this.value + '%')"
     return Html(
-        f'<figure class="compare"><div class="stack"><img alt="Face at the onset" src="{_jpeg(onset)}">'
-        f'<img alt="Face at the apex, over the onset" src="{_jpeg(apex)}"></div>'
+        f'<figure class="compare"><div class="stack"><img alt="Face at the onset" src="{_source(onset)}">'
+        f'<img alt="Face at the apex, over the onset" src="{_source(apex)}"></div>'
         f'<label>apex to the left, onset to the right<input type="range" min="0" max="100" value="50" '
         f'aria-label="Share of the apex shown" oninput="{move}"></label></figure>'
     )
@@ -167,7 +167,7 @@ def _magnifier(clip):
     )
     return Html(
         f'<figure class="magnify" style="--count: {len(faces)}; --n: 1"><div class="window">'
-        f'<img alt="The apex with its motion magnified" src="{_jpeg(np.concatenate(faces, axis=1))}"></div>'
+        f'<img alt="The apex with its motion magnified" src="{_source(np.concatenate(faces, axis=1))}"></div>'
         f'<label>motion, <output>1 times</output><input type="range" min="0" max="{_FACTORS[-1]}" value="1" '
         f'aria-label="How many times the motion is shown" oninput="{move}"></label></figure>'
     )
@@ -248,10 +248,7 @@ def chart(png: bytes, description: str) -> Html:
 
 
 def _picture(image, description, caption):
-    return Html(
-        f'<figure><img alt="{text(description)}" src="{_jpeg(image)}">'
-        f"<figcaption>{text(caption)}</figcaption></figure>"
-    )
+    return captioned_image(_jpeg(image), description, Html(text(caption)), "jpeg")
 
 
 def _grid(*pictures):
@@ -259,7 +256,11 @@ def _grid(*pictures):
 
 
 def _jpeg(image):
-    return _address("image/jpeg", image_file(image, "JPEG", quality=88))
+    return image_file(image, "JPEG", quality=88)
+
+
+def _source(image):
+    return _address("image/jpeg", _jpeg(image))
 
 
 def _address(kind, content):

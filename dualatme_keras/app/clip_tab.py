@@ -36,11 +36,7 @@ def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
     with gr.Row():
         kind = gr.Radio([_ONE, _SEVERAL], value=_ONE, label="What is it?", scale=3)
         rate = gr.Number(
-            None,
-            label="Frames per second",
-            info="where files do not tell: folders of frames",
-            minimum=1,
-            scale=1,
+            None, label="Frames per second", placeholder="as the file tells", minimum=1, scale=1, min_width=200
         )
     with gr.Tabs():
         with gr.Tab("Files"):
@@ -56,7 +52,7 @@ def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
             with gr.Row():
                 buttons = [gr.Button(example.title, min_width=140) for example in EXAMPLES]
     status = gr.HTML(_status("Ready."), elem_classes="dualatme progress", elem_id="progress")
-    answer = gr.HTML("", elem_classes="dualatme", elem_id="answer")
+    answer = gr.HTML("", elem_classes="dualatme", elem_id="answer", apply_default_css=False)
     event = {"show_progress": "hidden", "concurrency_limit": _AT_ONCE, "api_visibility": "private"}
     files.upload(answers.of_files, [files, kind, rate], [status, answer, files], **event)
     for button, example in zip(buttons, EXAMPLES, strict=True):

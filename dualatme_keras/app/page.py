@@ -3,7 +3,6 @@
 import contextlib
 import os
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +12,7 @@ from fastapi.middleware import Middleware
 
 from dualatme_keras.app.clip_tab import add_clip_tab
 from dualatme_keras.app.headers import OwnMachineOnly
+from dualatme_keras.app.run_tab import add_run_tab
 from dualatme_keras.app.uploads import MOST_BYTES
 from dualatme_keras.plots.page import PIECES_STYLE
 from dualatme_keras.recognition import Recognizer
@@ -45,6 +45,8 @@ def new_page(
         with gr.Tabs():
             with gr.Tab("A clip"):
                 add_clip_tab(recognizer, Path(folder))
+            with gr.Tab("A run"):
+                add_run_tab([Path(run) for run in runs])
     page.queue(max_size=_MOST_WAITING)
     return page
 
@@ -97,8 +99,3 @@ def _theme():
 def _style():
     pieces = f".dualatme {{ {PIECES_STYLE} }}"
     return pieces + files("dualatme_keras.app").joinpath("style.css").read_text(encoding="utf-8")
-
-
-def wait() -> None:
-    """Until the process is ended."""
-    threading.Event().wait()

@@ -5,6 +5,9 @@ The weights that come with this package answer; `--run=runs/mine` asks your own.
 
 import contextlib
 import os
+import signal
+import sys
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -13,6 +16,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 from dualatme_keras.commands import Flags, quiet_libraries
+from dualatme_keras.commands.interrupts import ending_on_signals
 from dualatme_keras.errors import DualATMEError
 
 flags = Flags(__doc__)
@@ -32,27 +36,31 @@ def main(arguments):
     quiet_libraries()
     if arguments[1:]:
         raise DualATMEError(f"Expected flags only. Received: {' '.join(arguments[1:])}.")
-    serve_page, wait = _page()
-    from dualatme_keras.recognition import Recognizer
+    with ending_on_signals():
+        serve_page = _page()
+        from dualatme_keras.recognition import Recognizer
 
-    recognizer = Recognizer(_RUN.value or "facs")
+        recognizer = Recognizer(_RUN.value or "facs")
+    # From here on there are clips of others to be deleted before the end.
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     with serve_page(recognizer, _finished_runs(), _HOST.value, _PORT.value) as address:
         print(f"{address}  (end with Ctrl-C)", flush=True)
         if _BROWSER.value:
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(address)
-        wait()
+        ended.wait()
 
 
 def _page():
     try:
         from dualatme_keras.app import serve_page
-        from dualatme_keras.app.page import wait
     except ModuleNotFoundError as error:
         raise DualATMEError(
             f"Expected the page's packages. Received: no {error.name}. Install `dualatme-keras[app]`."
         ) from error
-    return serve_page, wait
+    return serve_page
 
 
 def _finished_runs():
@@ -65,7 +73,7 @@ def _finished_runs():
 
 def run(arguments=None):
     """Entry point of the console command."""
-    flags.run(main, arguments)
+    flags.run(main, arguments or sys.argv)
 
 
 if __name__ == "__main__":

@@ -92,11 +92,11 @@ def image(png: bytes, description: str) -> Html:
     return Html(f'<figure><img alt="{text(description)}" src="data:image/png;base64,{data}"></figure>')
 
 
-def captioned_image(png: bytes, description: str, caption: Html) -> Html:
-    """A PNG within the page, with words below it."""
-    data = base64.b64encode(png).decode()
+def captioned_image(content: bytes, description: str, caption: Html, kind: str = "png") -> Html:
+    """An image of a kind, `png` or `jpeg`, within the page, with words below it."""
+    data = base64.b64encode(content).decode()
     return Html(
-        f'<figure><img alt="{text(description)}" src="data:image/png;base64,{data}">'
+        f'<figure><img alt="{text(description)}" src="data:image/{kind};base64,{data}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 
