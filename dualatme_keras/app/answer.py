@@ -132,19 +132,17 @@ def _evidence(recognition):
 def _faces(recognition):
     clip = recognition.clip
     onset, apex = enlarged(clip.onset_face), enlarged(clip.apex_face)
-    pair = _grid(
+    pictures = _grid(
         _picture(onset, "Aligned face at the onset", f"onset, frame {clip.onset}"),
         _picture(
             regions_picture(clip.apex_face, clip.boxes),
             "Aligned face at the apex with the three regions: both brows and the mouth",
-            f"apex, frame {clip.apex}, {clip.apex_found}, and the regions of the puzzle",
+            f"apex, frame {clip.apex}, {clip.apex_found}; regions of the puzzle",
         ),
+        _comparison(onset, apex),
+        _magnifier(clip),
     )
-    return section(
-        "Onset and apex",
-        pair,
-        Html(f'<div class="pair">{_comparison(onset, apex)}{_magnifier(clip)}</div>'),
-    )
+    return section("Onset and apex", pictures)
 
 
 def _comparison(onset, apex):
@@ -153,7 +151,7 @@ def _comparison(onset, apex):
     return Html(
         f'<figure class="compare"><div class="stack"><img alt="Face at the onset" src="{_source(onset)}">'
         f'<img alt="Face at the apex, over the onset" src="{_source(apex)}"></div>'
-        f'<label>apex to the left, onset to the right<input type="range" min="0" max="100" value="50" '
+        f'<label>left of the line apex, right onset<input type="range" min="0" max="100" value="50" '
         f'aria-label="Share of the apex shown" oninput="{move}"></label></figure>'
     )
 
@@ -168,7 +166,8 @@ def _magnifier(clip):
     return Html(
         f'<figure class="magnify" style="--count: {len(faces)}; --n: 1"><div class="window">'
         f'<img alt="The apex with its motion magnified" src="{_source(np.concatenate(faces, axis=1))}"></div>'
-        f'<label>motion, <output>1 times</output><input type="range" min="0" max="{_FACTORS[-1]}" value="1" '
+        f"<label><span>apex, its motion <output>1 times</output></span>"
+        f'<input type="range" min="0" max="{_FACTORS[-1]}" value="1" '
         f'aria-label="How many times the motion is shown" oninput="{move}"></label></figure>'
     )
 
@@ -185,6 +184,7 @@ def _motion(clip, attention):
         ),
         _picture(arrows_picture(clip.onset_face, clip.flow), "Flow of the face as arrows", "face: arrows"),
         _picture(strain_picture(clip.flow), "Strain of the face", "face: strain, bright is stretched"),
+        *_attention(clip, attention),
         _picture(
             colour_picture(clip.puzzle_flow),
             "Flow of the puzzle as colours",
@@ -195,16 +195,18 @@ def _motion(clip, attention):
         ),
         _picture(strain_picture(clip.puzzle_flow), "Strain of the puzzle", "puzzle: strain"),
     ]
-    if attention is not None:
-        words = f"spatial attention of CBAM over the face, {attention.min():.2f} to {attention.max():.2f}"
-        pictures.append(
-            _picture(attention_picture(clip.onset_face, attention), "Where the network looks", words)
-        )
     wheel = _picture(
         wheel_picture(), "Colour wheel of directions", "red right, green up, blue left, violet down"
     )
     note = "What the network saw: motion from onset to apex, of the face and of the puzzle of its regions."
     return section("Motion", note, _grid(*pictures, Html(f'<div class="wheel">{wheel}</div>')))
+
+
+def _attention(clip, attention):
+    if attention is None:
+        return []
+    words = f"where it looks: spatial attention (CBAM), {attention.min():.2f} to {attention.max():.2f}"
+    return [_picture(attention_picture(clip.onset_face, attention), "Attention over the face", words)]
 
 
 def _units(recognition):
@@ -215,11 +217,11 @@ def _units(recognition):
     told = ", ".join(map(str, recognition.shown_units)) or "none"
     figure = figure_png(units_figure(recognition.action_units), 110, (0.02, 0.02))
     words = f"A face with the action units that are told: {told}. Arrows show where the muscles pull."
-    listed = table(("unit", "name", "image-left", "image-right"), rows, "lwrr")
+    listed = table(("unit", "name", "image-left", "image-right"), rows, "llrr")
     return section(
         "Action units",
         "Told from a probability of 0.5. Image-left is the right side of somebody who looks into the camera.",
-        Html(f'<div class="pair">{chart(figure, words)}{listed}</div>'),
+        Html(f'<div class="pair units">{chart(figure, words)}{listed}</div>'),
     )
 
 

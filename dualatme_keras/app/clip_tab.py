@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files as files_of_package
 from pathlib import Path
 
 import gradio as gr
@@ -17,7 +18,7 @@ from dualatme_keras.plots.page import Html, text
 from dualatme_keras.recognition import Recognizer
 from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-_ONE, _SEVERAL = "A clip of one expression", "A longer video: find its expressions"
+ONE, SEVERAL = "A clip of one expression", "A longer video: find its expressions"
 
 _POLL_SECONDS = 0.25
 
@@ -32,44 +33,78 @@ def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
         recognizer: who answers, one clip at a time.
         folder: for uploads.
     """
-    answers = _Answers(recognizer, folder)
+    answers = ClipAnswers(recognizer, folder)
     with gr.Row():
-        kind = gr.Radio([_ONE, _SEVERAL], value=_ONE, label="What is it?", scale=3)
-        rate = gr.Number(
-            None, label="Frames per second", placeholder="as the file tells", minimum=1, scale=1, min_width=200
+        kind = gr.Radio([ONE, SEVERAL], value=ONE, label="What is it?", scale=3)
+        rate = gr.Textbox(
+            label="Frames per second",
+            placeholder="as the file tells",
+            scale=1,
+            min_width=200,
+            max_lines=1,
+            elem_id="rate",
         )
     with gr.Tabs():
         with gr.Tab("Files"):
             files = gr.File(
-                label="A video, the frames of a clip, or two frames (onset and apex); up to "
-                f"{MOST_BYTES >> 20} MB and {MOST_FRAMES} frames. It is answered at once.",
+                label=f"A video, or onset and apex. Up to {MOST_BYTES >> 20} MB, answered at once.",
                 file_count="multiple",
                 file_types=[*VIDEO_SUFFIXES, *IMAGE_SUFFIXES],
                 height=150,
+                elem_id="files",
+            )
+            folder_of_frames = gr.UploadButton(
+                f"A folder of numbered frames, up to {MOST_FRAMES}", file_count="directory", elem_id="folder"
+            )
+        with gr.Tab("Webcam"):
+            gr.HTML(_WEBCAM, elem_classes="dualatme", js_on_load=_own_file("webcam.js"))
+            frames = gr.File(
+                label="Frames of the webcam", file_count="multiple", visible="hidden", elem_id="frames"
             )
         with gr.Tab("Made-up examples"):
-            gr.HTML("<p>Painted faces, no person's.</p>", elem_classes="dualatme")
-            with gr.Row():
+            gr.HTML(
+                "<p>Painted faces, no person's. The button says what is painted.</p>", elem_classes="dualatme"
+            )
+            with gr.Row(equal_height=True):
                 buttons = [gr.Button(example.title, min_width=140) for example in EXAMPLES]
     status = gr.HTML(_status("Ready."), elem_classes="dualatme progress", elem_id="progress")
     answer = gr.HTML("", elem_classes="dualatme", elem_id="answer", apply_default_css=False)
     event = {"show_progress": "hidden", "concurrency_limit": _AT_ONCE, "api_visibility": "private"}
-    files.upload(answers.of_files, [files, kind, rate], [status, answer, files], **event)
+    for source in (files, folder_of_frames, frames):
+        source.upload(answers.of_files, [source, kind, rate], [status, answer, source], **event)
     for button, example in zip(buttons, EXAMPLES, strict=True):
         button.click(functools.partial(answers.of_example, example), None, [status, answer], **event)
 
 
-class _Answers:
+_WEBCAM = """<p>Frames are recorded on this page, answered, and deleted. Look into the camera without
+expression first: the clip begins there.</p>
+<p class="downloads"><button type="button">Record</button>
+<label>Seconds <select><option>2</option><option selected>3</option><option>5</option><option>10</option>
+</select></label></p><div role="status"></div>
+<video hidden muted playsinline aria-label="What the camera sees"></video>"""
+
+
+def _own_file(name):
+    return files_of_package("dualatme_keras.app").joinpath(name).read_text(encoding="utf-8")
+
+
+class ClipAnswers:
     """What the tab's events do. Nothing of one visitor is kept for another, and nothing after the answer."""
 
     def __init__(self, recognizer: Recognizer, folder: Path):
         self._recognizer, self._folder = recognizer, folder
         self._turn = threading.Lock()
 
-    def of_files(self, files, kind, rate) -> Iterator[tuple]:
-        """Status, answer and empty input, as they come about."""
+    def of_files(self, files: str | list[str] | None, kind: str, rate: str) -> Iterator[tuple]:
+        """Status, answer and empty input, as they come about.
+
+        Args:
+            files: that the server has stored; they are gone afterwards.
+            kind: `ONE` or `SEVERAL`.
+            rate: frames per second as typed; empty for what the file tells.
+        """
         try:
-            upload = Upload(files or [], self._folder)
+            upload = Upload([files] if isinstance(files, str) else files or [], self._folder)
         except DualATMEError as error:
             yield _failed(str(error)), "", None
             return
@@ -79,7 +114,7 @@ class _Answers:
             with upload:
                 try:
                     clip, name = upload.clip()
-                    return self._answer(clip, name, kind == _SEVERAL, rate or None, tell)
+                    return self._answer(clip, name, kind == SEVERAL, _number(rate), tell)
                 except DualATMEError as error:
                     return DualATMEError(upload.words(error))
 
@@ -119,6 +154,14 @@ class _Answers:
         return video_piece(found) if spot else answer_piece(found)
 
 
+def _number(typed):
+    """Frames per second as somebody typed them; None where nothing stands there."""
+    try:
+        return float(typed.replace(",", ".")) if typed.strip() else None
+    except ValueError:
+        raise DualATMEError(f"Expected a number of frames per second. Received: {typed!r}.") from None
+
+
 def _with_progress(work: Callable) -> Iterator[tuple[str, str]]:
     """Does work in a thread; gives status and answer until it is done.
 
@@ -140,7 +183,7 @@ def _with_progress(work: Callable) -> Iterator[tuple[str, str]]:
 
 
 _WORDS = {
-    "`spot`": f"“{_SEVERAL}”",
+    "`spot`": f"“{SEVERAL}”",
     "`frames_per_second`": "“Frames per second”",
 }
 """What the page calls arguments of the library."""

@@ -65,7 +65,7 @@ def colour_picture(flow: np.ndarray) -> np.ndarray:
     return enlarged(_bytes(flow_colours(flow, largest_motion(flow))))
 
 
-def wheel_picture(side: int = 120) -> np.ndarray:
+def wheel_picture(side: int = 240) -> np.ndarray:
     """What the colours of `colour_picture` mean: each direction around a disc, `(side, side, 3)`, uint8."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     flow = np.stack([x, y], axis=-1)
@@ -180,7 +180,7 @@ def units_figure(action_units: dict[int, tuple[float, float]]) -> "Figure":
     for side, words in ((-1, "image-left"), (1, "image-right")):
         units = "\n".join(f"{unit} {ACTION_UNITS.get(unit, '')}" for unit in told[side]) or "none"
         axes.text(
-            0.5 + side * 0.66, 1.1, f"{words}\n{units}", va="top", color=INK, fontsize=9,
+            0.5 + side * 0.66, 1.1, f"{words}\n{units}", va="top", color=INK, fontsize=11,
             ha="left" if side < 0 else "right",
         )  # fmt: skip
     axes.set_xlim(-0.18, 1.18)
