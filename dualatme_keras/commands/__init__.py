@@ -1,4 +1,4 @@
-"""Tier 4: console commands; flags are read here only."""
+"""Tier 5: console commands; flags are read here only."""
 
 import ast
 import contextlib

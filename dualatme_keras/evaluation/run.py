@@ -1,5 +1,6 @@
 """From a finished run's predictions to its scores, figures, challenge log and report."""
 
+import dataclasses
 import json
 import os
 
@@ -55,37 +56,83 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
             not JSON, or the folder cannot be written to.
     """
     run = RunDirectory(workdir)
-    predictions, metrics = score_run(workdir)
     check_folder(run.figures, "workdir")
-    settings = {
-        "config": dict(_flatten(read_config(run))) if run.config.exists() else {},
-        "environment": dict(_flatten(read_json(run.environment))) if run.environment.exists() else {},
-    }
-    audit = score_protocol_audit(run, predictions)
-    branches = read_branches(run, predictions)
-    sure = reliability(predictions.probabilities.max(axis=1), predictions.predictions == predictions.labels)
-    figures = _draw(predictions, metrics, read_histories(run), audit, branches, sure)
-
+    results = read_results(workdir)
+    metrics, audit = results.metrics, results.audit
     make_folder(run.figures)
-    for name, png in figures.items():
+    for name, png in results.figures.items():
         replace_file(run.figures / f"{name}.png", png)
     write_json(run.metrics, {**metrics, "protocol_audit": audit} if audit else metrics)
-    replace_file(run.challenge_log, format_challenge_log(predictions, missing_folds(metrics)).encode())
-    mistakes = surest_mistakes(predictions)[:PICTURES]
-    pictures, missing = _pictures(predictions.paths[mistakes], settings["config"])
+    replace_file(
+        run.challenge_log, format_challenge_log(results.predictions, missing_folds(metrics)).encode()
+    )
+    mistakes = surest_mistakes(results.predictions)[:PICTURES]
+    pictures, missing = _pictures(results.predictions.paths[mistakes], results.data_root)
     page = render_report(
         run.path.resolve().name,
-        predictions,
+        results.predictions,
         metrics,
-        figures,
-        settings,
+        results.figures,
+        results.settings,
         audit=audit,
         pictures=pictures,
         missing_pictures=missing,
-        selections=read_selections(run),
+        selections=results.selections,
     )
     replace_file(run.report, page.encode())
     return metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResults:
+    """What is told about a run.
+
+    Attributes:
+        predictions: every clip's answer.
+        metrics: their scores, see `score_run`.
+        figures: PNG content by name, see `render_report`.
+        settings: names and values of config.json and environment.json, by `config` and `environment`.
+        audit: see `score_protocol_audit`.
+        selections: what each fold chose its settings from.
+        data_root: where the run's images lay, and whether that is known.
+    """
+
+    predictions: Predictions
+    metrics: dict
+    figures: dict[str, bytes]
+    settings: dict[str, dict]
+    audit: dict | None
+    selections: dict[str, list]
+
+    @property
+    def data_root(self) -> tuple[str | None, bool]:
+        config = self.settings["config"]
+        root = config.get("data_root", "null")
+        return None if root == "null" else root, "data_root" in config
+
+
+def read_results(workdir: str | os.PathLike) -> RunResults:
+    """Reads a run, scores it and draws its figures; writes nothing.
+
+    Raises:
+        DualATMEError: as `evaluate_run`.
+    """
+    run = RunDirectory(workdir)
+    predictions, metrics = score_run(workdir)
+    audit = score_protocol_audit(run, predictions)
+    branches = read_branches(run, predictions)
+    sure = reliability(predictions.probabilities.max(axis=1), predictions.predictions == predictions.labels)
+    return RunResults(
+        predictions=predictions,
+        metrics=metrics,
+        figures=_draw(predictions, metrics, read_histories(run), audit, branches, sure),
+        settings={
+            "config": dict(_flatten(read_config(run))) if run.config.exists() else {},
+            "environment": dict(_flatten(read_json(run.environment))) if run.environment.exists() else {},
+        },
+        audit=audit,
+        selections=read_selections(run),
+    )
 
 
 def score_run(workdir) -> tuple[Predictions, dict]:
@@ -114,13 +161,13 @@ def score_run(workdir) -> tuple[Predictions, dict]:
     return predictions, folds.add_counts(metrics, predictions)
 
 
-def _pictures(paths, config):
+def _pictures(paths, data_root):
     """Flow images as PNG content; where they are not on this machine none, and why."""
-    if "data_root" not in config:
+    root, known = data_root
+    if not known:
         return [], "No config.json says where they lie."
-    data_root = None if config["data_root"] == "null" else config["data_root"]
     try:
-        return [flow_picture(find_image(path, data_root)) for path in paths], None
+        return [flow_picture(find_image(path, root)) for path in paths], None
     except (DualATMEError, OSError) as error:
         return [], str(error)
 

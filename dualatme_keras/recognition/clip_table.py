@@ -1,9 +1,7 @@
 """Many clips: one row and one picture for each, whatever becomes of the others."""
 
-import csv
 import dataclasses
 import functools
-import io
 import itertools
 import os
 import re
@@ -14,9 +12,10 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.plots.style import figure_png
 from dualatme_keras.progress import ClipProgress
+from dualatme_keras.recognition.answer_files import table_file
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
 from dualatme_keras.recognition.figures import clip_figure
-from dualatme_keras.recognition.result import Recognition, table_columns
+from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.recognition.timeline import timeline_figure
 
 
@@ -71,7 +70,7 @@ def predict_clips(
         result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
         for name, draw in pictures.items() if figures else ():
             _draw(Path(figures) / name, draw())
-        _write(output, _table(result.rows, recognizer.class_names))
+        _write(output, table_file(result.rows, recognizer.class_names))
         progress.finish_clip(failed=any(row["error"] for row in rows))
     return result
 
@@ -140,14 +139,6 @@ def _stems(clips):
 def _without_onset(stem):
     """What a clip's pictures have in common, on disks that tell no capitals from small letters too."""
     return re.sub(r"(_onset\d+)+$", "", stem).casefold()
-
-
-def _table(rows, class_names):
-    content = io.StringIO()
-    writer = csv.DictWriter(content, table_columns(class_names), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return content.getvalue().encode()
 
 
 def _write(path, content):

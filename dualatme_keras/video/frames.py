@@ -126,6 +126,28 @@ def open_frames(clip: Clip, name: str | None = None, frames_per_second: float | 
     return _VideoFile(path, name or path.stem, frames_per_second)
 
 
+def check_frame_count(path: str | os.PathLike, most: int) -> None:
+    """Looks whether a video is short enough, without decoding more of it than that.
+
+    Args:
+        path: a video file.
+        most: frames that it may have.
+
+    Raises:
+        DualATMEError: it has more. One that cannot be read has none: `open_frames` says so.
+    """
+    import cv2
+
+    capture = cv2.VideoCapture(os.fspath(path))
+    try:
+        if all(capture.grab() for _ in range(most + 1)):
+            raise DualATMEError(
+                f"Expected a video of at most {most} frames. Received: {path}, which has more."
+            )
+    finally:
+        capture.release()
+
+
 class _FrameFolder(Frames):
     """Frames as image files; two files of the same number are an error."""
 
