@@ -1,12 +1,19 @@
 """Files that are there whole or not at all; folders of one process at a time; JSON; tables in the one
-encoding that is not guessed."""
+encoding that is not guessed; archives that unpack to no more than they are."""
 
 import contextlib
+import csv
 import datetime
+import errno
+import io
 import json
 import os
 import platform
 import shutil
+import struct
+import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +21,90 @@ import filelock
 
 from dualatme_keras.errors import DualATMEError
 
+MOST_BYTES = 2**24
+"""Of a file of text: lists of 100,000 clips have fewer. What is made of a line takes many times its bytes."""
+
+DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises on damage, besides `OSError`, and for what it does not know or has no password of."""
+
 _LOCK, _HOLDER = ".lock", ".lock.json"
 """In a folder that a process holds: the system's lock, and who has it."""
+
+
+class WritingError(OSError):
+    """A file or folder that cannot be written; `filename` says which, `strerror` why."""
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike) -> Iterator[str | os.PathLike]:
+    """Gives `path` to be written inside, and says of an `OSError` there that it could not be.
+
+    Raises:
+        WritingError: in place of any other `OSError`.
+    """
+    try:
+        yield path
+    except WritingError:
+        raise
+    except OSError as error:
+        raise WritingError(error.errno, error.strerror or str(error), os.fspath(path)) from error
+
+
+def make_folder(path) -> None:
+    """Makes a folder and those above it, where absent.
+
+    Raises:
+        WritingError: nobody can, or it is a file.
+    """
+    with writing(path):
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # it says nothing of what is there
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+
+
+def check_file(path, argument: str) -> None:
+    """Finds out before a long work whether its result can be written. The file's folder is made.
+
+    Args:
+        path: the file, whether there or not; it stays as it is.
+        argument: what the caller's user calls it, for the error.
+
+    Raises:
+        DualATMEError: it is a folder, its folder is read-only or a file, or the disk is full.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        make_folder(path.parent)
+        _try_to_write(path.parent)
+    except OSError as error:
+        raise DualATMEError(
+            f"Expected `{argument}` to be a file that can be written. "
+            f"Received: {path} ({error.strerror or error}). Choose another place."
+        ) from error
+
+
+def check_folder(path, argument: str) -> None:
+    """As `check_file`, of a folder in which files are to be written. It is not made."""
+    path = place = Path(path)
+    try:
+        while not os.path.lexists(place):
+            place = place.absolute().parent
+        _try_to_write(place)
+    except OSError as error:
+        raise DualATMEError(
+            f"Expected `{argument}` to be a folder that can be written to. "
+            f"Received: {path} ({error.strerror or error}). Choose another place."
+        ) from error
+
+
+def _try_to_write(folder):
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(4096))  # a page, which a full disk does not have
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def replace_file(path, content: bytes) -> None:
@@ -26,47 +115,55 @@ def replace_file(path, content: bytes) -> None:
         content: what to write.
 
     Raises:
-        OSError: the folder is missing or not writable, or the disk is full.
+        WritingError: the folder is missing or not writable, or the disk is full.
     """
     path = Path(path)
     # Beside the target, since a rename is atomic within one file system only; own name per process.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+    with writing(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _flush_folder(path.parent)
 
 
-def replace_folder(path, write: Callable[[Path], None]) -> None:
+def replace_folder(path, write: Callable[[Path], None], replace: bool = True) -> None:
     """Makes a folder that appears under its name when it is complete, and not before.
 
     Args:
-        path: the folder; one that is there is replaced.
+        path: the folder.
         write: called with an empty folder beside it, which is renamed afterwards.
+        replace: a folder that is there is replaced, and nobody else makes it meanwhile. False: one that is
+            there, or appears meanwhile, is an error.
 
     Raises:
-        OSError: as `replace_file`.
+        WritingError: as `replace_file`.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{'' if replace else f'{os.getpid()}.'}partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write(partial)
-    for folder, _, names in os.walk(partial):
-        for name in names:
-            # What `write` called may not flush, as Keras does not.
-            with open(os.path.join(folder, name), "rb") as file:
-                os.fsync(file.fileno())
-        _flush_folder(folder)
-    if path.exists():
-        shutil.rmtree(path)
-    os.replace(partial, path)
-    _flush_folder(path.parent)
+    try:
+        with writing(path):
+            partial.mkdir(parents=True)
+            write(partial)
+            for folder, _, names in os.walk(partial):
+                for name in names:
+                    # What `write` called may not flush, as Keras does not.
+                    with open(os.path.join(folder, name), "rb") as file:
+                        os.fsync(file.fileno())
+                _flush_folder(folder)
+            if replace and path.exists():
+                shutil.rmtree(path)
+            os.replace(partial, path)
+            _flush_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # what is left of it would keep a full disk full
+        raise
 
 
 def _flush_folder(path):
@@ -91,21 +188,86 @@ def write_json(path, value: dict) -> None:
     replace_file(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
-def read_json(path) -> dict:
-    """Reads a JSON object.
+def read_content(path) -> bytes:
+    """The bytes of a file that people, or programs for them, write.
+
+    Raises:
+        DualATMEError: it has more than `MOST_BYTES`.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise DualATMEError(
+            f"Expected a file of text of at most {MOST_BYTES >> 20} MiB. Received: {path}, which has more."
+        )
+    return content
+
+
+def read_json(path, kind: type = dict):
+    """Reads a JSON object, or the list that `kind` asks for.
 
     Raises:
         DualATMEError: the file holds something else; names file and line.
         OSError: it cannot be read.
     """
+    return parse_json(read_content(path), path, kind)
+
+
+def parse_json(content: bytes, path, kind: type = dict):
+    """As `read_json`, of a content that was read; `path` is for messages."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # not JSON, or not UTF-8: the latter has no line
+        value = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8: the latter has no line
         line = getattr(error, "lineno", 1)
         raise DualATMEError(f"{path}:{line}: Expected JSON. Received: {error}.") from error
-    if not isinstance(content, dict):
-        raise DualATMEError(f"{path}:1: Expected a JSON object. Received: {type(content).__name__}.")
-    return content
+    if not isinstance(value, kind):
+        wanted = "a JSON object" if kind is dict else f"a JSON {kind.__name__}"
+        raise DualATMEError(f"{path}:1: Expected {wanted}. Received: {type(value).__name__}.")
+    return value
+
+
+def csv_rows(path, text: str | None = None, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file, each with the number of its last line.
+
+    Args:
+        path: the file.
+        text: what `read_csv_text` gave, where the caller has it already.
+        delimiter: between cells.
+
+    Raises:
+        DualATMEError: see `read_csv_text`; or a row is none; names file and line.
+        OSError: it cannot be read.
+    """
+    text = read_csv_text(path) if text is None else text
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise DualATMEError(f"{path}:{reader.line_num}: Expected a CSV. Received: {error}.") from error
+
+
+@contextlib.contextmanager
+def stored_archive(path) -> Iterator[zipfile.ZipFile]:
+    """Opens an archive whose writer compresses nothing, so that it cannot unpack to more than it is.
+
+    Raises:
+        DualATMEError: it is none, or damaged; or it is compressed or encrypted, or declares more than its
+            bytes: nothing is unpacked then.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries, size = archive.infolist(), os.path.getsize(path)
+            declared = sum(entry.file_size for entry in entries)
+            if declared > size or any(entry.compress_type or entry.flag_bits & 1 for entry in entries):
+                raise DualATMEError(
+                    "Expected an archive that is neither compressed nor encrypted. "
+                    f"Received: {path} of {size} bytes, which unpacks to {declared}."
+                )
+            yield archive
+    except DAMAGED_ARCHIVE as error:
+        raise DualATMEError(f"Expected an archive that is whole. Received: {path} ({error}).") from error
 
 
 def read_csv_text(path) -> str:
@@ -115,7 +277,7 @@ def read_csv_text(path) -> str:
         DualATMEError: it is in another encoding; names the line.
         OSError: it cannot be read.
     """
-    content = Path(path).read_bytes()
+    content = read_content(path)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

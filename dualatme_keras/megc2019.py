@@ -18,9 +18,9 @@ ALL_DATABASES = "full"
 _TITLES = {ALL_DATABASES: "Full", "casme2": "CASME II", "samm": "SAMM", "smic": "SMIC"}
 
 _SUBJECT_PATTERNS = (
-    ("casme2", re.compile(r"sub(\d+)", re.IGNORECASE)),
-    ("smic", re.compile(r"s(\d+)", re.IGNORECASE)),
-    ("samm", re.compile(r"(\d+)")),
+    ("casme2", re.compile(r"sub(\d{1,9})", re.IGNORECASE)),
+    ("smic", re.compile(r"s(\d{1,9})", re.IGNORECASE)),
+    ("samm", re.compile(r"(\d{1,9})")),
 )
 
 

@@ -1,7 +1,5 @@
 """Tables as text, out of workbooks and CSV files."""
 
-import csv
-import io
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -10,7 +8,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_csv_text
+from dualatme_keras.files import csv_rows, make_folder, read_csv_text, writing
 
 
 class Table(NamedTuple):
@@ -59,23 +57,19 @@ def write_workbook(path, sheets: Mapping[str, Sequence[Sequence]]) -> None:
         page = book.create_sheet(title)
         for row in rows:
             page.append(row)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    book.save(path)
+    make_folder(Path(path).parent)
+    with writing(path):
+        book.save(path)
 
 
 def _read_csv(path):
     text = read_csv_text(path)
     # Excel writes semicolons where the comma is the decimal point.
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=";" if text.count(";") > text.count(",") else ","
-    )
+    delimiter = ";" if text.count(";") > text.count(",") else ","
     rows = {}
-    try:
-        for row in reader:
-            if any(texts := [cell.strip() for cell in row]):
-                rows[reader.line_num] = texts
-    except csv.Error as error:
-        raise DualATMEError(f"{path}:{reader.line_num}: Expected a CSV. Received: {error}.") from error
+    for line, row in csv_rows(path, text, delimiter):
+        if any(texts := [cell.strip() for cell in row]):
+            rows[line] = texts
     return Table(str(path), rows)
 
 

@@ -34,7 +34,8 @@ TIERS = {
     "recognition": 3,
     "serving": 3,
     "training": 3,
-    "commands": 4,
+    "app": 4,
+    "commands": 5,
 }
 OPEN = ("errors", "text")
 """What messages are made of, for rooms of tier 0 too."""

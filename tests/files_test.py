@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, what is wrong with one that cannot be read, whose a folder is."""
 
+import errno
 import os
 import platform
 import subprocess
@@ -8,7 +9,19 @@ import sys
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import is_lock, locked, read_csv_text, read_json, replace_file, write_json
+from dualatme_keras.files import (
+    WritingError,
+    check_file,
+    check_folder,
+    is_lock,
+    locked,
+    make_folder,
+    read_csv_text,
+    read_json,
+    replace_file,
+    replace_folder,
+    write_json,
+)
 
 
 def test_json_comes_back(tmp_path):
@@ -84,3 +97,49 @@ def test_a_file_in_the_place_of_a_folder_is_told(tmp_path):
         locked(tmp_path / "run", "workdir"),
     ):
         pass
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    inside = tmp_path / "file" / "new"
+    for write in (
+        lambda: replace_file(inside, b"content"),
+        lambda: replace_folder(inside, lambda folder: None),
+        lambda: make_folder(inside),
+    ):
+        with pytest.raises(WritingError) as failed:
+            write()
+        assert (failed.value.errno, failed.value.filename) == (errno.ENOTDIR, str(inside))
+    with pytest.raises(DualATMEError, match=r"Expected `output` to be a file .*new \(Not a directory\)"):
+        check_file(inside, "output")
+    with pytest.raises(DualATMEError, match=r"Expected `figures` to be a folder .*new \(Not a directory\)"):
+        check_folder(inside, "figures")
+    with pytest.raises(DualATMEError, match=r"Received: .* \(Is a directory\)"):
+        check_file(tmp_path, "output")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_what_can_be_written_is_left_alone(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    check_file(tmp_path / "file", "output")
+    check_file(tmp_path / "new" / "file", "output")
+    check_folder(tmp_path / "other" / "folder", "figures")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "new"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_that_fails_leaves_nothing_and_the_earlier_one(tmp_path):
+    replace_folder(tmp_path / "1", lambda folder: (folder / "a").write_text("first"))
+
+    def fill(folder):
+        (folder / "a").write_text("second")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(WritingError, match="No space left"):
+        replace_folder(tmp_path / "1", fill)
+    # One that appeared meanwhile is somebody else's.
+    with pytest.raises(WritingError):
+        replace_folder(tmp_path / "1", lambda folder: (folder / "a").write_text("third"), replace=False)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"1", "1/a"}
+    assert (tmp_path / "1" / "a").read_text() == "first"

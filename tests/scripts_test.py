@@ -143,6 +143,7 @@ OTHERS = {
     "precision": "float64",
     "jit_compile": True,
     "steps_per_execution": 6,
+    "images": "memory",
     "workers": 2,
     "executor": "ray",
     "ray_address": "local",

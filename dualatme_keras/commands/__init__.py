@@ -1,4 +1,4 @@
-"""Tier 4: console commands; flags are read here only."""
+"""Tier 5: console commands; flags are read here only."""
 
 import ast
 import contextlib
@@ -16,6 +16,7 @@ import absl.logging
 from dualatme_keras.commands.interrupts import ending_on_signals
 from dualatme_keras.commands.quiet import quiet_tensorflow
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import WritingError
 from dualatme_keras.workers import begin_workers_with
 
 quiet_tensorflow()  # before a command imports it
@@ -29,8 +30,12 @@ _SCRIPTS = re.compile("dualatme-(train|evaluate)")
 """Commands that a checkout has as scripts too."""
 
 
-_NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
-"""A full disk, a folder that is read-only or that is a file: nothing that a traceback would explain."""
+_NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""A full disk, or a read-only one: what a library writes without `files`."""
+
+_NO_READING = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EIO, errno.ESTALE)
+"""A file that is closed to the user, of another kind, gone, or on a drive that is: nothing that a traceback
+would explain."""
 
 
 def quiet_libraries() -> None:
@@ -93,9 +98,10 @@ class Flags:
     def run(self, main: Callable, arguments: list[str] | None = None) -> None:
         """Reads the flags and calls `main` with the name of the command and what is no flag.
 
-        `--help` shows the flags. A wrong flag, a `DualATMEError` and a file that cannot be written end it in
-        one line. Where nobody reads the output any more, as after `| head`, it ends quietly. As the command
-        of a process, that is without `arguments`, it ends at SIGINT and SIGTERM, see `ending_on_signals`.
+        `--help` shows the flags. A wrong flag, a `DualATMEError` and a file that cannot be written or read
+        end it in one line. Where nobody reads the output any more, as after `| head`, it ends quietly. As the
+        command of a process, that is without `arguments`, it ends at SIGINT and SIGTERM, see
+        `ending_on_signals`.
 
         Args:
             main: what the command does.
@@ -133,10 +139,14 @@ class Flags:
         except DualATMEError as error:
             sys.exit(f"{name}: {self.in_flags(str(error))}")
         except OSError as error:
-            if error.errno not in _NO_WRITING:
+            if isinstance(error, WritingError) or error.errno in _NO_WRITING:
+                what, kept = "write", " What is finished is kept."
+            elif error.filename and error.errno in _NO_READING:
+                what, kept = "read", ""
+            else:
                 raise
-            where = f"Expected to write {error.filename}. " if error.filename else ""
-            sys.exit(f"{name}: {where}Received: {error.strerror}. What is finished is kept.")
+            where = f"Expected to {what} {error.filename}. " if error.filename else ""
+            sys.exit(f"{name}: {where}Received: {error.strerror}.{kept}")
 
     def in_flags(self, message: str) -> str:
         """A message of the library with flags where it names arguments.

@@ -5,7 +5,7 @@ interval over subjects, a permutation test over subjects, and McNemar's test ove
 """
 
 from dualatme_keras.commands import Flags
-from dualatme_keras.files import write_json
+from dualatme_keras.files import check_file, write_json
 
 flags = Flags(__doc__)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for all of it, with the share right of every person")
@@ -15,6 +15,8 @@ def main(arguments):
     # Draws on figures' libraries, which --help can do without.
     from dualatme_keras.evaluation import compare_runs, format_comparison
 
+    if _OUTPUT.value:
+        check_file(_OUTPUT.value, "output")
     result = compare_runs(arguments[1:])
     print(format_comparison(result))
     if _OUTPUT.value:

@@ -5,7 +5,7 @@ from dualatme_keras.synthetic import write_synthetic
 from dualatme_keras.synthetic.databases import ANNOTATIONS, FRAMES
 from dualatme_keras.text import count
 
-flags = Flags(__doc__, subjects_per_database="subjects", clips_per_subject="clips")
+flags = Flags(__doc__, directory="output", subjects_per_database="subjects", clips_per_subject="clips")
 _OUTPUT = flags.DEFINE_string("output", "data/demo/raw", "folder to write, new or empty")
 _SEED = flags.DEFINE_integer("seed", 0, "of faces, expressions and noise")
 _SUBJECTS = flags.DEFINE_integer("subjects", 3, "subjects of each of the three databases")

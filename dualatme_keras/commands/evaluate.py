@@ -74,7 +74,7 @@ def _score_weights():
     # TensorFlow is imported only where a network must answer.
     from dualatme_keras.evaluation import evaluate_run, read_action_units, score_action_units
     from dualatme_keras.evaluation.weights import answer_lists
-    from dualatme_keras.files import write_json
+    from dualatme_keras.files import check_folder, make_folder, write_json
     from dualatme_keras.models import load_model
     from dualatme_keras.runs import RunDirectory, score_predictions, write_predictions
 
@@ -83,6 +83,8 @@ def _score_weights():
     workdir = Path(_WORKDIR.value) if _WORKDIR.value else None
     if workdir and workdir.exists():
         raise DualATMEError(f"Expected --workdir to be a new folder with --weights. Received: {workdir}.")
+    if workdir:
+        check_folder(workdir, "workdir")
     coding = read_action_units(_ACTION_UNITS.value) if _ACTION_UNITS.value else None
     model = load_model(_WEIGHTS.value, attention=_ATTENTION.value)
     if coding and not model.action_units:
@@ -95,7 +97,7 @@ def _score_weights():
     )
     if workdir is None:
         return score_predictions(predictions), units
-    workdir.mkdir(parents=True)
+    make_folder(workdir)
     write_predictions(workdir / "predictions.csv", predictions)
     metrics = evaluate_run(workdir)
     if units:

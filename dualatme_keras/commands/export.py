@@ -32,6 +32,8 @@ def main(_arguments):
     )
     for name, path in result.paths.items():
         print(f"{name}: {path}")
+    for path in result.kept:
+        print(f"kept: {path}, which this command did not write; look whether it names --model={_MODEL.value}")
     if result.without_frames and "saved_model" in result.paths:
         print(f"without the signature serve_frames: {flags.in_flags(result.without_frames)}")
 

@@ -12,6 +12,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import check_file, check_folder
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
 
 flags = Flags(__doc__, frames_per_second="fps")
@@ -30,6 +31,9 @@ _MODEL = flags.DEFINE_string("model", "dualatme", "name of the model on --server
 _OUTPUT = flags.DEFINE_string("output", "recognised.csv", "table to write, a row per clip")
 _FIGURES = flags.DEFINE_string("figures", None, "folder for a picture per clip")
 _SPOT = flags.DEFINE_boolean("spot", False, "find the expressions of longer videos first")
+_INTERVALS = flags.DEFINE_string(
+    "intervals", None, "with --spot: CSV of subject, video, onset, offset and emotion, as challenges ask for"
+)
 _FPS = flags.DEFINE_float(
     "fps", None, "frames per second, which folders do not tell: for --spot and for seconds", lower_bound=1.0
 )
@@ -69,6 +73,8 @@ def _check_flags(clips):
             "Expected --fps with --spot, which tells short motions from long ones. Received: none for "
             f"{folder}, a folder, whose images do not tell it."
         )
+    if _INTERVALS.value and not _SPOT.value:
+        raise DualATMEError("Expected --intervals with --spot. Received: it alone. Leave it out, or spot.")
     asked = next((flag.name for flag in (_RUN, _EXPORT, _SERVER) if flag.value), None)
     for flag, who in _ONLY_WITH:
         if flag.present and asked not in who:
@@ -87,10 +93,20 @@ def main(arguments):
 
 
 def _predict(clips):
+    from dualatme_keras.data import write_intervals
     from dualatme_keras.recognition.clip_table import predict_clips
+    from dualatme_keras.recognition.intervals import intervals_of_rows, name_videos
 
+    check_file(_OUTPUT.value, "output")
+    if _FIGURES.value:
+        check_folder(_FIGURES.value, "figures")
+    if _INTERVALS.value:
+        check_file(_INTERVALS.value, "intervals")
+    videos = name_videos(clips) if _INTERVALS.value else {}
     recognizer = _recognizer()
     result = predict_clips(recognizer, clips, _OUTPUT.value, _FIGURES.value, _SPOT.value, _FPS.value)
+    if _INTERVALS.value:
+        write_intervals(_INTERVALS.value, intervals_of_rows(result.rows, videos))
     answered = [row for row in result.rows if not row["error"]]
     width = max((len(row["clip"]) for row in answered), default=0)
     for row in answered:
@@ -106,6 +122,8 @@ def _predict(clips):
     if answered:
         print(f"\nanswered by: {networks}, of {', '.join(asked)}")
     print(f"table: {_OUTPUT.value}" + (f"\npictures: {_FIGURES.value}" if _FIGURES.value else ""))
+    if _INTERVALS.value:
+        print(f"intervals: {_INTERVALS.value}")
     for clip, reason in result.failed.items():
         print(f"failed: {clip}: {flags.in_flags(reason)}", file=sys.stderr)
     return 1 if result.failed else 0

@@ -26,6 +26,7 @@ from dualatme_keras.training import (
     CLASS_WEIGHTS,
     CONTINUE_DESPITE,
     EXECUTORS,
+    IMAGES,
     OPTIMIZERS,
     PRECISIONS,
     PROTOCOLS,
@@ -130,6 +131,7 @@ _SETTINGS = [
     _define(
         flags.DEFINE_integer, "steps_per_execution", "training steps that run in one go; saves time on GPUs"
     ),
+    _define_choice("images", IMAGES, "decoded once and kept, or read anew; auto: kept where memory allows"),
     flags.DEFINE_string(
         "workers", "auto", "folds trained side by side, each in a process of its own; auto: as many as pay"
     ),

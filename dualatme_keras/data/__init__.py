@@ -8,6 +8,7 @@ from dualatme_keras.data.clips import Clip, Fold
 from dualatme_keras.data.findings import AuditReport, Finding
 from dualatme_keras.data.folds import PROTOCOLS, make_folds
 from dualatme_keras.data.ground_truth import GroundTruth, clips_from_ground_truth, read_ground_truth
+from dualatme_keras.data.intervals import LabelledInterval, read_intervals, write_intervals
 from dualatme_keras.data.lists import ListEntry, read_list, write_lists
 from dualatme_keras.data.loso_lists import LosoLists, read_lists
 from dualatme_keras.data.paths import find_image, puzzled_path
@@ -23,6 +24,7 @@ __all__ = [
     "Fold",
     "GroundTruth",
     "ImageTable",
+    "LabelledInterval",
     "ListEntry",
     "LosoLists",
     "audit",
@@ -32,8 +34,10 @@ __all__ = [
     "make_folds",
     "puzzled_path",
     "read_ground_truth",
+    "read_intervals",
     "read_list",
     "read_lists",
+    "write_intervals",
     "write_lists",
 ]
 

@@ -9,6 +9,8 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+
 from dualatme_keras.data.clips import Clip, subject_in_name
 from dualatme_keras.data.findings import AuditReport, Finding
 from dualatme_keras.data.ground_truth import GroundTruth, find_truth, index_truth
@@ -54,17 +56,18 @@ def audit(
     """
     located = _locate(lists, data_root)
     images = {path: _identity(path, found) for path, found in located.items()}
+    index = _Index(lists, images)
     errors = [
-        *_leaks(lists, images),
-        *_duplicates(lists, images),
+        *_leaks(lists, index),
+        *_duplicates(lists, index),
         *_foreign_clips(lists),
-        *_contradictions(lists, images),
-        *_gaps(lists),
-        *_strangers(lists),
+        *_contradictions(lists, index),
+        *_gaps(lists, index),
+        *_strangers(lists, index),
     ]
     warnings = [*(_odd_names(lists) if lists.database_base is None else _odd_numbers(lists))]
     if check_files:
-        missing, there = _find_images(lists, located, data_root, puzzled)
+        missing, there = _find_images(lists, index, located, data_root, puzzled)
         errors += missing
         errors += _copies(lists, located)
         warnings += odd_images(there)
@@ -80,19 +83,49 @@ def _summary(lists: LosoLists) -> str:
     return f"Audit of {lists.directory}: {clips} ({parts}) of {subjects}"
 
 
-def _entries(lists: LosoLists) -> Iterator[ListEntry]:
-    """All lines of all lists; test lists first, where a reader looks for a clip first."""
-    for own in lists.subjects:
-        yield from own.test
-    for own in lists.subjects:
-        yield from own.train
+class _Index:
+    """Paths and images of all lists as numbers, so that millions of lines are looked at by NumPy.
+
+    Args:
+        lists: the lists.
+        images: what is equal for two paths of the same image.
+
+    Attributes:
+        images: as given.
+        paths: the distinct paths, in the order in which they are read: test lists first, where a reader looks
+            for a clip first.
+        path_of, image_of: number of the path, and of the image, of each line of `lists.lines`.
+        tested: whether a test list has it, of each path.
+    """
+
+    def __init__(self, lists: LosoLists, images: Mapping[str, str]):
+        self.images, self.paths = images, list(images)
+        paths = {path: number for number, path in enumerate(images)}
+        numbers = {image: number for number, image in enumerate(dict.fromkeys(images.values()))}
+        fields = lists.lines.fields
+        self.path_of = np.array([paths[path] for path, _, _ in fields], "int32")
+        self.image_of = np.array([numbers[images[path]] for path, _, _ in fields], "int32")
+        self.tested = np.zeros(len(paths), bool)
+        for own in lists.subjects:
+            self.tested[self.path_of[own.test.codes]] = True
+
+    def marked(self, codes: np.ndarray) -> np.ndarray:
+        """Whether it is an image of one of these lines, of each line."""
+        marks = np.zeros(len(self.image_of) + 1, bool)
+        marks[self.image_of[codes]] = True
+        return marks[self.image_of]
+
+    def strangers(self, own: SubjectLists) -> Iterator[ListEntry]:
+        """Entries of a train list whose path is in no test list."""
+        for place in np.flatnonzero(~self.tested[self.path_of[own.train.codes]]):
+            yield own.train[place]
 
 
 def _locate(lists: LosoLists, data_root: str | os.PathLike | None) -> dict[str, str | None]:
-    """Path as written -> file on disk, None where there is none; in the order of `_entries`."""
+    """Path as written -> file on disk, None where there is none; in the order of the lists' lines."""
     if data_root is not None:
         check_data_root(data_root)
-    return {path: _file(path, data_root) for path in {entry.path: None for entry in _entries(lists)}}
+    return {path: _file(path, data_root) for path in {path: None for path, _, _ in lists.lines.fields}}
 
 
 def _file(path: str, data_root: str | os.PathLike | None) -> str | None:
@@ -108,17 +141,22 @@ def _identity(path: str, found: str | None) -> str:
     return posixpath.normpath(path.replace("\\", "/")) if found is None else os.path.realpath(found)
 
 
-def _leaks(lists: LosoLists, images: Mapping[str, str]) -> Iterator[Finding]:
-    named = {path: subject_in_name(path) for path in images}
+def _leaks(lists: LosoLists, index: _Index) -> Iterator[Finding]:
     numbers = range(len(DATABASES) + 1)  # they say less than the name
+    named = {}
+    for code, (path, _, _) in enumerate(lists.lines.fields):
+        named.setdefault(subject_in_name(path), []).append(code)
     for own in lists.subjects:
-        own_images = {images[entry.path]: entry for entry in own.test}
         own_name = _named_subject(own)
-        for entry in own.train:
-            test_entry = own_images.get(images[entry.path])
+        suspect = index.marked(own.test.codes)
+        suspect[named.get(own_name, []) if own_name else []] = True
+        places = np.flatnonzero(suspect[own.train.codes])
+        own_images = {index.images[entry.path]: entry for entry in own.test} if len(places) else {}
+        for entry in (own.train[place] for place in places):
+            test_entry = own_images.get(index.images[entry.path])
             if test_entry is not None:
                 message = f"fold {own.subject} trains on {entry.path}, its test clip at {test_entry.source}"
-            elif own_name and named[entry.path] == own_name and entry.database in (own.database, *numbers):
+            elif entry.database in (own.database, *numbers):
                 message = f"fold {own.subject} trains on {entry.path}, by its name a clip of its test subject"
             else:
                 continue
@@ -131,13 +169,14 @@ def _named_subject(own: SubjectLists) -> tuple[str, int] | None:
     return key if key == parse_subject(own.subject) else None
 
 
-def _duplicates(lists: LosoLists, images: Mapping[str, str]) -> Iterator[Finding]:
+def _duplicates(lists: LosoLists, index: _Index) -> Iterator[Finding]:
     # All test lists together must hold an image once; each train list by itself.
     tests = [entry for own in lists.subjects for entry in own.test]
-    for entries in (tests, *(own.train for own in lists.subjects)):
+    repeated = (own.train for own in lists.subjects if np.bincount(index.image_of[own.train.codes]).max() > 1)
+    for entries in (tests, *repeated):
         seen = {}
         for entry in entries:
-            first = seen.setdefault(images[entry.path], entry)
+            first = seen.setdefault(index.images[entry.path], entry)
             if first is not entry:
                 message = f"{entry.path} is the same image as {first.path} at {first.source}"
                 yield Finding("duplicate", message, entry.source)
@@ -154,39 +193,46 @@ def _foreign_clips(lists: LosoLists) -> Iterator[Finding]:
                 yield Finding("subject", message, entry.source)
 
 
-def _contradictions(lists: LosoLists, images: Mapping[str, str]) -> Iterator[Finding]:
+def _contradictions(lists: LosoLists, index: _Index) -> Iterator[Finding]:
     database = "database" if lists.database_base is None else "database number"
-    for kind, attribute in (("label", "label"), (database, "database")):
+    for kind, place in (("label", 1), (database, 2)):
+        told = {}
+        for image, fields in zip(index.image_of.tolist(), lists.lines.fields, strict=True):
+            told.setdefault(image, set()).add(fields[place])
+        contradicted = [image for image, values in told.items() if len(values) > 1]
+        odd = np.isin(index.image_of, contradicted)
+        # By image, in the order in which a reader looks at the lists; what two lists agree on is left out.
         values = {}
-        for entry in _entries(lists):
-            values.setdefault(images[entry.path], {}).setdefault(getattr(entry, attribute), []).append(entry)
+        for side in ("test", "train") if contradicted else ():
+            for entries in (getattr(own, side) for own in lists.subjects):
+                for entry in (entries[at] for at in np.flatnonzero(odd[entries.codes])):
+                    by_value = values.setdefault(index.images[entry.path], {})
+                    by_value.setdefault((entry.label, entry.database)[place - 1], []).append(entry)
         for by_value in values.values():
-            if len(by_value) > 1:
-                rarest_last = sorted(by_value.items(), key=lambda item: -len(item[1]))
-                told = "; ".join(
-                    f"{value} {len(at)} times, e.g. at {at[0].source}" for value, at in rarest_last
-                )
-                odd = rarest_last[-1][1][0]
-                yield Finding(kind, f"{odd.path} has more than one {kind}: {told}", odd.source)
+            rarest_last = sorted(by_value.items(), key=lambda item: -len(item[1]))
+            told = "; ".join(f"{value} {len(at)} times, e.g. at {at[0].source}" for value, at in rarest_last)
+            odd_one = rarest_last[-1][1][0]
+            yield Finding(kind, f"{odd_one.path} has more than one {kind}: {told}", odd_one.source)
 
 
-def _gaps(lists: LosoLists) -> Iterator[Finding]:
-    every = {entry.path: None for own in lists.subjects for entry in own.test}
+def _gaps(lists: LosoLists, index: _Index) -> Iterator[Finding]:
+    every = np.flatnonzero(index.tested)
     for own in lists.subjects:
-        held = {entry.path for entry in (*own.train, *own.test)}
-        absent = [path for path in every if path not in held]
-        if absent:
-            message = f"fold {own.subject} lacks {len(absent)} of {len(every)} clips: {shorten(absent)}"
+        held = np.zeros(len(index.paths), bool)
+        for entries in (own.train, own.test):
+            held[index.path_of[entries.codes]] = True
+        absent = every[~held[every]]
+        if len(absent):
+            paths = [index.paths[number] for number in absent]
+            message = f"fold {own.subject} lacks {len(paths)} of {len(every)} clips: {shorten(paths)}"
             yield Finding("incomplete fold", message, own.train[0].file)
 
 
-def _strangers(lists: LosoLists) -> Iterator[Finding]:
-    tested = {entry.path for own in lists.subjects for entry in own.test}
+def _strangers(lists: LosoLists, index: _Index) -> Iterator[Finding]:
     strangers = {}
     for own in lists.subjects:
-        for entry in own.train:
-            if entry.path not in tested:
-                strangers.setdefault(entry.path, []).append(entry)
+        for entry in index.strangers(own):
+            strangers.setdefault(entry.path, []).append(entry)
     for path, entries in strangers.items():
         message = (
             f"{path} stands in {len(entries)} train lists and in no test list, so its subject is unknown"
@@ -206,14 +252,17 @@ def _copies(lists: LosoLists, located: Mapping[str, str | None]) -> Iterator[Fin
 
 def _find_images(
     lists: LosoLists,
+    index: _Index,
     located: Mapping[str, str | None],
     data_root: str | os.PathLike | None,
     puzzled: bool,
 ) -> tuple[list[Finding], list[tuple[str, str, str]]]:
     """Findings of images that are missing; path, file and `FILE:LINE` of those that are there."""
     sources = {}
-    for entry in _entries(lists):
-        sources.setdefault(entry.path, entry.source)
+    for own in lists.subjects:
+        sources |= {entry.path: entry.source for entry in own.test if entry.path not in sources}
+    for own in lists.subjects:
+        sources |= {entry.path: entry.source for entry in index.strangers(own) if entry.path not in sources}
     wanted = [("image", path, found, sources[path]) for path, found in located.items()]
     missing = []
     for path in located if puzzled else ():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 from dualatme_keras.megc2019 import parse_subject
 
@@ -38,7 +39,7 @@ class Fold:
     """
 
     name: str
-    train: tuple[Clip, ...]
+    train: Sequence[Clip]
     test: tuple[Clip, ...]
 
 

@@ -7,7 +7,8 @@ holdout-database evaluation (HDE) leaves one database out.
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from dualatme_keras.data.clips import Fold
+from dualatme_keras.data.clip_rows import ClipRows
+from dualatme_keras.data.clips import Clip, Fold
 from dualatme_keras.data.loso_lists import LosoLists
 from dualatme_keras.data.names import person_key
 from dualatme_keras.errors import DualATMEError
@@ -73,14 +74,31 @@ def choose_folds(
 
 
 def _subject_folds(lists: LosoLists, protocol: str, databases: Sequence[str]) -> list[Fold]:
+    if protocol == "cde" and {subject.database for subject in lists.subjects} <= set(databases):
+        return list(lists.folds)
     folds = []
     for fold, subject in zip(lists.folds, lists.subjects, strict=True):
         own = subject.database
         if own in databases:
             allowed = (own,) if protocol == "sde" else databases
-            train = tuple(clip for clip in fold.train if clip.database in allowed)
-            folds.append(dataclasses.replace(fold, train=train))
+            folds.append(dataclasses.replace(fold, train=_of_databases(fold.train, allowed)))
     return folds
+
+
+def _of_databases(clips: Sequence[Clip], databases: Sequence[str]) -> Sequence[Clip]:
+    if isinstance(clips, ClipRows):
+        return clips.where(lambda clip: clip is None or clip.database in databases)
+    return tuple(clip for clip in clips if clip.database in databases)
+
+
+def clips_of(folds: Iterable[Fold]) -> tuple[Clip, ...]:
+    """Every clip of the folds once, in the order in which they come first."""
+    # By identity first: folds share their clips, and comparing two takes ten times as long.
+    clips = {}
+    for fold in folds:
+        for side in (fold.train, fold.test):
+            clips.update(zip(map(id, side), side, strict=True))
+    return tuple(dict.fromkeys(clips.values()))
 
 
 def _holdout_folds(lists: LosoLists, databases: Sequence[str]) -> list[Fold]:

@@ -69,8 +69,11 @@ def read_ground_truth(path: str | os.PathLike) -> tuple[GroundTruth, ...]:
 
 
 def _parse_row(text: str, source: str) -> GroundTruth:
-    fields = [field.strip() for field in next(csv.reader([text]))]
     expected = "Expected a row database,subject,clip,label such as casme2,sub01,EP02_01f,1, and no header"
+    try:
+        fields = [field.strip() for field in next(csv.reader([text]))]
+    except csv.Error as error:
+        raise DualATMEError(f"{source}: {expected}. Received: {error}.") from error
     if len(fields) != 4 or not fields[2]:
         raise DualATMEError(f"{source}: {expected}. Received: {text!r}.")
     database, subject, clip, label = fields

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from PIL import Image
 
 from dualatme_keras.data.findings import Finding
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.video import opened_image
 
 _SIDES = (14, 4096)
 """Smallest and largest side of a flow image in pixels. A smaller one has less than half of the 28 that the
@@ -35,7 +36,7 @@ def odd_images(images: Iterable[tuple[str, str, str]]) -> Iterator[Finding]:
 
 def _oddities(file):
     try:
-        with Image.open(file) as image:
+        with opened_image(file) as image:
             width, height = image.size
             if not _is_sized_as_flow(width, height):
                 yield (
@@ -45,7 +46,7 @@ def _oddities(file):
                 )
                 return  # not decoded: it may be huge
             yield from _oddities_of_pixels(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except DualATMEError as error:
         # Whoever decodes it for the network refuses it where it is none.
         yield "unreadable image", f"cannot be looked at ({error})"
 

@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from PIL import Image
 
 from dualatme_keras.data.findings import Finding
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.video import check_size, opened_image
 
 
 def copied_images(images: Iterable[tuple[str, str, str, str]]) -> Iterator[Finding]:
@@ -44,9 +45,10 @@ def copied_images(images: Iterable[tuple[str, str, str, str]]) -> Iterator[Findi
 
 def _decode(file):
     try:
-        with Image.open(file) as image:
+        with opened_image(file) as image:
+            check_size(image.height, image.width, file, least=1)
             pixels = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except DualATMEError:
         return None
     return None if (pixels == pixels[0, 0]).all() else pixels
 

@@ -5,15 +5,20 @@ Source of the format: the published code of Zhou et al., Entropy 25(3):460 (`v_c
 """
 
 import dataclasses
+import io
+import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.names import check_subjects, fault_of_database, fault_of_subject
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import make_folder, read_content, replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, describe_classes, parse_subject
+
+_LONGEST_PATH = 4096
+"""Characters of a path; systems take no more."""
 
 SUBJECTS_FILE = "subName.txt"
 """Names of the subjects, one a line, in the order of the folds."""
@@ -57,11 +62,21 @@ def read_lines(path: str | os.PathLike) -> list[tuple[int, str]]:
     UTF-8, with or without a byte-order mark, any line ends.
 
     Raises:
+        DualATMEError: the file cannot be read, is not UTF-8, or larger than `files.MOST_BYTES`.
+    """
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """Reads a text file as `read_lines` does; lines end with a line feed.
+
+    Raises:
         DualATMEError: the file cannot be read or is not UTF-8.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
+        # Line ends as a file opened as text has them: `str.splitlines` knows more.
+        return io.StringIO(read_content(path).decode("utf-8-sig"), newline=None).read()
     except (OSError, UnicodeDecodeError) as error:
         raise DualATMEError(f"{os.fspath(path)}: Expected a UTF-8 text file. Received: {error}.") from error
 
@@ -81,7 +96,7 @@ def read_list(path: str | os.PathLike, class_names: Sequence[str] = CLASS_NAMES)
             number 0 to 3 nor a name, or no entry; names file and line.
     """
     name = os.fspath(path)
-    entries = [_parse_line(text, name, number, class_names) for number, text in read_lines(path)]
+    entries = [parse_line(text, name, number, class_names) for number, text in read_lines(path)]
     if not entries:
         raise DualATMEError(
             f"{name}:1: Expected at least one line `PATH LABEL DATABASE`. Received: an empty list."
@@ -89,11 +104,16 @@ def read_list(path: str | os.PathLike, class_names: Sequence[str] = CLASS_NAMES)
     return entries
 
 
-def _parse_line(text: str, file: str, line: int, class_names: Sequence[str]) -> ListEntry:
+def parse_line(text: str, file: str, line: int, class_names: Sequence[str]) -> ListEntry:
+    """Reads one line of a list, see `read_list`."""
     fields = text.rsplit(maxsplit=2)
     if len(fields) != 3:
         raise DualATMEError(f"{file}:{line}: Expected a line `PATH LABEL DATABASE`. Received: {text!r}.")
     path, label, database = fields
+    if len(path) > _LONGEST_PATH:
+        raise DualATMEError(
+            f"{file}:{line}: Expected a path of at most {_LONGEST_PATH} characters. Received: {len(path)}."
+        )
     if label not in map(str, range(len(class_names))):
         raise DualATMEError(
             f"{file}:{line}: Expected a line `PATH LABEL DATABASE` with a label "
@@ -114,6 +134,7 @@ def write_lists(
     database_base: int = 0,
     overwrite: bool = False,
     class_names: Sequence[str] = CLASS_NAMES,
+    train_lists: bool = True,
 ) -> None:
     """Writes the leave-one-subject-out lists of a table of clips; `read_lists` gives the clips back.
 
@@ -129,6 +150,9 @@ def write_lists(
             meaning where databases are written by name.
         overwrite: replace lists that are already there.
         class_names: of the labels 0, 1, ...
+        train_lists: write the train lists too. They name each clip once for every other subject, so many
+            clips of many subjects take gigabytes; where there are none, `read_lists` knows what they would
+            have.
 
     Raises:
         DualATMEError: a clip that the lists cannot express, a path twice, a subject's name in two databases,
@@ -138,18 +162,18 @@ def write_lists(
     if database_base not in (0, 1):
         raise DualATMEError(f"Expected database_base to be 0 or 1. Received: {database_base!r}.")
     subjects = _checked_subjects(clips, class_names)
-    texts = _list_texts(clips, subjects, database_base)
     directory = Path(directory)
-    taken = sorted(name for name in (SUBJECTS_FILE, *texts) if (directory / name).exists())
+    names = [name for subject in subjects for name in list_names(subject)]
+    taken = sorted(name for name in (SUBJECTS_FILE, *names) if (directory / name).exists())
     if taken and not overwrite:
         raise DualATMEError(
             f"Expected a directory without lists, or overwrite=True. Received: {os.fspath(directory)!r}, "
             f"which holds {taken[0]} ({len(taken)} of the files to be written)."
         )
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     _remove_lists(directory)
-    for name, text in texts.items():
-        replace_file(directory / name, text.encode())
+    for name, content in _list_contents(clips, subjects, database_base, train_lists):
+        replace_file(directory / name, content)
     replace_file(directory / SUBJECTS_FILE, "".join(f"{subject}\n" for subject in subjects).encode())
 
 
@@ -191,18 +215,27 @@ def _check_clip(clip: Clip, class_names: Sequence[str]) -> None:
         )
 
 
-def _list_texts(clips: Sequence[Clip], subjects: Sequence[str], database_base: int) -> dict[str, str]:
-    """File name -> text of every train and test list."""
+def _list_contents(
+    clips: Sequence[Clip], subjects: Sequence[str], database_base: int, train_lists: bool
+) -> Iterator[tuple[str, bytes]]:
+    """File name and content of every train and test list, one after the other."""
     third = {clip.database: clip.database for clip in clips}
     if all((parse_subject(clip.subject) or ("",))[0] == clip.database for clip in clips):
         third = {name: DATABASES.index(name) + database_base for name in third}
-    lines = [(clip.subject, f"{clip.path} {clip.label} {third[clip.database]}\n") for clip in clips]
-    texts = {}
+    lines = [f"{clip.path} {clip.label} {third[clip.database]}\n".encode() for clip in clips]
+    content = b"".join(lines)
+    ends = [*itertools.accumulate(map(len, lines))]
+    own = {subject: [] for subject in subjects}
+    for clip, line, end in zip(clips, lines, ends, strict=True):
+        own[clip.subject].append((end - len(line), end))
     for subject in subjects:
         train_name, test_name = list_names(subject)
-        texts[train_name] = "".join(line for owner, line in lines if owner != subject)
-        texts[test_name] = "".join(line for owner, line in lines if owner == subject)
-    return texts
+        if train_lists:
+            # What lies between the subject's own lines.
+            edges = [0, *(edge for place in own[subject] for edge in place), len(content)]
+            places = zip(edges[::2], edges[1::2], strict=True)
+            yield train_name, b"".join(content[start:end] for start, end in places)
+        yield test_name, b"".join(content[start:end] for start, end in own[subject])
 
 
 def _remove_lists(directory: Path) -> None:

@@ -2,12 +2,17 @@
 
 import dataclasses
 import functools
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from dualatme_keras.data.clip_rows import ClipRows
 from dualatme_keras.data.clips import Clip, Fold
-from dualatme_keras.data.lists import SUBJECTS_FILE, ListEntry, list_names, read_lines, read_list
+from dualatme_keras.data.list_lines import KnownLines, ListLines, OtherLines, other_lines
+from dualatme_keras.data.lists import SUBJECTS_FILE, ListEntry, list_names, read_lines
 from dualatme_keras.data.names import fault_of_subject, person_key
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES, DATABASES, parse_subject
@@ -16,12 +21,13 @@ from dualatme_keras.text import shorten
 
 @dataclasses.dataclass(frozen=True)
 class SubjectLists:
-    """The two lists of one subject, as written, and the subject's database."""
+    """The two lists of one subject, as written, and the subject's database; `train` is what all other test
+    lists have where there are no train lists."""
 
     subject: str
     database: str
-    train: tuple[ListEntry, ...]
-    test: tuple[ListEntry, ...]
+    train: ListLines | OtherLines
+    test: ListLines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,14 +62,26 @@ class LosoLists:
             DualATMEError: a clip stands in a train list but in no test list, so that its subject is unknown.
         """
         known = {clip.path: clip for clip in self.clips}
-        return tuple(
-            Fold(
-                lists.subject,
-                tuple(_train_clip(entry, known) for entry in lists.train),
-                tuple(clip for clip in self.clips if clip.subject == lists.subject),
-            )
-            for lists in self.subjects
-        )
+        # For each line the clip that it names; None where a list contradicts it, or no test list has it.
+        named = [(known.get(path), label) for path, label, _ in self.lines.fields]
+        table = [clip if clip and clip.label == label else None for clip, label in named]
+        odd = np.array([clip is None for clip in table], bool)
+        own = {}
+        for clip in self.clips:
+            own.setdefault(clip.subject, []).append(clip)
+
+        def train(lists):
+            codes = lists.train.codes
+            if odd[codes].any():
+                return tuple(_train_clip(entry, known) for entry in lists.train)
+            return ClipRows(table, codes)
+
+        return tuple(Fold(lists.subject, train(lists), tuple(own[lists.subject])) for lists in self.subjects)
+
+    @property
+    def lines(self) -> KnownLines:
+        """The distinct lines of all lists."""
+        return self.subjects[0].test.known
 
 
 def _train_clip(entry: ListEntry, known: dict[str, Clip]) -> Clip:
@@ -84,7 +102,8 @@ def read_lists(directory: str | os.PathLike, class_names: Sequence[str] = CLASS_
     The third column has names of databases or, as published, numbers; one way in all lists. A name is the
     clip's database, whatever its subject is called. With numbers, the subject's name tells the database.
     Whether they count from 0 or from 1 is decided once for all lists (`LosoLists.database_base`); where a
-    number disagrees with the subject's name, `audit` reports it.
+    number disagrees with the subject's name, `audit` reports it. Where no subject has a train list, each
+    trains on the test lists of all others.
 
     Args:
         directory: where the lists are.
@@ -106,9 +125,14 @@ def read_lists(directory: str | os.PathLike, class_names: Sequence[str] = CLASS_
         )
     subjects = _read_subjects(directory / SUBJECTS_FILE)
     names = [name for subject in subjects for name in list_names(subject)]
-    there = [name for name in names if (directory / name).is_file()]
-    entries = {name: tuple(read_list(directory / name, class_names)) for name in there}
-    numbered = _are_numbered([entry for some in entries.values() for entry in some])
+    there = {name for name in names if (directory / name).is_file()}
+    known = KnownLines(class_names)
+    # Test lists first: of each clip they are what is read first.
+    entries = {name: known.read(directory / name) for name in [*names[1::2], *names[::2]] if name in there}
+    if not there.intersection(names[::2]) and there.issuperset(names[1::2]):
+        tests = [entries[name] for name in names[1::2]]
+        entries |= dict(zip(names[::2], other_lines(tests), strict=True))
+    numbered = _are_numbered(known, [entries[name] for name in names if name in entries])
     if numbered:
         _check_each_once(subjects, {name: (parse_subject(name) or (None,))[0] for name in subjects})
     if missing := [name for name in names if name not in entries]:
@@ -122,7 +146,8 @@ def read_lists(directory: str | os.PathLike, class_names: Sequence[str] = CLASS_
         database = parse_subject(subject)[0] if numbered else _only_database(test)
         lists.append(SubjectLists(subject, database, train, test))
     _check_each_once(subjects, {each.subject: each.database for each in lists})
-    return LosoLists(os.fspath(directory), _database_base(lists) if numbered else None, tuple(lists))
+    base = _database_base(known, lists) if numbered else None
+    return LosoLists(os.fspath(directory), base, tuple(lists))
 
 
 def _read_subjects(path: Path) -> dict[str, str]:
@@ -157,16 +182,19 @@ def _check_each_once(subjects: Mapping[str, str], databases: Mapping[str, str | 
             raise DualATMEError(f"{where}: Expected every subject once. Received: {name!r} after {first!r}.")
 
 
-def _are_numbered(entries: Sequence[ListEntry]) -> bool:
+def _are_numbered(known: KnownLines, lists: Sequence[Sequence[ListEntry]]) -> bool:
     """Whether databases are told by numbers, not by names."""
-    number = next((entry for entry in entries if isinstance(entry.database, int)), None)
-    name = next((entry for entry in entries if isinstance(entry.database, str)), None)
-    if number and name:
+    kinds = {type(database) for _, _, database in known.fields}
+    if len(kinds) > 1:
+        number, name = (
+            next(entry for one in lists for entry in one if isinstance(entry.database, kind))
+            for kind in (int, str)
+        )
         raise DualATMEError(
             "Expected databases by number or by name in the third column, one way in all lists. "
             f"Received: {number.database} at {number.source} and {name.database!r} at {name.source}."
         )
-    return number is not None
+    return int in kinds
 
 
 def _only_database(test: Sequence[ListEntry]) -> str:
@@ -182,18 +210,25 @@ def _only_database(test: Sequence[ListEntry]) -> str:
     return first.database
 
 
-def _database_base(lists: Sequence[SubjectLists]) -> int:
+def _database_base(known: KnownLines, lists: Sequence[SubjectLists]) -> int:
     """0 or 1: what the third column of the lists counts from."""
-    entries = [entry for item in lists for entry in (*item.test, *item.train)]
-    zero = next((entry for entry in entries if entry.database == 0), None)
-    three = next((entry for entry in entries if entry.database == len(DATABASES)), None)
-    if zero and three:
+    told = {0, len(DATABASES)} & {database for _, _, database in known.fields}
+    if len(told) > 1:
+        zero, three = (
+            next(
+                entry
+                for item in lists
+                for entry in itertools.chain(item.test, item.train)
+                if entry.database == number
+            )
+            for number in (0, len(DATABASES))
+        )
         raise DualATMEError(
             "Expected databases numbered 0 to 2 or 1 to 3, one way in all lists. "
             f"Received: 0 at {zero.source} and 3 at {three.source}."
         )
-    if zero or three:
-        return 0 if zero else 1
+    if told:
+        return 0 if 0 in told else 1
     # 1 and 2 alone fit both countings; the names of the test subjects tell which.
     numbers = [(entry.database, DATABASES.index(item.database)) for item in lists for entry in item.test]
     from_one = sum(number == index + 1 for number, index in numbers)

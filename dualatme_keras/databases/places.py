@@ -20,14 +20,19 @@ def frames_place(record: ClipRecord, root) -> Path:
         DualATMEError: the place is not there, or there twice.
     """
     root = Path(root)
-    bases = (root, *sorted(path for path in root.iterdir() if path.is_dir())) if root.is_dir() else ()
-    places = [base / record.place for base in bases if (base / record.place).exists()]
+    # Texts, not paths: this is asked for every clip of many, below as many folders as there are people.
+    bases = (
+        [str(root), *sorted(entry.path for entry in os.scandir(root) if entry.is_dir())]
+        if root.is_dir()
+        else ()
+    )
+    places = [path for path in (os.path.join(base, record.place) for base in bases) if os.path.exists(path)]
     if len(places) != 1:
-        found = " and ".join(map(str, places)) or "no such folder or file"
+        found = " and ".join(places) or "no such folder or file"
         raise DualATMEError(
             f"Expected the frames of {record.name} in {root / record.place}. Received: {found}."
         )
-    return places[0]
+    return Path(places[0])
 
 
 def open_clip(record: ClipRecord, root: str | os.PathLike) -> Frames:

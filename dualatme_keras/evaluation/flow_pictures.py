@@ -2,11 +2,14 @@
 
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from dualatme_keras.data.paths import find_image, puzzled_path
 from dualatme_keras.plots.flow import flow_colours
+from dualatme_keras.video import check_size, opened_image
 
 _SIDE = 140
 _FULL_COLOUR = 0.98
@@ -18,8 +21,12 @@ def flow_picture(file: str | os.PathLike) -> bytes:
 
     Args:
         file: u, v and strain in its channels.
+
+    Raises:
+        DualATMEError: it is no image, or one of too many pixels.
     """
-    with Image.open(file) as opened:
+    with opened_image(file) as opened:
+        check_size(opened.height, opened.width, os.fspath(file), least=1)
         image = np.asarray(opened.convert("RGB"), float)
     flow = image[..., :2] - np.median(image[..., :2], axis=(0, 1))
     colours = flow_colours(flow, np.quantile(np.linalg.norm(flow, axis=-1), _FULL_COLOUR))
@@ -29,3 +36,29 @@ def flow_picture(file: str | os.PathLike) -> bytes:
     content = io.BytesIO()
     picture.save(content, format="png", optimize=True)
     return content.getvalue()
+
+
+def clip_pictures(path: str, data_root: str | os.PathLike | None) -> dict[str, tuple[str, bytes]]:
+    """What there is to see of a clip of a run.
+
+    Args:
+        path: of its flow image, as the run's lists have it.
+        data_root: see `data.find_image`.
+
+    Returns:
+        Kind (`png` or `jpeg`) and content of a picture by what it shows: the clip from onset to flow, where
+        `dualatme-prepare` left its preview, and the flow of the face and of the puzzle.
+
+    Raises:
+        DualATMEError: there is no such image.
+        OSError: an image cannot be read.
+    """
+    entire = Path(find_image(path, data_root))
+    preview = entire.parent.parent / "preview" / f"{entire.stem.removesuffix('_flow')}.jpg"
+    pictures = (
+        {"onset, apex with regions, flow images": ("jpeg", preview.read_bytes())} if preview.exists() else {}
+    )
+    return pictures | {
+        "flow of the face": ("png", flow_picture(entire)),
+        "flow of the puzzle": ("png", flow_picture(puzzled_path(entire))),
+    }

@@ -90,22 +90,50 @@ def render_report(
     )
     if missing:
         subtitle += f". {PART_OF_PROTOCOL.format(missing)}"
-    parts = [
-        _scores_section(metrics),
-        _confusion_section(metrics, figures),
-        _classes_section(metrics, predictions.class_names),
-        _curves_section(figures),
-        _audit_section(audit, figures),
-        _reliability_section(figures),
-        _branches_section(figures),
-        _selection_section(selections),
-        _mistakes_section(predictions, pictures, missing_pictures),
-        _subjects_section(predictions),
-        _protocol_section(bool(settings["config"]), predictions.class_names),
-        _settings_section("Configuration", settings["config"]),
-        _settings_section("Environment", settings["environment"]),
-    ]
-    return page(f"Dual-ATME evaluation: {name}", subtitle, filter(None, parts))
+    sections = report_sections(
+        predictions,
+        metrics,
+        figures,
+        settings,
+        audit=audit,
+        pictures=pictures,
+        missing_pictures=missing_pictures,
+        selections=selections,
+    )
+    return page(f"Dual-ATME evaluation: {name}", subtitle, sections.values())
+
+
+def report_sections(
+    predictions: Predictions,
+    metrics: dict,
+    figures: dict,
+    settings: dict,
+    *,
+    audit: dict | None = None,
+    pictures: Sequence[bytes] = (),
+    missing_pictures: str | None = None,
+    selections: Mapping[str, Sequence[dict]] = MappingProxyType({}),
+) -> dict[str, Html]:
+    """The sections of a report that there is something to say in, by name, in their order.
+
+    Args: see `render_report`.
+    """
+    sections = {
+        "scores": _scores_section(metrics),
+        "confusion": _confusion_section(metrics, figures),
+        "classes": _classes_section(metrics, predictions.class_names),
+        "curves": _curves_section(figures),
+        "audit": _audit_section(audit, figures),
+        "reliability": _reliability_section(figures),
+        "branches": _branches_section(figures),
+        "selection": _selection_section(selections),
+        "mistakes": _mistakes_section(predictions, pictures, missing_pictures),
+        "subjects": _subjects_section(predictions),
+        "protocol": _protocol_section(bool(settings["config"]), predictions.class_names),
+        "config": _settings_section("Configuration", settings["config"]),
+        "environment": _settings_section("Environment", settings["environment"]),
+    }
+    return {name: section for name, section in sections.items() if section is not None}
 
 
 def _scores_section(metrics):

@@ -1,5 +1,6 @@
 """From a finished run's predictions to its scores, figures, challenge log and report."""
 
+import dataclasses
 import json
 import os
 
@@ -18,7 +19,7 @@ from dualatme_keras.evaluation.flow_pictures import flow_picture
 from dualatme_keras.evaluation.protocol_audit import score_protocol_audit
 from dualatme_keras.evaluation.report import PICTURES, render_report, surest_mistakes
 from dualatme_keras.evaluation.tables import missing_folds
-from dualatme_keras.files import read_json, replace_file, write_json
+from dualatme_keras.files import check_folder, make_folder, read_json, replace_file, write_json
 from dualatme_keras.metrics import reliability
 from dualatme_keras.plots.style import figure_png
 from dualatme_keras.runs import (
@@ -29,6 +30,7 @@ from dualatme_keras.runs import (
     read_histories,
     read_predictions,
     read_run_folds,
+    read_selections,
     score_predictions,
 )
 
@@ -50,40 +52,87 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
         The scores as written to metrics.json; see `score_run`.
 
     Raises:
-        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, or a settings file
-            is not JSON.
+        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, a settings file is
+            not JSON, or the folder cannot be written to.
     """
     run = RunDirectory(workdir)
-    predictions, metrics = score_run(workdir)
-    settings = {
-        "config": dict(_flatten(read_config(run))) if run.config.exists() else {},
-        "environment": dict(_flatten(read_json(run.environment))) if run.environment.exists() else {},
-    }
-    audit = score_protocol_audit(run, predictions)
-    branches = read_branches(run, predictions)
-    sure = reliability(predictions.probabilities.max(axis=1), predictions.predictions == predictions.labels)
-    figures = _draw(predictions, metrics, read_histories(run), audit, branches, sure)
-
-    run.figures.mkdir(exist_ok=True)
-    for name, png in figures.items():
+    check_folder(run.figures, "workdir")
+    results = read_results(workdir)
+    metrics, audit = results.metrics, results.audit
+    make_folder(run.figures)
+    for name, png in results.figures.items():
         replace_file(run.figures / f"{name}.png", png)
     write_json(run.metrics, {**metrics, "protocol_audit": audit} if audit else metrics)
-    replace_file(run.challenge_log, format_challenge_log(predictions, missing_folds(metrics)).encode())
-    mistakes = surest_mistakes(predictions)[:PICTURES]
-    pictures, missing = _pictures(predictions.paths[mistakes], settings["config"])
+    replace_file(
+        run.challenge_log, format_challenge_log(results.predictions, missing_folds(metrics)).encode()
+    )
+    mistakes = surest_mistakes(results.predictions)[:PICTURES]
+    pictures, missing = _pictures(results.predictions.paths[mistakes], results.data_root)
     page = render_report(
         run.path.resolve().name,
-        predictions,
+        results.predictions,
         metrics,
-        figures,
-        settings,
+        results.figures,
+        results.settings,
         audit=audit,
         pictures=pictures,
         missing_pictures=missing,
-        selections={file.parent.name: json.loads(file.read_text()) for file in run.fold_selections()},
+        selections=results.selections,
     )
     replace_file(run.report, page.encode())
     return metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResults:
+    """What is told about a run.
+
+    Attributes:
+        predictions: every clip's answer.
+        metrics: their scores, see `score_run`.
+        figures: PNG content by name, see `render_report`.
+        settings: names and values of config.json and environment.json, by `config` and `environment`.
+        audit: see `score_protocol_audit`.
+        selections: what each fold chose its settings from.
+        data_root: where the run's images lay, and whether that is known.
+    """
+
+    predictions: Predictions
+    metrics: dict
+    figures: dict[str, bytes]
+    settings: dict[str, dict]
+    audit: dict | None
+    selections: dict[str, list]
+
+    @property
+    def data_root(self) -> tuple[str | None, bool]:
+        config = self.settings["config"]
+        root = config.get("data_root", "null")
+        return None if root == "null" else root, "data_root" in config
+
+
+def read_results(workdir: str | os.PathLike) -> RunResults:
+    """Reads a run, scores it and draws its figures; writes nothing.
+
+    Raises:
+        DualATMEError: as `evaluate_run`.
+    """
+    run = RunDirectory(workdir)
+    predictions, metrics = score_run(workdir)
+    audit = score_protocol_audit(run, predictions)
+    branches = read_branches(run, predictions)
+    sure = reliability(predictions.probabilities.max(axis=1), predictions.predictions == predictions.labels)
+    return RunResults(
+        predictions=predictions,
+        metrics=metrics,
+        figures=_draw(predictions, metrics, read_histories(run), audit, branches, sure),
+        settings={
+            "config": dict(_flatten(read_config(run))) if run.config.exists() else {},
+            "environment": dict(_flatten(read_json(run.environment))) if run.environment.exists() else {},
+        },
+        audit=audit,
+        selections=read_selections(run),
+    )
 
 
 def score_run(workdir) -> tuple[Predictions, dict]:
@@ -112,13 +161,13 @@ def score_run(workdir) -> tuple[Predictions, dict]:
     return predictions, folds.add_counts(metrics, predictions)
 
 
-def _pictures(paths, config):
+def _pictures(paths, data_root):
     """Flow images as PNG content; where they are not on this machine none, and why."""
-    if "data_root" not in config:
+    root, known = data_root
+    if not known:
         return [], "No config.json says where they lie."
-    data_root = None if config["data_root"] == "null" else config["data_root"]
     try:
-        return [flow_picture(find_image(path, data_root)) for path in paths], None
+        return [flow_picture(find_image(path, root)) for path in paths], None
     except (DualATMEError, OSError) as error:
         return [], str(error)
 

@@ -7,6 +7,7 @@ import keras
 from dualatme_keras.choices import preset_weights
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models.dual_atme import DualATME
+from dualatme_keras.models.keras_file import check_keras_file
 from dualatme_keras.models.torch_checkpoint import load_torch_checkpoint
 
 
@@ -22,7 +23,7 @@ def load_model(path: str | os.PathLike, attention: str = "shared") -> DualATME:
         The network, not compiled.
 
     Raises:
-        DualATMEError: there is no such file, or it is of another kind.
+        DualATMEError: there is no such file, or it is of another kind, or declares more than it holds.
     """
     path = os.fspath(preset_weights(path) or path)
     extension = os.path.splitext(path)[1]
@@ -30,14 +31,10 @@ def load_model(path: str | os.PathLike, attention: str = "shared") -> DualATME:
         raise DualATMEError(f"Expected an existing .keras or .pth file. Received: {path}.")
     if extension != ".keras":
         return load_torch_checkpoint(path, attention=attention)
+    check_keras_file(path)
     try:
-        model = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # what layers and HDF5 raise for arguments and weights that are none
         raise DualATMEError(
             f"Expected a network saved by this package. Received: {path} ({error})."
         ) from error
-    if not isinstance(model, DualATME):
-        raise DualATMEError(
-            f"Expected a DualATME network. Received: {path}, which holds another network, {model.name!r}."
-        )
-    return model

@@ -3,7 +3,7 @@
 import base64
 from html import escape
 
-_STYLE = """
+_DOCUMENT = """
 :root { color-scheme: light; --ink: #1b2430; --muted: #66717f; --line: #e3e8ee; --accent: #1f5fa8;
   --soft: #e8f0f9; --paper: #fff; }
 * { box-sizing: border-box; }
@@ -11,6 +11,11 @@ body { margin: 0; background: #f5f7fa; color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { margin: 0; font-size: 1.8rem; line-height: 1.2; overflow-wrap: anywhere; }
+@media (max-width: 40rem) { main { padding: 1rem .6rem 3rem; } }
+@media print { body { background: none; } }
+"""
+
+PIECES_STYLE = """
 h2 { margin: 0 0 .75rem; font-size: 1.15rem; }
 p { margin: .25rem 0 .75rem; max-width: 46rem; }
 .scroll + p { margin-top: .9rem; }
@@ -44,10 +49,11 @@ figcaption { font-size: .82rem; color: var(--muted); overflow-wrap: anywhere; }
 dl { margin: 0; }
 dt { font-weight: 600; }
 dd { margin: 0 0 .6rem; max-width: 46rem; }
-@media (max-width: 40rem) { main { padding: 1rem .6rem 3rem; } section { padding: .9rem; } }
-@media print { body { background: none; } .scroll { max-height: none; overflow: visible; }
+@media (max-width: 40rem) { section { padding: .9rem; } }
+@media print { .scroll { max-height: none; overflow: visible; }
   section { break-inside: auto; border: 0; padding: 0; } }
 """
+"""Of the pieces below; the page around them has the colours: ink, muted, line, accent, soft, paper."""
 
 
 class Html(str):
@@ -86,11 +92,11 @@ def image(png: bytes, description: str) -> Html:
     return Html(f'<figure><img alt="{text(description)}" src="data:image/png;base64,{data}"></figure>')
 
 
-def captioned_image(png: bytes, description: str, caption: Html) -> Html:
-    """A PNG within the page, with words below it."""
-    data = base64.b64encode(png).decode()
+def captioned_image(content: bytes, description: str, caption: Html, kind: str = "png") -> Html:
+    """An image of a kind, `png` or `jpeg`, within the page, with words below it."""
+    data = base64.b64encode(content).decode()
     return Html(
-        f'<figure><img alt="{text(description)}" src="data:image/png;base64,{data}">'
+        f'<figure><img alt="{text(description)}" src="data:image/{kind};base64,{data}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 
@@ -135,6 +141,6 @@ def page(title: str, subtitle: str, sections, style: str = "") -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(title)}</title>\n<style>{_STYLE}{style}</style></head>\n<body><main>\n"
+        f"<title>{text(title)}</title>\n<style>{_DOCUMENT}{PIECES_STYLE}{style}</style></head>\n<body><main>\n"
         f'<h1>{text(title)}</h1>\n<p class="muted">{text(subtitle)}</p>\n{body}\n</main></body></html>\n'
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import read_json, replace_file
 from dualatme_keras.preprocessing import (
     LANDMARK_COLUMNS,
     SETTINGS_FILE,
@@ -190,7 +190,7 @@ def read_rows(path) -> list[dict]:
 def _read_row(file):
     database, name = file.parents[1].name, file.stem
     wanted = {"database": database, "name": name, "path": _flow_path(database, name)}
-    row = json.loads(file.read_text(encoding="utf-8"))
+    row = read_json(file)
     found = {column: row.get(column) for column in wanted}
     if found != wanted:
         raise DualATMEError(

@@ -35,6 +35,9 @@ from dualatme_keras.workers import ProcessExecutor
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
 
+MOST_TRAIN_LINES = 20_000_000
+"""Lines that all train lists together may have, about a gigabyte; with more there are none."""
+
 
 @dataclasses.dataclass(frozen=True)
 class PrepareResult:
@@ -262,8 +265,10 @@ def _doubtful(rows, dataset):
 
 def _write_lists(folder, rows, class_names):
     clips = [Clip(row["path"], row["subject"], row["database"], int(row["label"])) for row in rows]
+    subjects = len({clip.subject for clip in clips})
     # Leaving one subject out takes two.
-    if len({clip.subject for clip in clips}) < 2:
+    if subjects < 2:
         return None
-    write_lists(clips, folder.path / LISTS, overwrite=True, class_names=class_names)
+    few = len(clips) * (subjects - 1) <= MOST_TRAIN_LINES
+    write_lists(clips, folder.path / LISTS, overwrite=True, class_names=class_names, train_lists=few)
     return folder.path / LISTS

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dualatme_keras.geometry.puzzle import cut_puzzle, tile_scales
-from dualatme_keras.geometry.regions import boxes_from_landmarks
+from dualatme_keras.geometry.regions import boxes_from_landmarks, eye_distance
 from dualatme_keras.geometry.resampling import resize_image
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.encoding import encode_flow
@@ -49,6 +49,16 @@ class PreparedClip:
     puzzled: np.ndarray
     course: np.ndarray
     doubts: tuple[str, ...] = ()
+
+    @property
+    def eye_distance(self) -> float:
+        """Distance between the eyes in pixels of the aligned face."""
+        return float(eye_distance(transform_points(self.landmarks, self.transform)))
+
+    @property
+    def puzzle_face(self) -> np.ndarray:
+        """The puzzle of the onset's regions, `(face_size, face_size, 3)`, uint8."""
+        return np.rint(cut_puzzle(self.onset_face.astype("float32"), self.boxes)).astype("uint8")
 
 
 def prepare_clip(

@@ -1,15 +1,13 @@
 """Where the face is: five landmarks of a frame, from a detector, a file, or the template."""
 
-import csv
 import functools
-import io
 import os
 from collections.abc import Callable
 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_csv_text
+from dualatme_keras.files import csv_rows
 from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS, check_landmarks
 from dualatme_keras.preprocessing.detection import FACE_CHOICES, Detection, Detector, locate_detected
 from dualatme_keras.preprocessing.face import Face, check_face
@@ -89,19 +87,24 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
         DualATMEError: a column is missing, a value is no number, a clip stands there twice, or the table is
             not in UTF-8; names the row.
     """
-    table = {}
-    reader = csv.DictReader(io.StringIO(read_csv_text(path), newline=""))
+    table, rows = {}, csv_rows(path)
+    _, header = next(rows, (1, []))
     wanted = ["name", *LANDMARK_COLUMNS]
-    missing = [name for name in wanted if name not in (reader.fieldnames or ())]
+    missing = [name for name in wanted if name not in header]
     if missing:
         raise DualATMEError(
             f"{path}:1: Expected the columns {', '.join(wanted)}. Missing: {', '.join(missing)}."
         )
-    for number, row in enumerate(reader, start=2):
+    for number, cells in rows:
+        if not cells:
+            continue
+        if len(cells) < len(header):
+            raise DualATMEError(f"{path}:{number}: Expected {len(header)} columns. Received: {len(cells)}.")
+        row = dict(zip(header, cells, strict=False))
         try:
             points = np.array([float(row[name]) for name in LANDMARK_COLUMNS]).reshape(5, 2)
             check_landmarks(points)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise DualATMEError(f"{path}:{number}: {error}") from error
         if row["name"] in table:
             raise DualATMEError(

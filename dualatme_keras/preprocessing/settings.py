@@ -1,11 +1,12 @@
 """How clips become flow images: a frozen record, stored with the images and in runs trained on them."""
 
 import dataclasses
-import json
+import math
 import os
 from pathlib import Path
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import read_json
 from dualatme_keras.geometry.flow_image import ENCODINGS
 from dualatme_keras.preprocessing.alignment import FACE_SIZE
 from dualatme_keras.preprocessing.flow import METHODS
@@ -45,6 +46,12 @@ class PrepareSettings:
     image_size: int = 28
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value, kind = getattr(self, field.name), type(field.default)
+            if type(value) is not kind and not (kind is float and type(value) is int):
+                raise DualATMEError(
+                    f"Expected `{field.name}` to be of type {kind.__name__}. Received: {value!r:.80}."
+                )
         choices = {"landmarks": SOURCES, "flow": METHODS, "puzzle": PUZZLES, "encoding": ENCODINGS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -58,7 +65,7 @@ class PrepareSettings:
                 )
         if not 0.0 <= self.margin <= 0.4:
             raise DualATMEError(f"Expected `margin` from 0 to 0.4. Received: {self.margin}.")
-        if not self.pixel_range > 0.0:
+        if not 0.0 < self.pixel_range < math.inf:
             raise DualATMEError(f"Expected a positive `pixel_range`. Received: {self.pixel_range}.")
 
     @classmethod
@@ -96,12 +103,10 @@ def read_settings(path: str | os.PathLike) -> PrepareSettings:
             f"Received: {file}, which is no file."
         )
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DualATMEError(f"Expected settings of dualatme-prepare in {file}. Received: {error}.") from error
+        values = read_json(file)
+    except (DualATMEError, OSError) as error:
+        raise DualATMEError(f"Expected settings of dualatme-prepare in {file}. Received: {error}") from error
     names = [field.name for field in dataclasses.fields(PrepareSettings)]
-    if not isinstance(values, dict):
-        values = {}
     missing = [name for name in names if name not in values]
     if missing:
         raise DualATMEError(

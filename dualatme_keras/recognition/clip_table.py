@@ -1,9 +1,7 @@
 """Many clips: one row and one picture for each, whatever becomes of the others."""
 
-import csv
 import dataclasses
 import functools
-import io
 import itertools
 import os
 import re
@@ -14,9 +12,10 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.plots.style import figure_png
 from dualatme_keras.progress import ClipProgress
+from dualatme_keras.recognition.answer_files import table_file
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
 from dualatme_keras.recognition.figures import clip_figure
-from dualatme_keras.recognition.result import Recognition, table_columns
+from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.recognition.timeline import timeline_figure
 
 
@@ -64,38 +63,55 @@ def predict_clips(
     result = PredictResult([], {})
     for clip, stem in zip(map(os.fspath, clips), _stems(clips), strict=True):
         try:
-            rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress)
+            rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress, figures)
         except DualATMEError as error:
             rows, pictures = [{"clip": clip, "error": str(error)}], {}
         result.failed.update({_what(row): row["error"] for row in rows if row["error"]})
         result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
         for name, draw in pictures.items() if figures else ():
-            _write(Path(figures) / name, figure_png(draw(), dpi=130, padding=(0.08, 0.06)))
-        _write(output, _table(result.rows, recognizer.class_names))
+            _draw(Path(figures) / name, draw())
+        _write(output, table_file(result.rows, recognizer.class_names))
         progress.finish_clip(failed=any(row["error"] for row in rows))
     return result
 
 
-def _recognize(recognizer, clip, stem, spot, frames_per_second, progress):
-    """The rows of a clip, and functions that draw its pictures, by name of the file."""
+def _recognize(recognizer, clip, stem, spot, frames_per_second, progress, figures):
+    """The rows of a clip, and functions that draw its pictures, by name of the file.
+
+    Those of expressions in a longer video are drawn here: nobody keeps the frames of all.
+    """
     if not spot:
         found = recognizer.recognize(clip, frames_per_second=frames_per_second)
         name = f"{stem}.png"
         return [found.row() | {"clip": clip, "picture": name}], {name: functools.partial(clip_figure, found)}
+
+    def keep(found):
+        if figures:
+            _draw(Path(figures) / _picture(stem, found), clip_figure(found))
+        return found.without_frames()
+
     video = recognizer.spot(
         clip,
         frames_per_second=frames_per_second,
         progress=functools.partial(progress.show_part, "looked at"),
         answered=functools.partial(progress.show_part, "recognised"),
+        keep=keep,
     )
     rows, pictures = [], {f"{stem}.png": functools.partial(timeline_figure, video)}
     for each in sorted([*video.recognitions, *video.lost], key=lambda each: each.onset):
         row = each.row() | {"clip": clip}
         if isinstance(each, Recognition):
-            row["picture"] = f"{stem}_onset{each.onset}.png"
-            pictures[row["picture"]] = functools.partial(clip_figure, each)
+            row["picture"] = _picture(stem, each)
         rows.append(row)
     return rows, pictures
+
+
+def _picture(stem, expression):
+    return f"{stem}_onset{expression.onset}.png"
+
+
+def _draw(path, figure):
+    _write(path, figure_png(figure, dpi=130, padding=(0.08, 0.06)))
 
 
 def _what(row):
@@ -123,14 +139,6 @@ def _stems(clips):
 def _without_onset(stem):
     """What a clip's pictures have in common, on disks that tell no capitals from small letters too."""
     return re.sub(r"(_onset\d+)+$", "", stem).casefold()
-
-
-def _table(rows, class_names):
-    content = io.StringIO()
-    writer = csv.DictWriter(content, table_columns(class_names), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return content.getvalue().encode()
 
 
 def _write(path, content):

@@ -20,12 +20,11 @@ from dualatme_keras.plots.style import (
     clean_axes,
     draw_grid,
 )
-from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey, transform_points
+from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey
+from dualatme_keras.recognition.pictures import largest_motion
 from dualatme_keras.recognition.result import NO_EXPRESSION, Recognition, units_in_words
 
 CLASS_COLOURS = ("#b2182b", "#1a7f37", "#b97700", "#2166ac", "#762a83", "#01665e", "#8c510a", "#c51b7d")
-_LARGEST_SHARE = 0.995
-"""Share of the pixels whose flow has its full colour at most."""
 
 
 def class_colour(recognition: Recognition) -> str:
@@ -63,6 +62,13 @@ def clip_figure(recognition: Recognition) -> Figure:
     return figure
 
 
+def course_figure(recognition: Recognition) -> Figure:
+    """Draws the motion since the onset over the frames in which the apex was spotted."""
+    figure = Figure(figsize=(6.4, 2.6), layout="constrained")
+    _draw_course(figure.subplots(), recognition.onset_apex)
+    return figure
+
+
 def set_figure_title(figure, text):
     figure.suptitle(text, **TITLE, x=0.012, ha="left")
 
@@ -92,12 +98,12 @@ def _draw_faces(axes, clip: PreparedClip, recognition):
             (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.6
         )
         axes[1].add_patch(box)
-    eyes = np.linalg.norm(np.diff(transform_points(clip.landmarks[:2], clip.transform), axis=0))
+    most = 100 * largest_motion(clip.flow) / clip.eye_distance
     for panel, flow, title in (
-        (axes[2], clip.flow, f"flow of the entire face\nfull colour {100 * _largest(clip.flow) / eyes:.1f}%"),
+        (axes[2], clip.flow, f"flow of the entire face\nfull colour {most:.1f}%"),
         (axes[3], clip.puzzle_flow, "flow of the puzzle\nregions enlarged"),
     ):
-        show(panel, flow_colours(flow, _largest(flow)), title)
+        show(panel, flow_colours(flow, largest_motion(flow)), title)
     if recognition.attention is None:
         axes[4].set_visible(False)
         return
@@ -191,10 +197,6 @@ def _draw_wheel(axes):
     colours = flow_colours(np.stack([x, y], axis=-1), 1.0)
     colours = np.dstack([colours, np.hypot(x, y) <= 1.0])  # transparent outside the disc
     show(axes, colours, "direction of motion")
-
-
-def _largest(flow):
-    return max(float(np.quantile(np.linalg.norm(flow, axis=-1), _LARGEST_SHARE)), 1e-3)
 
 
 def show(axes, image, title):

@@ -95,6 +95,17 @@ class Recognition:
             **others,
         )
 
+    def without_frames(self) -> "Recognition":
+        """The same answer for a list of many: without onset and apex frame, which have no pixels then.
+
+        Of an answer of a server, which has no aligned faces, the apex frame stays.
+        """
+        empty = np.zeros((0, 0, 3), "uint8")
+        apex = {} if self.clip is None else {"apex_frame": empty}
+        return dataclasses.replace(
+            self, onset_apex=dataclasses.replace(self.onset_apex, onset_frame=empty, **apex)
+        )
+
     @property
     def onset(self) -> int:
         """Number of the onset frame."""

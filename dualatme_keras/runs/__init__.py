@@ -14,6 +14,7 @@ from dualatme_keras.runs.predictions import (
     score_predictions,
     write_predictions,
 )
+from dualatme_keras.runs.selections import read_selections
 from dualatme_keras.runs.writer import FINAL, RunWriter, begin_run, fold_files, training_files
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "read_predictions",
     "read_run",
     "read_run_folds",
+    "read_selections",
     "score_predictions",
     "training_files",
     "write_predictions",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import csv_rows, replace_file
 
 _COLUMNS = ("epoch", "path")
 
@@ -50,8 +50,7 @@ def read_epochs(path: str | os.PathLike, paths: Sequence[str]) -> np.ndarray:
         DualATMEError: the file cannot be read, or has not these clips in every epoch.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            _header, *rows = csv.reader(file)
+        _header, *rows = (row for _, row in csv_rows(path))
         probabilities = np.array([row[2:] for row in rows], np.float32).reshape(
             -1, len(paths), len(_header) - 2
         )

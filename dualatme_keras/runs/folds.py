@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from dualatme_keras.data.clips import Clip, Fold
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import csv_rows, replace_file
 from dualatme_keras.runs.directory import RunDirectory
 from dualatme_keras.runs.predictions import Predictions
 from dualatme_keras.text import shorten
@@ -104,22 +104,16 @@ def read_run_folds(workdir: str | os.PathLike) -> RunFolds | None:
     file = run.folds_table
     if not file.exists():
         return None
-    clips = {}
-    with open(file, newline="", encoding="utf-8") as stream:
-        reader = csv.reader(stream)
-        for row in reader:
-            if reader.line_num == 1:
-                if tuple(row) != COLUMNS:
-                    raise DualATMEError(
-                        f"{file}:1: Expected the header {','.join(COLUMNS)}. Received: {row}."
-                    )
-                continue
-            if len(row) != len(COLUMNS) or not row[-1].isdecimal():
-                raise DualATMEError(
-                    f"{file}:{reader.line_num}: Expected {','.join(COLUMNS)}. Received: {row}."
-                )
-            name, path, subject, database, label = row
-            clips.setdefault(name, []).append(Clip(path, subject, database, int(label)))
+    clips, rows = {}, csv_rows(file)
+    _, header = next(rows, (1, []))
+    if tuple(header) != COLUMNS:
+        raise DualATMEError(f"{file}:1: Expected the header {','.join(COLUMNS)}. Received: {header}.")
+    for line, row in rows:
+        # `isdecimal` knows digits of all languages, which `int` takes, but not of any number.
+        if len(row) != len(COLUMNS) or not row[-1].isdecimal() or len(row[-1]) > 9:
+            raise DualATMEError(f"{file}:{line}: Expected {','.join(COLUMNS)}. Received: {row}.")
+        name, path, subject, database, label = row
+        clips.setdefault(name, []).append(Clip(path, subject, database, int(label)))
     if not clips:
         raise DualATMEError(f"{file}:2: Expected at least one clip. Received: none.")
     return RunFolds(run, {name: tuple(fold) for name, fold in clips.items()})

@@ -1,14 +1,12 @@
 """What a run left for those who ask its networks: weights, settings of its images, scores."""
 
 import dataclasses
-import json
 import os
-import zipfile
 from pathlib import Path
 
 from dualatme_keras.choices import preset_weights
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_json
+from dualatme_keras.files import parse_json, read_json, stored_archive
 from dualatme_keras.preprocessing import PrepareSettings, differing_settings
 from dualatme_keras.runs.directory import RunDirectory, read_config
 from dualatme_keras.runs.folds import read_run_folds
@@ -121,10 +119,11 @@ def _settings_of_file(path):
     if path.suffix != ".keras":
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            stored = json.loads(archive.read("config.json"))["config"].get("preparation")
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        with stored_archive(path) as archive:
+            config = parse_json(archive.read("config.json"), f"{path}, config.json").get("config")
+    except (DualATMEError, KeyError, OSError) as error:
         raise DualATMEError(f"Expected a .keras file. Received: {path} ({error}).") from error
+    stored = config.get("preparation") if isinstance(config, dict) else None
     return stored and PrepareSettings.from_dict(stored, str(path))
 
 

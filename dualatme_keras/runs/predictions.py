@@ -15,7 +15,7 @@ import numpy as np
 from dualatme_keras.data.clips import Clip
 from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import csv_rows, replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, describe_classes
 from dualatme_keras.metrics.pooled import pooled_scores
 
@@ -95,14 +95,12 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
     Raises:
         DualATMEError: the file cannot be read or is empty, or a line is malformed; names file and line.
     """
-    rows = []
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            header = next(reader, None)
-            class_names = _class_names(header, path)
-            rows = [_parse_row(row, class_names, f"{path}:{reader.line_num}") for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        lines = csv_rows(path)
+        _, header = next(lines, (1, None))
+        class_names = _class_names(header, path)
+        rows = [_parse_row(row, class_names, f"{path}:{line}") for line, row in lines]
+    except OSError as error:
         raise DualATMEError(f"Expected a readable predictions file. Received: {path} ({error}).") from error
     if not rows:
         raise DualATMEError(f"{path}:2: Expected at least one prediction. Received: only a header.")

@@ -19,6 +19,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import (
     is_lock,
     locked,
+    make_folder,
     read_json,
     remove_leftovers,
     replace_folder,
@@ -73,7 +74,7 @@ class RunWriter(RunDirectory):
             record |= {name: value for name, value in begun.items() if name not in may_differ}
         else:
             _refuse_other_files(self)
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         write_json(self.config, {"format": FORMAT, **record})
 
     def _check(self, differences, despite):

@@ -1,15 +1,15 @@
 """SavedModels for TensorFlow Serving."""
 
 import dataclasses
+import errno
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import tensorflow as tf
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import replace_folder
 from dualatme_keras.models import DualATME, load_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.serving.signatures import new_signatures
@@ -61,6 +61,7 @@ def export_saved_model(
 
     Raises:
         DualATMEError: the version exists already, or a package is missing.
+        WritingError: the folder cannot be written, or the disk is full.
     """
     if not isinstance(model, DualATME):
         model = load_model(model)
@@ -69,21 +70,19 @@ def export_saved_model(
     version = free_version(directory, version)
     frames = settings if settings is not None and settings.flow == "tvl1" else None
     holder, signatures = new_signatures(model, frames)
-    directory.mkdir(parents=True, exist_ok=True)
-    # Beside its final place, so that the move into it is a rename; a server passes over such a name.
-    partial = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=directory))
-    try:
-        tf.saved_model.save(holder, str(partial), signatures)
-        _write_assets(partial / "assets", model, settings, metrics)
-        if warm_up:
-            write_warm_up(partial / WARM_UP_FILE, model, signatures, model_name)
-        partial.chmod(0o755)  # temporary folders are closed to the server's user
-        target = directory / str(version)
-        os.replace(partial, target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return target
+
+    def write(folder):
+        try:
+            tf.saved_model.save(holder, str(folder), signatures)
+            _write_assets(folder / "assets", model, settings, metrics)
+            if warm_up:
+                write_warm_up(folder / WARM_UP_FILE, model, signatures, model_name)
+        except tf.errors.OpError as error:  # what TensorFlow's file system has for OSError
+            raise OSError(errno.EIO, error.message) from error
+
+    # A server passes over the name that the folder has until it is complete.
+    replace_folder(directory / str(version), write, replace=False)
+    return directory / str(version)
 
 
 def free_version(directory: Path, version: int | None) -> int:

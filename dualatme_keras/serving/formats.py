@@ -1,7 +1,6 @@
 """The network for other runtimes, by Keras's own export; what it answers is compared before it is kept."""
 
 import importlib.util
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import make_folder, replace_file, writing
 from dualatme_keras.models import DualATME, prediction_model
 from dualatme_keras.serving.signatures import example_inputs
 
@@ -59,13 +59,13 @@ class Converter(NamedTuple):
             tensor.name: keras.InputSpec(shape=tensor.shape, dtype="float32", name=tensor.name)
             for tensor in model.inputs
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        make_folder(path.parent)
+        with writing(path), tempfile.TemporaryDirectory(dir=path.parent) as folder:
             partial = Path(folder) / path.name
             answering.export(str(partial), format=self.format, verbose=False, input_signature=[specs])
             for batch in (1, 5):
                 self._compare(answering, partial, example_inputs(model, "serving_default", batch))
-            os.replace(partial, path)
+            replace_file(path, partial.read_bytes())
 
     def _compare(self, answering, path, inputs):
         expected = {name: np.asarray(value) for name, value in answering(inputs).items()}

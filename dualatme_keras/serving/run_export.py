@@ -2,11 +2,13 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from dualatme_keras.choices import preset_weights
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import check_folder, replace_file
 from dualatme_keras.models import load_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import read_run
@@ -25,11 +27,13 @@ class ExportResult:
         version: its number.
         paths: folder or file by format.
         without_frames: why there is no signature `serve_frames`; None where there is one.
+        kept: files for the server that were there, are not this package's, and stayed as they are.
     """
 
     version: int
     paths: dict[str, Path]
     without_frames: str | None
+    kept: tuple[Path, ...] = ()
 
 
 def export_run(
@@ -44,12 +48,12 @@ def export_run(
     """Exports the network that a run trained on all clips.
 
     Writes `OUTPUT/VERSION/` (see `export_saved_model`), `OUTPUT/models.config` and
-    `OUTPUT/batching_parameters.txt` for the server; `OUTPUT/onnx/VERSION.onnx`; and
+    `OUTPUT/batching_parameters.txt` for the server, unless others are there; `OUTPUT/onnx/VERSION.onnx`; and
     `OUTPUT/litert/VERSION.tflite`. The latter two take what `serving_default` takes, and are compared with
     the network before they are kept.
 
     Args:
-        run: folder of a run with a final network, or a file of weights.
+        run: folder of a run with a final network, a file of weights, or `facs`, the weights of this package.
         output: folder of all versions.
         version: version number; the next free one by default.
         formats: which of `FORMATS`.
@@ -66,25 +70,47 @@ def export_run(
         raise DualATMEError(
             f"Expected `formats` out of {', '.join(FORMATS)}. Received: {', '.join(unknown) or 'none'}."
         )
-    found, output = read_run(run, "final"), Path(output)
+    is_file = preset_weights(run) or not os.path.isdir(run)
+    found, output = read_run(run, "auto" if is_file else "final"), Path(output)
     if len(found.networks) > 1:
         raise DualATMEError(
             f"Expected a run of one network. Received: {run} with {len(found.networks)} seeds."
         )
     known = found.settings_for(settings) if found.settings or settings else None
+    check_folder(output, "output")
     model, version, paths = load_model(found.networks[0]), free_version(output, version), {}
+    kept = ()
     converters = {name: CONVERTERS[name] for name in formats if name in CONVERTERS}
     for converter in converters.values():
         converter.check_packages()  # before a server sees anything
     if "saved_model" in formats:
         path = export_saved_model(model, output, version, known, found.metrics, warm_up, model_name)
-        replace_file(output / "models.config", models_config(model_name).encode())
-        replace_file(output / "batching_parameters.txt", batching_parameters().encode())
+        kept = _write_server_files(output, model_name)
         paths["saved_model"] = path
     for name, converter in converters.items():
         paths[name] = output / name / f"{version}{converter.suffix}"
         converter.convert(model, paths[name])
-    return ExportResult(version, paths, _why_without_frames(known))
+    return ExportResult(version, paths, _why_without_frames(known), kept)
+
+
+def _write_server_files(output, model_name):
+    """Writes them where none is, or one of an earlier export; the others, which are somebody's own."""
+    kept, config, batching = [], output / "models.config", output / "batching_parameters.txt"
+    for path, content, is_ours in (
+        (config, models_config(model_name), _is_our_config),
+        (batching, batching_parameters(), batching_parameters().__eq__),
+    ):
+        if path.exists() and not is_ours(path.read_text(encoding="utf-8", errors="replace")):
+            kept.append(path)
+        else:
+            replace_file(path, content.encode())
+    return tuple(kept)
+
+
+def _is_our_config(text):
+    """Whether an export wrote it, under whichever name of the model."""
+    name = re.search(r'name: "(.*)"', text)
+    return name is not None and text == models_config(name[1])
 
 
 def _why_without_frames(settings):

@@ -20,7 +20,7 @@ from PIL import Image
 
 from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import check_folder, make_folder, replace_file, writing
 from dualatme_keras.megc2019 import DATABASES
 from dualatme_keras.preprocessing import LANDMARK_COLUMNS
 from dualatme_keras.synthetic.faces import new_look
@@ -89,6 +89,7 @@ def write_synthetic(
     _check_range("subjects_per_database", subjects_per_database, 1, 99)
     _check_range("clips_per_subject", clips_per_subject, 1, 99)
     _check_range("frame_size", frame_size, 64, None)
+    check_folder(directory, "directory")
     records, landmarks, truth = [], [], []
     for database in DATABASES:
         clips = synthetic_clips(database, seed, subjects_per_database, clips_per_subject, frame_size)
@@ -133,13 +134,14 @@ def synthetic_clips(
 
 def _write_clips(directory, clips, landmarks, truth):
     """Writes the frames and the true flow of each clip, adds a row of landmarks and one of the truth."""
-    (directory / "flow").mkdir(parents=True, exist_ok=True)
+    make_folder(directory / "flow")
     for record, recording in clips:
         timing = recording.timing
         first = record.onset - timing.onset
         _write_frames(directory, record, recording, first)
         flow = recording.true_flow(timing.onset, timing.apex).astype("float16")
-        np.savez_compressed(directory / "flow" / f"{record.name}.npz", flow=flow)
+        with writing(directory / "flow" / f"{record.name}.npz") as path:
+            np.savez_compressed(path, flow=flow)
         landmarks.append([record.name, *recording.landmarks(timing.onset).round(3).ravel()])
         numbers = (first + frame for frame in (timing.onset, timing.apex, timing.offset))
         truth.append([record.name, *numbers, len(timing.blinks)])
@@ -157,9 +159,10 @@ def _write_frames(directory, record, recording, first):
         name = "image{:06d}.jpg"
         # SMIC's folders run from onset to offset.
         frames = range(recording.timing.onset, recording.timing.offset + 1)
-    folder.mkdir(parents=True)
+    make_folder(folder)
     for frame in frames:
-        Image.fromarray(recording.frame(frame)).save(folder / name.format(first + frame), quality=97)
+        with writing(folder / name.format(first + frame)) as path:
+            Image.fromarray(recording.frame(frame)).save(path, quality=97)
 
 
 def _new_labels(class_counts, clip_count, rng) -> list[int]:

@@ -7,6 +7,7 @@ from dualatme_keras.lazy import lazy_names
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 from dualatme_keras.training.config import (
     CLASS_WEIGHTS,
+    IMAGES,
     OPTIMIZERS,
     PRECISIONS,
     PROTOCOLS,
@@ -21,6 +22,7 @@ __all__ = [
     "CLASS_WEIGHTS",
     "CONTINUE_DESPITE",
     "EXECUTORS",
+    "IMAGES",
     "OPTIMIZERS",
     "PRECISIONS",
     "PROTOCOLS",

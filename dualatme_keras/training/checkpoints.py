@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import make_folder, replace_file
 
 SHARE = 20
 """An epoch is saved where training since the last saved one took this many times what saving takes."""
@@ -65,7 +65,7 @@ class Checkpoint:
         return _Saving(self, epochs, history) if self._folder else None
 
     def save(self, model, epochs, history):
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         told = {"epochs": epochs, "history": history, "variables": _describe(model)}
         content = io.BytesIO()
         np.savez(
@@ -91,7 +91,7 @@ class Checkpoint:
             return np.load(file, allow_pickle=False)
         value = compute()
         if file:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent)
             content = io.BytesIO()
             np.save(content, value, allow_pickle=False)
             replace_file(file, content.getvalue())

@@ -16,13 +16,14 @@ from dualatme_keras.data.folds import PROTOCOLS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
-from dualatme_keras.workers import EXECUTORS
+from dualatme_keras.workers import check_workers
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 PRECISIONS = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("none", "mirrored")
 SOLVERS = ("gradient", "logistic")
 CLASS_WEIGHTS = ("none", "balanced")
+IMAGES = ("auto", "memory", "files")
 SCHEDULES = ("constant", "cosine")
 
 MAY_DIFFER = (
@@ -31,6 +32,7 @@ MAY_DIFFER = (
     "data_root",
     "subjects",
     "steps_per_execution",
+    "images",
     "workers",
     "executor",
     "ray_address",
@@ -51,7 +53,7 @@ MAY_DIFFER = (
 
 _NOT_THE_NETWORKS = (
     *("workdir", "lists", "data_root", "protocol", "databases", "subjects", "seed", "workers", "threads"),
-    *("executor", "ray_address", "keep_going"),
+    *("images", "executor", "ray_address", "keep_going"),
     *("continue_despite", "final_model", "tensorboard", "audit_protocol", "ground_truth", "strict"),
     *("select", "select_splits"),
     *("learning_rate", "batch_size", "epochs", "initial_weights"),
@@ -130,6 +132,9 @@ class TrainConfig:
             for GPUs; `float64`, in which rounding does not grow into other answers.
         jit_compile: compile the training step with XLA; the same seed may then round differently.
         steps_per_execution: training steps that TensorFlow runs in one go; saves time on GPUs.
+        images: `memory` keeps all decoded images, `files` reads and decodes them anew for every batch, `auto`
+            does the latter where they would take more than a quarter of the memory that is left. Results are
+            the same.
         workers: folds that are trained side by side, each in a process of its own; `auto` measures the first
             two folds and takes as many processes as pay, and as processors and memory allow.
         threads: processor threads of each worker; 0 for one with `workers="auto"` or another executor, and
@@ -188,6 +193,7 @@ class TrainConfig:
     precision: str = "float32"
     jit_compile: bool = False
     steps_per_execution: int = 1
+    images: str = "auto"
     workers: int | str = "auto"
     threads: int = 0
     executor: str = "processes"
@@ -217,7 +223,7 @@ class TrainConfig:
             ("puzzle_source", PUZZLE_SOURCES),
             ("implementation", IMPLEMENTATIONS),
             ("precision", PRECISIONS),
-            ("executor", EXECUTORS),
+            ("images", IMAGES),
         ):
             self._check_choice(name, allowed)
         if len(set(self.class_names)) < max(2, len(self.class_names)) or not all(self.class_names):
@@ -232,10 +238,7 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < lowest:
                 raise DualATMEError(f"Expected `{name}` to be an integer from {lowest}. Received: {value!r}.")
-        if self.workers != "auto" and (not isinstance(self.workers, numbers.Integral) or self.workers < 1):
-            raise DualATMEError(
-                f"Expected `workers` to be 'auto' or an integer from 1. Received: {self.workers!r}."
-            )
+        check_workers(self.workers, self.executor)
         for name in ("weight_decay", "label_smoothing", "ema_momentum"):
             value = getattr(self, name)
             if not 0 <= value < 1:
@@ -270,11 +273,15 @@ class TrainConfig:
                 "Expected either `select` or `audit_protocol`: what folds choose may have other epochs. "
                 "Received: both."
             )
-        if self.executor == "ray" and (self.workers != "auto" or self.tensorboard):
-            name = "tensorboard" if self.tensorboard else "workers"
+        if self.executor == "ray" and self.images == "files":
             raise DualATMEError(
-                f"Expected `{name}` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
-                f"{'writes no files here' if self.tensorboard else 'decides how many jobs it runs'}."
+                "Expected `images` in memory with `executor='ray'`, whose machines have no files in common. "
+                "Received: `images='files'`."
+            )
+        if self.executor == "ray" and self.tensorboard:
+            raise DualATMEError(
+                "Expected `tensorboard` with `executor='processes'`. Received: `executor='ray'`, whose "
+                "cluster writes no files here."
             )
         if self.workers not in (1, "auto") and self.distribute != "none":
             raise DualATMEError(

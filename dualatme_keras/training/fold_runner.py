@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import keras
+import tensorflow as tf
 
 from dualatme_keras.data import Clip, Fold, ImageTable
 from dualatme_keras.data.pipeline import INPUTS
@@ -15,21 +17,12 @@ from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import FINAL, Predictions, RunWriter, fold_files, training_files
 from dualatme_keras.training.checkpoints import Checkpoint
 from dualatme_keras.training.config import TrainConfig
-from dualatme_keras.training.devices import (
-    computes_on_devices,
-    prepare_devices,
-    threads_of_each,
-    use_threads,
-)
+from dualatme_keras.training.devices import prepare_devices, threads_of_each
 from dualatme_keras.training.divergence import Diverged
 from dualatme_keras.training.extensions import Extensions
 from dualatme_keras.training.fold_trainer import FoldTrainer
-from dualatme_keras.training.scheduling import is_worth_it, most_workers
+from dualatme_keras.training.scheduling import computes_alike_here, fold_scheduler
 from dualatme_keras.training.selection import candidate_config, choose, inner_folds
-from dualatme_keras.workers import ProcessExecutor, RayExecutor
-
-_ALONE = 2
-"""Folds that this process trains before others are asked: the first compiles, the second tells the time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +68,6 @@ class FoldRunner:
         self._clips = clips
         self._preparation = preparation
         self._candidates = candidates
-        self._seconds = []  # of the folds that this process trained
 
     @functools.cached_property
     def _trainers(self) -> dict[str, FoldTrainer]:
@@ -91,7 +83,10 @@ class FoldRunner:
         taken = {name for trainer in self._trainers.values() for name in trainer.inputs}
         inputs = tuple(name for name in INPUTS if name in taken)
         size = next(iter(self._trainers.values())).image_size
-        return ImageTable(self._clips, size, inputs, self._config.data_root)
+        # The machines of a cluster have no files in common.
+        images = "memory" if self._config.executor == "ray" else self._config.images
+        memory = {"memory": sys.maxsize, "files": 0}.get(images)
+        return ImageTable(self._clips, size, inputs, self._config.data_root, memory)
 
     def _choose(self, fold, seed, checkpoint) -> tuple[FoldTrainer, list[dict]]:
         """The trainer whose settings do best within the fold's training clips, and what was tried."""
@@ -111,6 +106,16 @@ class FoldRunner:
         tried = choose(self._candidates, answer, inner, len(self._config.class_names))
         (chosen,) = (row["name"] for row in tried if row["chosen"])
         return self._trainers[chosen], tried
+
+    def describe_images(self) -> str:
+        """Whether images are kept in memory or read from files, and how large all are once decoded."""
+        where = "in memory" if self._table.in_memory else "read anew from files, batch by batch"
+        return f"{where}; {self._table.decoded_bytes / 1e6:,.0f} MB once decoded"
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether images are read from their files, because all of them would take too much memory."""
+        return not self._table.in_memory
 
     def image_digests(self) -> dict[str, str]:
         """Digest of each database's images, see `ImageTable.digests`."""
@@ -134,6 +139,8 @@ class FoldRunner:
             files = self._files(fold, seed, Checkpoint(unfinished), [*callbacks], tensorboard)
         except Diverged as error:
             diverged = error  # whoever asked for the fold decides what becomes of the others
+        except tf.errors.OpError as error:
+            raise self._table.find_unreadable() or error from error
         return FoldResult(files, diverged, time.perf_counter() - start)
 
     def _files(self, fold, seed, checkpoint, callbacks, tensorboard):
@@ -180,33 +187,21 @@ class FoldRunner:
         Raises:
             DualATMEError: as a single fold does; or workers die.
         """
-        left = list(folds)
-        if self._config.executor == "ray":
-            executor = RayExecutor(self._config.ray_address, threads_of_each(self._config))
-            yield from self._run_elsewhere(executor, left, seed, None)
-            return
-        workers = self._config.workers
-        here = workers == 1
-        if workers == "auto" and computes_on_devices(self._config):
-            workers, here = 1, True
-        elif workers == "auto":
-            workers = most_workers(self._config, len(left), self._table.nbytes)
-            here = use_threads(threads_of_each(self._config))
-        tell(1)
-        while left and here:
-            if workers > 1 and len(self._seconds) >= _ALONE:
-                here = not is_worth_it(self._seconds[-1], len(left), workers)
-                if not here:
-                    break
-            fold = left.pop(0)
-            result = self.run(
-                fold, seed, run.unfinished(fold.name), callbacks(fold), self._tensorboard(run, fold)
-            )
-            self._seconds.append(result.seconds)
-            yield fold, result
-        if left:
-            tell(workers)
-            yield from self._run_elsewhere(self._processes(workers), left, seed, run)
+        by_name = {fold.name: fold for fold in folds}
+        shared = run if self._config.executor != "ray" else None  # machines may have no file system in common
+        jobs = [
+            (fold, seed, shared and shared.unfinished(fold.name), self._tensorboard(run, fold))
+            for fold in folds
+        ]
+
+        def here(job):
+            return self.run(*job[:3], callbacks(job[0]), job[3])
+
+        done = self._scheduler.run(
+            jobs, here if computes_alike_here(self._config) else None, lambda: self._new_worker, tell
+        )
+        for job, result in done:
+            yield by_name[job[0].name], result
 
     def run_final(self, seed: int, run: RunWriter) -> FoldResult:
         """Trains on all clips, with nothing left to test on."""
@@ -214,27 +209,11 @@ class FoldRunner:
         return result
 
     @functools.cached_property
-    def _processes(self):
-        threads = threads_of_each(self._config)
-        return functools.cache(lambda workers: ProcessExecutor(workers, threads))
+    def _scheduler(self):
+        return fold_scheduler(self._config, lambda: self._table.nbytes)
 
     def _tensorboard(self, run, fold):
         return str(run.tensorboard(fold.name)) if self._config.tensorboard and fold.test else ""
-
-    def _run_elsewhere(self, executor, folds, seed, run):
-        """`run` is the run's folder where the workers reach it, or None."""
-        by_name = {fold.name: fold for fold in folds}
-        jobs = [
-            (
-                fold,
-                seed,
-                run and run.unfinished(fold.name),
-                run and self._tensorboard(run, fold),
-            )
-            for fold in folds
-        ]
-        for job, result in executor.run(self._new_worker, jobs):
-            yield by_name[job[0].name], result
 
     @functools.cached_property
     def _new_worker(self):
@@ -262,6 +241,6 @@ def _new_worker(config, clips, preparation, extensions, candidates, table):
 
     def run(job):
         fold, seed, unfinished, tensorboard = job
-        return runner.run(fold, seed, unfinished, tensorboard=tensorboard or "")
+        return runner.run(fold, seed, unfinished, tensorboard=tensorboard)
 
     return run

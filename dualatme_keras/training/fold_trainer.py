@@ -151,14 +151,16 @@ class FoldTrainer:
 
     def _fit_logistic(self, batches, class_weight, callbacks):
         """A logistic regression is one epoch, of each clip and its mirror image."""
-        batches = list(self._as_taken(batches))
-        if self._config.mirror:
-            batches += [(self._mirrored(images), labels) for images, labels in batches]
         callbacks = keras.callbacks.CallbackList(callbacks, model=self._model)
         callbacks.on_train_begin()
         callbacks.on_epoch_begin(0)
         history = fit_logistic(
-            self._model, batches, class_weight, len(self._config.class_names), self._config.logistic_c
+            self._model,
+            self._as_taken(batches),
+            class_weight,
+            len(self._config.class_names),
+            self._config.logistic_c,
+            self._mirrored if self._config.mirror else None,
         )
         callbacks.on_epoch_end(0, {name: values[0] for name, values in history.items()})
         callbacks.on_train_end()

@@ -1,6 +1,7 @@
 """The linear classifier of a run, fitted by logistic regression: no epochs, no learning rate."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +17,7 @@ def fit_logistic(
     class_weight: Mapping[int, float] | None = None,
     num_classes: int = 3,
     c: float = 1.0,
+    mirrored: Callable[[Any], Any] | None = None,
 ) -> dict[str, list[float]]:
     """Gives the linear classifier of a network the weights of a logistic regression; the rest stays.
 
@@ -26,6 +28,7 @@ def fit_logistic(
         num_classes: number of classes; those without a clip are never answered.
         c: inverse strength of regularisation. Features of one kind (flow, a branch) are scaled so that the
             mean of their squared length is 1, which makes it mean the same for every size of image.
+        mirrored: gives the mirror images of a batch's images, which are then fitted too; None for none.
 
     Returns:
         A history of one epoch: loss and accuracy on the clips, as of `fit`.
@@ -39,18 +42,22 @@ def fit_logistic(
             "Expected a network with a linear classifier, `model='linear'` or `preset='plus'`, for "
             f"`solver='logistic'`. Received: {model.name}, which has none. Choose `solver='gradient'`."
         )
-    images, labels = zip(*batches, strict=True)
-    labels = np.concatenate([np.asarray(one) for one in labels])
+    extractor = keras.Model(model.input, {str(place): part for place, part in enumerate(parts)})
+    turns = [lambda images: images, *([mirrored] if mirrored else [])]
+    # Features alone are kept, not the images, of which there may be more than memory holds.
+    labels, found = [], [[] for _ in turns]
+    for images, told in batches:
+        labels.append(np.asarray(told))
+        for turn, rows in zip(turns, found, strict=True):
+            rows.append([np.asarray(part) for part in extractor(turn(images), training=False).values()])
+    labels = np.concatenate(labels * len(turns))
     if len(np.unique(labels)) < 2:
         raise DualATMEError(
             "Expected training clips of two classes or more for a logistic regression. "
             f"Received: {len(labels)} of class {labels[0]}."
         )
-    extractor = keras.Model(model.input, {str(place): part for place, part in enumerate(parts)})
-    batches = [extractor(one, training=False).values() for one in images]
-    parts = [
-        np.concatenate([np.asarray(part, "float64") for part in one]) for one in zip(*batches, strict=True)
-    ]
+    rows = [row for one in found for row in one]
+    parts = [np.concatenate(one).astype("float64") for one in zip(*rows, strict=True)]
     scales = [np.sqrt(np.square(part).sum(axis=1).mean()) or 1.0 for part in parts]
     scale = np.concatenate([np.full(part.shape[1], one) for part, one in zip(parts, scales, strict=True)])
     features = np.concatenate(parts, axis=1) / scale

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from dualatme_keras.data import Fold, audit, make_folds, read_ground_truth
+from dualatme_keras.data.folds import clips_of
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
 from dualatme_keras.runs import FINAL, Predictions, begin_run, concatenate, score_predictions
@@ -141,9 +142,11 @@ def run_seeds(
     all_folds, folds = _read_folds(config, extensions, stream)
     for fold in folds if candidates else ():
         inner_folds(fold, config.select_splits, config.seed)  # too few subjects are told before a run begins
-    clips = tuple(dict.fromkeys(clip for fold in all_folds for clip in (*fold.train, *fold.test)))
+    clips = clips_of(all_folds)
     preparation = _preparation(config.data_root)
     runner = FoldRunner(given if candidates else config, clips, preparation, extensions, candidates)
+    if runner.reads_files:
+        print(f"images: {runner.describe_images()}", file=stream, flush=True)
     digests = [weights_digest(one.initial_weights) for one in configs]
     described = {
         "lists_sha256": _digest(all_folds),
@@ -175,7 +178,8 @@ def _run_folds(config, folds, run, runner, stream):
             progress.finish_fold(fold.name, run.read_fold(fold.name), seconds=None)
     left = [fold for fold in folds if not run.finished(fold.name)]
     if left or (config.final_model and not run.final_model.exists()):
-        run.write_environment(describe_environment(), [fold.name for fold in left])
+        environment = {**describe_environment(), "images": runner.describe_images()}
+        run.write_environment(environment, [fold.name for fold in left])
     results = runner.run_all(
         left, config.seed, run, lambda fold: [progress.epoch_callback(fold.name)], progress.side_by_side
     )
@@ -239,8 +243,15 @@ def _preparation(data_root):
 
 def _digest(folds):
     """Tells whether two runs had the same lists, wherever those lay."""
-    content = [
-        (fold.name, [[(clip.path, clip.label) for clip in side] for side in (fold.train, fold.test)])
-        for fold in folds
-    ]
-    return hashlib.sha256(repr(content).encode()).hexdigest()
+    # Of the text of a list of all folds, which would take gigabytes where there are many.
+    digest, texts = hashlib.sha256(b"["), {}
+    for number, fold in enumerate(folds):
+        sides = []
+        for side in (fold.train, fold.test):
+            for clip in side:
+                if id(clip) not in texts:
+                    texts[id(clip)] = repr((clip.path, clip.label))
+            sides.append(f"[{', '.join(texts[id(clip)] for clip in side)}]")
+        digest.update(f"{', ' * bool(number)}({fold.name!r}, [{', '.join(sides)}])".encode())
+    digest.update(b"]")
+    return digest.hexdigest()

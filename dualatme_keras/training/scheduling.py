@@ -1,9 +1,10 @@
-"""How many folds are trained side by side, where nobody says."""
+"""Where folds are trained, and how many side by side."""
 
-import joblib
-import psutil
+from collections.abc import Callable
 
 from dualatme_keras.training.config import TrainConfig
+from dualatme_keras.training.devices import computes_on_devices, threads_of_each, use_threads
+from dualatme_keras.workers import Scheduler
 
 WORKER_BYTES = 900 * 2**20
 """What a process with TensorFlow and a network takes, without its images."""
@@ -12,25 +13,32 @@ START_SECONDS = 20
 """What it takes until several processes have TensorFlow and a compiled network."""
 
 
-def most_workers(config: TrainConfig, folds: int, image_bytes: int) -> int:
-    """Processes that this machine has processors and memory for.
+def fold_scheduler(config: TrainConfig, image_bytes: Callable[[], int]) -> Scheduler:
+    """Who trains the folds.
 
     Args:
         config: the settings.
-        folds: that there are to train.
-        image_bytes: of the images, which each process holds.
+        image_bytes: tells what the images take, which each process holds.
     """
-    in_memory = psutil.virtual_memory().available // (WORKER_BYTES + 2 * image_bytes)
-    processors = joblib.cpu_count() // max(1, config.threads)
-    return max(1, min(processors, folds, int(in_memory)))
+    workers, bytes_of_each = config.workers, 0
+    if config.executor == "processes" and workers == "auto":
+        if computes_on_devices(config):
+            workers = 1
+        else:
+            bytes_of_each = WORKER_BYTES + 2 * image_bytes()
+    return Scheduler(
+        workers,
+        config.executor,
+        config.ray_address,
+        threads_of_each(config),
+        bytes_of_each,
+        START_SECONDS,
+        gpus=True,
+    )
 
 
-def is_worth_it(seconds: float, folds: int, workers: int) -> bool:
-    """Whether so many processes finish earlier than this one alone, their start included.
-
-    Args:
-        seconds: that a fold takes here.
-        folds: that are left.
-        workers: processes.
-    """
-    return folds * seconds * (1 - 1 / workers) > START_SECONDS
+def computes_alike_here(config: TrainConfig) -> bool:
+    """Whether this process rounds sums as those would that take over; lets it do so where it still can."""
+    if config.workers != "auto" or config.executor != "processes" or computes_on_devices(config):
+        return True
+    return use_threads(threads_of_each(config))

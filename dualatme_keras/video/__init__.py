@@ -1,12 +1,13 @@
 """Tier 0: frames of a clip, whatever they come from: an image, a folder, a video, an array. NumPy only."""
 
-from dualatme_keras.video.frames import VIDEO_SUFFIXES, Clip, Frame, Frames, open_frames
+from dualatme_keras.video.frames import VIDEO_SUFFIXES, Clip, Frame, Frames, check_frame_count, open_frames
 from dualatme_keras.video.images import (
     IMAGE_SUFFIXES,
     MOST_PIXELS,
     SMALLEST_SIDE,
     check_size,
     image_file,
+    opened_image,
     read_image,
 )
 
@@ -18,8 +19,10 @@ __all__ = [
     "Clip",
     "Frame",
     "Frames",
+    "check_frame_count",
     "check_size",
     "image_file",
     "open_frames",
+    "opened_image",
     "read_image",
 ]

@@ -11,12 +11,20 @@ from pathlib import Path
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.video.images import IMAGE_SUFFIXES, read_image
+from dualatme_keras.video.images import IMAGE_SUFFIXES, check_size, read_image
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 
 _NUMBER = re.compile(r"(\d+)\D*$")
 """A frame's number is the last one in its name, whatever its zero padding: `reg_img46`, `006_05562`."""
+
+_CONTAINER = re.compile(
+    rb"RIFF....AVI |.{4}(ftyp|moov|mdat|free|skip|wide|pnot)|\x1aE\xdf\xa3|"
+    rb"\0\0\1[\xb3\xba]|0&\xb2u|FLV\1|OggS",
+    re.DOTALL,
+)
+"""How a file begins that holds its video itself: AVI, MP4 and MOV, Matroska and WebM, MPEG, WMV, Flash, Ogg.
+What reads videos also takes lists of other files and addresses for one, whatever they are called."""
 
 _KEPT_BYTES = 2**27
 """A video whose frames take no more memory is decoded once, when it is opened."""
@@ -118,6 +126,28 @@ def open_frames(clip: Clip, name: str | None = None, frames_per_second: float | 
     return _VideoFile(path, name or path.stem, frames_per_second)
 
 
+def check_frame_count(path: str | os.PathLike, most: int) -> None:
+    """Looks whether a video is short enough, without decoding more of it than that.
+
+    Args:
+        path: a video file.
+        most: frames that it may have.
+
+    Raises:
+        DualATMEError: it has more. One that cannot be read has none: `open_frames` says so.
+    """
+    import cv2
+
+    capture = cv2.VideoCapture(os.fspath(path))
+    try:
+        if all(capture.grab() for _ in range(most + 1)):
+            raise DualATMEError(
+                f"Expected a video of at most {most} frames. Received: {path}, which has more."
+            )
+    finally:
+        capture.release()
+
+
 class _FrameFolder(Frames):
     """Frames as image files; two files of the same number are an error."""
 
@@ -154,7 +184,16 @@ class _VideoFile(Frames):
         import cv2
 
         self._path = path
+        with open(path, "rb") as file:
+            if not _CONTAINER.match(file.read(16)):
+                raise DualATMEError(
+                    f"Expected a video. Received: {path}, which does not begin as one "
+                    f"({', '.join(VIDEO_SUFFIXES)}). Is it damaged, or a list of other files?"
+                )
         self._open()
+        if self._capture.isOpened():
+            size = (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)
+            check_size(*(int(self._capture.get(side)) for side in size), str(path))
         count = self._count()
         if not count:
             raise DualATMEError(
@@ -172,7 +211,12 @@ class _VideoFile(Frames):
 
     def _count(self):
         """Decodes the video, because containers often tell a wrong number; keeps frames that are few."""
-        count, self._kept = 0, []
+        import cv2
+
+        # A guess, which only saves memory: as many frames as the container tells would not be kept.
+        told = (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        many = 3 * math.prod(map(self._capture.get, told)) > _KEPT_BYTES
+        count, self._kept = 0, None if many else []
         while self._capture.grab():
             count += 1
             if self._kept is None:

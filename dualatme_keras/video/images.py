@@ -1,7 +1,11 @@
 """Images as frames: 8 bits, upright, of a size in which a face can be looked for; and as files again."""
 
+import contextlib
 import io
 import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +18,23 @@ SMALLEST_SIDE = 32
 
 MOST_PIXELS = 2**25
 """Most pixels of a frame, a little more than 8K video has; what is larger is refused before it is decoded."""
+
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF")
+"""Pillow's names of what an image file may hold, whatever it is called. Pillow knows dozens more, of which
+one starts another program (EPS: Ghostscript)."""
+
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    SyntaxError,
+)
+_DAMAGED += (struct.error, zlib.error, NotImplementedError)
+"""What Pillow's readers stumble over in files that are damaged."""
 
 _MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr")
 """Pillow's names of what it makes RGB of."""
@@ -31,21 +52,47 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         DualATMEError: it is no image, too small or too large a one, which is not decoded then, one of several
             in its file, or its numbers have no known range.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     path = os.fspath(path)
+    with opened_image(path) as image:
+        check_size(image.height, image.width, path)
+        _check_readable(image, path)
+        bits = _grey_bits(image)
+        upright = ImageOps.exif_transpose(image)
+        if bits:
+            grey = np.asarray(upright).astype("int32") >> (bits - 8)
+            return np.repeat(grey.astype("uint8")[..., np.newaxis], 3, axis=-1)
+        return np.asarray(upright.convert("RGB"))
+
+
+@contextlib.contextmanager
+def opened_image(path: str | os.PathLike, formats: Sequence[str] = FORMATS) -> Iterator:
+    """An image file of a stranger, as `PIL.Image.Image`, closed afterwards.
+
+    Nothing is decoded before its pixels are asked for, so that `check_size` can refuse it before.
+
+    Args:
+        path: the file.
+        formats: Pillow's names of the formats that are allowed, out of `FORMATS`.
+
+    Raises:
+        DualATMEError: it is no such file, or is damaged, which may be found within the context.
+    """
+    from PIL import Image, UnidentifiedImageError
+
     try:
-        with Image.open(path) as image:
-            check_size(image.height, image.width, path)
-            _check_readable(image, path)
-            bits = _grey_bits(image)
-            upright = ImageOps.exif_transpose(image)
-            if bits:
-                grey = np.asarray(upright).astype("int32") >> (bits - 8)
-                return np.repeat(grey.astype("uint8")[..., np.newaxis], 3, axis=-1)
-            return np.asarray(upright.convert("RGB"))
-    except (OSError, Image.DecompressionBombError) as error:
-        raise DualATMEError(f"Expected an image. Received: {path} ({error}).") from error
+        with Image.open(path, formats=formats) as image:
+            yield image
+    except DualATMEError:
+        raise
+    except (*_DAMAGED, Image.DecompressionBombError) as error:
+        size = f"{os.path.getsize(path)} bytes; " if os.path.isfile(path) else ""
+        reason = "It does not begin as one" if isinstance(error, UnidentifiedImageError) else error
+        raise DualATMEError(
+            f"Expected an image. Received: {path} ({size}{reason}). "
+            f"Is it truncated, or none of {', '.join(formats)}?"
+        ) from error
 
 
 def image_file(image: np.ndarray, kind: str = "PNG", **options) -> bytes:
@@ -85,10 +132,17 @@ def _grey_bits(image):
     return 16 if image.mode == "I" and image.format == "PNG" else 0
 
 
-def check_size(height: int, width: int, what: str) -> None:
-    """Raises `DualATMEError` unless a frame is of a size that a face can be looked for in; names `what`."""
-    if min(height, width) < SMALLEST_SIDE or height * width > MOST_PIXELS:
+def check_size(height: int, width: int, what: str, least: int = SMALLEST_SIDE) -> None:
+    """Raises `DualATMEError` unless an image is of a size that is allowed; names `what`.
+
+    Args:
+        height, width: of the image in pixels.
+        what: that has this size.
+        least: smallest side; by default that in which a face can be looked for.
+    """
+    if min(height, width) < least or height * width > MOST_PIXELS:
+        kind = "frames" if least == SMALLEST_SIDE else "images"
         raise DualATMEError(
-            f"Expected frames of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels and at most "
+            f"Expected {kind} of at least {least} x {least} pixels and at most "
             f"{MOST_PIXELS / 1e6:.0f} million. Received: {what} of {width} x {height}."
         )

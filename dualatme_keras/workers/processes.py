@@ -11,6 +11,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.workers.parent import end_with_parent
+from dualatme_keras.workers.threads import shared_machine
 
 LOST = 3
 """How often in a row workers may die without one job being finished; then the jobs are at fault."""
@@ -28,8 +29,8 @@ def begin_workers_with(function: Callable[[], None]) -> None:
 class ProcessExecutor:
     """Runs jobs in processes of this machine.
 
-    They stay for the next jobs of the same worker, until this executor is forgotten. A job whose process dies,
-    out of memory for example, is run again.
+    They stay for the next jobs of the same worker, until this executor is forgotten. A job whose process
+    dies, out of memory for example, is run again.
 
     Args:
         workers: processes.
@@ -74,8 +75,9 @@ class ProcessExecutor:
                 lost += 1
                 if lost == LOST:
                     raise DualATMEError(
-                        f"Expected workers that live until their jobs are done. Received: {LOST} times in a row "
-                        "the end of one, as where memory runs out. Use fewer `workers`; what is finished is kept."
+                        f"Expected workers that live until their jobs are done. Received: {LOST} times in a "
+                        "row the end of one, as where memory runs out. Use fewer `workers`; what is finished "
+                        "is kept."
                     ) from error
             except BaseException:
                 self._pool = None
@@ -84,14 +86,13 @@ class ProcessExecutor:
 
     def _pool_for(self, packed):
         if self._pool is None or packed != self._packed:
-            limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
             self._packed = packed
             # Not the pool that joblib keeps for all: `joblib.Parallel` would take it for its own.
             self._pool = ProcessPoolExecutor(
                 self._workers,
                 initializer=_begin,
                 initargs=(os.getpid(), tuple(_beginning), packed),
-                env=dict.fromkeys(limits, str(self._threads)),
+                env=shared_machine(self._threads),
             )
         return self._pool
 

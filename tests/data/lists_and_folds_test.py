@@ -1,9 +1,11 @@
 import dataclasses
 import re
+import tracemalloc
 
 import pytest
 
-from dualatme_keras.data import Clip, make_folds, read_lists, write_lists
+from dualatme_keras.data import Clip, audit, make_folds, read_lists, write_lists
+from dualatme_keras.data.folds import clips_of
 from dualatme_keras.errors import DualATMEError
 
 
@@ -233,3 +235,49 @@ def test_a_database_absent_from_the_lists_is_refused(tmp_path):
     write_lists([Clip("a", "s01", "smic", 0), Clip("b", "s02", "smic", 1)], tmp_path)
     with pytest.raises(DualATMEError, match=r"among: smic\. Received: samm"):
         make_folds(read_lists(tmp_path), databases=["samm"])
+
+
+def test_without_train_lists_each_trains_on_all_others(clips, lists_dir, tmp_path):
+    write_lists(clips, tmp_path / "tests", train_lists=False)
+    assert {path.name.split("_")[-1] for path in (tmp_path / "tests").iterdir()} == {
+        "subName.txt",
+        "test.txt",
+    }
+    lists, whole = read_lists(tmp_path / "tests"), read_lists(lists_dir)
+    assert lists.folds == whole.folds
+    assert lists.database_base == whole.database_base
+    assert make_folds(lists, "sde") == make_folds(whole, "sde")
+    assert make_folds(lists, databases=["samm", "smic"]) == make_folds(whole, databases=["samm", "smic"])
+    entries = lists.subjects[1].train
+    assert len(entries) == 10
+    assert [entry.source.rpartition("/")[2] for entry in entries[:3]] == [
+        "sub01_test.txt:1",
+        "sub01_test.txt:2",
+        "006_test.txt:1",
+    ]
+    assert not audit(lists).errors
+    # A single one says that the others are missing.
+    (tmp_path / "tests" / "s01_train.txt").write_text((lists_dir / "s01_train.txt").read_text())
+    with pytest.raises(DualATMEError, match=r"no sub01_train.txt, sub02_train.txt, "):
+        read_lists(tmp_path / "tests")
+
+
+def test_every_clip_of_folds_once_in_the_order_of_the_folds(clips, lists_dir):
+    folds = read_lists(lists_dir).folds
+    assert clips_of(folds) == (*clips[2:], *clips[:2])
+    assert clips_of(folds[2:3]) == (*clips[:4], *clips[6:], *clips[4:6])
+
+
+def test_a_list_of_many_lines_takes_four_bytes_a_line(tmp_path):
+    """All subjects' train lists together are as many lines as clips times subjects."""
+    subjects = [f"p{number:02d}" for number in range(50)]
+    clips = [Clip(f"own/flow/{s}_{i}_flow.png", s, "own", i % 3) for i in range(40) for s in subjects]
+    write_lists(clips, tmp_path)
+    tracemalloc.start()
+    folds = make_folds(read_lists(tmp_path))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    lines = sum(len(fold.train) for fold in folds)
+    assert lines == 49 * 2000
+    assert most < 2000 * 1500 + 16 * lines  # a line of its own each took 300 bytes and more
+    assert list(folds[7].train) == [clip for clip in clips if clip.subject != "p07"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -164,3 +165,44 @@ def test_unreadable_image_is_named(content, image_clips, tmp_path):
         DualATMEError, match=rf"sub01_c6_flow.png \({len(content)} bytes; [A-Z][^{{\[]+\)\. Is"
     ):
         ImageTable(image_clips, data_root=tmp_path)
+
+
+def test_read_from_files_they_are_the_same(image_clips, tmp_path):
+    """Batches, orders of every epoch and digests, bit by bit."""
+    noise = np.random.default_rng(3)
+    for path in tmp_path.rglob("*.png"):  # of other sizes than asked for, as is what is resized
+        Image.fromarray(noise.integers(0, 256, (40, 36, 3), dtype="uint8")).save(path)
+    clips = [dataclasses.replace(clip, database=f"d{index % 2}") for index, clip in enumerate(image_clips)]
+    kept, read = (ImageTable(clips, data_root=tmp_path, memory=memory) for memory in (2**20, 0))
+    assert (kept.in_memory, read.in_memory) == (True, False)
+    assert kept.digests() == read.digests()
+    assert (kept.nbytes, read.nbytes, read.decoded_bytes) == (10 * 2 * 28 * 28 * 3 * 4, 0, kept.nbytes)
+    for seed in (None, 7):
+        pairs = [
+            table.dataset(clips[1:], 4, shuffle_seed=seed)
+            for table in (kept, pickle.loads(pickle.dumps(read)))
+        ]
+        assert pairs[0].element_spec == pairs[1].element_spec
+        for _ in range(2):
+            for one, other in zip(*(dataset.as_numpy_iterator() for dataset in pairs), strict=True):
+                for name in ("entire", "puzzled"):
+                    assert one[0][name].tobytes() == other[0][name].tobytes()
+                np.testing.assert_array_equal(one[1], other[1])
+    with pytest.raises(DualATMEError, match="Expected a table in memory"):
+        _ = read.images
+
+
+def test_a_quarter_of_the_memory_that_is_left_is_taken_and_no_more(image_clips, tmp_path, monkeypatch):
+    needed = 10 * 2 * 28 * 28 * 3 * 4
+    for left, kept in ((4 * needed, True), (4 * needed - 1, False)):
+        monkeypatch.setattr("dualatme_keras.data.pipeline.available_memory", lambda left=left: left)
+        assert ImageTable(image_clips, data_root=tmp_path).in_memory is kept
+
+
+def test_a_file_that_is_gone_is_named(image_clips, tmp_path):
+    table = ImageTable(image_clips, data_root=tmp_path, memory=0)
+    assert table.find_unreadable() is None
+    (tmp_path / "casme2" / "flow_puzzle" / "sub01_c6_flow_puzzle.png").unlink()
+    with pytest.raises(tf.errors.OpError):
+        list(table.dataset(image_clips, 4))
+    assert "sub01_c6_flow_puzzle.png, which is not there" in str(table.find_unreadable())

@@ -22,6 +22,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import prediction_model
 from dualatme_keras.serving import export_run
 from dualatme_keras.serving.formats import CONVERTERS
+from dualatme_keras.serving.server_files import batching_parameters, models_config
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "export.py"
 
@@ -104,6 +105,23 @@ def test_versions_of_all_formats_count(run, tmp_path):
         export_run(run[0], tmp_path, version=4)
     with pytest.raises(DualATMEError, match="1 or more.*Received: 0"):
         export_run(run[0], tmp_path, version=0)
+
+
+def test_server_files_of_somebody_else_are_kept(run, tmp_path, capsys):
+    """Of a file of weights, which is exported as a run is; those of an earlier export are replaced."""
+    config, batching = tmp_path / "models.config", tmp_path / "batching_parameters.txt"
+    config.write_text('model_config_list { config { name: "faces" } }')
+    batching.write_text(batching_parameters())
+    weights = run[0] / "final" / "model.keras"
+    script_calls.call(COMMAND, f"--run={weights}", f"--output={tmp_path}", "--nowarm_up")
+    kept = f"kept: {config}, which this command did not write; look whether it names --model=dualatme"
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("kept")] == [kept]
+    assert config.read_text() == 'model_config_list { config { name: "faces" } }'
+    config.write_text(models_config("earlier"))
+    batching.write_text("max_batch_size { value: 1 }")
+    assert export_run(weights, tmp_path, warm_up=False).kept == (batching,)
+    assert config.read_text() == models_config("dualatme")
+    assert batching.read_text() == "max_batch_size { value: 1 }"
 
 
 def test_missing_packages_are_named(run, tmp_path, monkeypatch):

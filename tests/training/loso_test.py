@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from colour_runs import SETTINGS, exchange_images, rerun, write_settings
 from demo_data import SUBJECTS
 
+from dualatme_keras.data import make_folds, read_lists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import evaluate_run
 from dualatme_keras.models import DualATME
@@ -36,7 +38,11 @@ def test_learns_and_leaves_the_files_of_a_run(finished, base):
     assert json.loads((workdir / "metrics.json").read_text()) == finished.metrics
     settings = json.loads((workdir / "config.json").read_text())
     assert settings["epochs"] == 20
-    assert len(settings["lists_sha256"]) == 64
+    lists = [
+        (fold.name, [[(clip.path, clip.label) for clip in side] for side in (fold.train, fold.test)])
+        for fold in make_folds(read_lists(base.lists))
+    ]
+    assert settings["lists_sha256"] == hashlib.sha256(repr(lists).encode()).hexdigest()
     run = read_run(workdir)
     assert run.settings == SETTINGS
     assert run.networks == (finished.final_model,)

@@ -1,6 +1,7 @@
 """Ways of computing a run that give the same answers: processes, implementations, steps in one go."""
 
 import dataclasses
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -69,6 +70,27 @@ def test_workers_give_what_one_gives(settings, tmp_path, capfd):
     assert contents[0] == contents[1]
     assert contents[0][0] != contents[0][1]
     assert list((two[0] / "tensorboard" / "s01").rglob("events.*"))
+
+
+def test_images_read_from_files_give_what_images_in_memory_give(base, tmp_path, capsys):
+    """Bit by bit, here and in workers; nothing but where images were says which it was."""
+    changes = {"epochs": 2, "subjects": ("sub01", "s01"), "final_model": True}
+    runs = {
+        name: rerun(base, tmp_path / name, **changes, **own).workdir
+        for name, own in {
+            "kept": {"images": "memory"},
+            "read": {"images": "files"},
+            "elsewhere": {"images": "files", "workers": 2, "threads": threads_of_each(base)},
+        }.items()
+    }
+    assert capsys.readouterr().out.count("images: read anew from files") == 2
+    for name in ("predictions.csv", "metrics.json", "folds/s01/history.csv", "folds/s01/predictions.csv"):
+        assert len({(run / name).read_bytes() for run in runs.values()}) == 1
+    told = [json.loads((run / "environment.json").read_text())["images"] for run in runs.values()]
+    assert [words.partition(";")[0] for words in told] == [
+        "in memory",
+        *["read anew from files, batch by batch"] * 2,
+    ]
 
 
 def test_workers_that_stay_see_other_images(base, data, tmp_path):

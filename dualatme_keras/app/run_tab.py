@@ -1,0 +1,112 @@
+"""The tab of runs: scores, confusion, curves, people and mistakes of one run, or of two side by side."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.evaluation import compare_runs, format_comparison
+from dualatme_keras.evaluation.challenge_log import clip_name
+from dualatme_keras.evaluation.flow_pictures import clip_pictures
+from dualatme_keras.evaluation.report import report_sections, surest_mistakes
+from dualatme_keras.evaluation.run import RunResults, read_results
+from dualatme_keras.evaluation.tables import format_score
+from dualatme_keras.plots.page import Html, captioned_image, section, table, text
+from dualatme_keras.text import count
+
+_SECTIONS = ("scores", "confusion", "classes", "curves", "reliability", "branches", "subjects")
+_MISTAKES = 12
+"""Mistakes that can be opened."""
+
+_NONE = "no second run"
+
+
+def add_run_tab(runs: Sequence[Path]) -> None:
+    """Adds the tab's components to the page that is being built; `runs` can be opened, no other folder."""
+    names = [str(run) for run in runs]
+    if not names:
+        gr.HTML(
+            "<p>There is no finished run here. Train one (dualatme-train), then start dualatme-app with "
+            "--runs=FOLDER, the folder in which it lies.</p>",
+            elem_classes="dualatme",
+        )
+        return
+    with gr.Row():
+        first = gr.Dropdown(names, value=names[0], label="Run", filterable=False)
+        second = gr.Dropdown([_NONE, *names], value=_NONE, label="Side by side with", filterable=False)
+    button = gr.Button("Open", variant="primary")
+    shown = gr.HTML("", elem_classes="dualatme", elem_id="run", apply_default_css=False)
+    button.click(
+        functools.partial(_open, frozenset(names)),
+        [first, second],
+        shown,
+        api_visibility="private",
+    )
+
+
+def _open(names, first, second):
+    chosen = [run for run in (first, second) if run in names]
+    try:
+        pieces = [run_piece(run) for run in chosen]
+    except DualATMEError as error:
+        return _told(error)
+    if len(pieces) == 1:
+        return pieces[0]
+    try:
+        compared = Html(f'<pre tabindex="0">{text(format_comparison(compare_runs(chosen)))}</pre>')
+    except DualATMEError as error:  # of other clips: there is still something to see
+        compared = Html(f"<p>Not compared clip by clip. {text(error)}</p>")
+    both = "".join(f"<div>{piece}</div>" for piece in pieces)
+    return f'{section("Compared", compared)}<div class="two">{both}</div>'
+
+
+def _told(error):
+    return f'<p role="alert" class="error">{text(error)}</p>'
+
+
+def run_piece(run: str) -> Html:
+    """Everything about a run: the sections of its report, and its surest mistakes, which open to a clip."""
+    results = read_results(run)
+    sections = report_sections(results.predictions, results.metrics, results.figures, results.settings)
+    shown = [sections[name] for name in _SECTIONS if name in sections]
+    return Html("\n".join([f"<h2>{text(Path(run).name)}</h2>", shown[0], _mistakes(results), *shown[1:]]))
+
+
+def _mistakes(results: RunResults):
+    wrong = surest_mistakes(results.predictions)
+    if not len(wrong):
+        return section("Mistakes", "None.")
+    clips = count(len(results.predictions), "clip")
+    note = f"{len(wrong)} of {clips}, the surest first. Open one to see its clip."
+    return section("Mistakes", note, *(_mistake(results, row) for row in wrong[:_MISTAKES]))
+
+
+def _mistake(results, row):
+    told = results.predictions
+    names = told.class_names
+    label, answer = names[told.labels[row]], names[told.predictions[row]]
+    clip = f"{told.subjects[row]} {clip_name(told.paths[row], told.databases[row])}"
+    share = format_score(told.probabilities[row].max(), 2)
+    shares = [
+        (name, format_score(value, 2)) for name, value in zip(names, told.probabilities[row], strict=True)
+    ]
+    return Html(
+        f"<details><summary>{text(clip)}: {text(label)}, told {text(answer)} {share}</summary>"
+        f"{_clip(results, row, clip)}{table(('class', 'probability'), shares, 'lr')}</details>"
+    )
+
+
+def _clip(results, row, clip):
+    root, known = results.data_root
+    if not known:
+        return "<p>No config.json says where its images lie.</p>"
+    try:
+        pictures = clip_pictures(str(results.predictions.paths[row]), root)
+    except (DualATMEError, OSError) as error:
+        return f"<p>Its images are not here. {text(error)}</p>"
+    return "".join(
+        captioned_image(content, f"{clip}: {words}", Html(text(words)), kind)
+        for words, (kind, content) in pictures.items()
+    )
