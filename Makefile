@@ -1,6 +1,7 @@
 # make demo   install, paint clips, prepare them, train leave-one-subject-out, evaluate, export, recognise a clip
 # make test   install with the tools of development, check style, run the tests
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
+# make test-app install with Playwright, drive the page of dualatme-app in Chromium (5 minutes)
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
@@ -13,7 +14,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-jax mutants bench format clean
+.PHONY: demo test test-app test-jax mutants bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -44,6 +45,11 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile
+
+test-app: .venv/installed-test-app
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		echo "Chromium is missing: apt-get install chromium"; exit 1; }
+	$(BIN)/pytest -m browser tests/app
 
 test-jax: .venv-jax/installed
 	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/losses tests/metrics \
