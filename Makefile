@@ -3,6 +3,7 @@
 # make docs   install with mkdocs, build the documentation to site/; a dead link fails
 # make test-docs  install with mkdocs, run every block of README and docs and the notebook (minutes)
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
+# make test-app install with Playwright, drive the page of dualatme-app in Chromium (5 minutes)
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
@@ -15,7 +16,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo docs test test-docs test-jax mutants bench format clean
+.PHONY: demo docs test test-app test-docs test-jax mutants bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -53,6 +54,11 @@ docs: .venv/installed-docs
 
 test-docs: .venv/installed-docs
 	$(BIN)/pytest --confcutdir=tests/docs tests/docs/run_pages.py
+
+test-app: .venv/installed-test-app
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		echo "Chromium is missing: apt-get install chromium"; exit 1; }
+	$(BIN)/pytest -m browser tests/app
 
 test-jax: .venv-jax/installed
 	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/losses tests/metrics \

@@ -81,7 +81,7 @@ class Upload:
         if len(videos) == 1 and len(self._files) == 1:
             check_frame_count(videos[0], MOST_FRAMES)
             return videos[0], videos[0].stem
-        if not images or videos:
+        if len(images) < 2 or len(images) < len(self._files):
             names = ", ".join(file.name for file in self._files[:3]) or "nothing"
             raise DualATMEError(
                 f"Expected one video ({', '.join(VIDEO_SUFFIXES)}), or images: two, or the frames of a clip. "
