@@ -98,7 +98,7 @@ def test_bad_files_get_words(recognizer, folder, name, content, kind, rate, word
     *_, (status, answer, files) = ClipAnswers(recognizer, folder).of_files(
         [stored(folder, name, content)], kind, rate
     )
-    assert 'role="alert"' in status
+    assert 'class="error"' in status
     assert words in status
     assert str(folder) not in status
     assert (answer, files) == ("", None)

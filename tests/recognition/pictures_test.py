@@ -1,13 +1,10 @@
 """Single pictures of an answer."""
 
-import json
-
 import numpy as np
 import pytest
 from matplotlib.text import Annotation
 
 from dualatme_keras.plots.flow import flow_colours
-from dualatme_keras.recognition.answer_files import json_file, table_file
 from dualatme_keras.recognition.pictures import (
     PICTURE_SIDE,
     arrows_picture,
@@ -96,14 +93,3 @@ def test_units_are_drawn_on_their_side():
     assert np.all(ends[mouth, 0] > starts[mouth, 0])  # outwards
     words = [each.get_text() for each in axes.texts if not isinstance(each, Annotation)]
     assert words == ["image-left\n1 inner brow raiser", "image-right\n12 lip corner puller"]
-
-
-def test_answers_as_files(answer):
-    (facts,) = json.loads(json_file([answer]))
-    assert facts["clip"] == "mine"
-    assert facts["probabilities"] == answer.probabilities
-    assert facts["networks"] == answer.members.tolist()
-    assert facts["onset_seconds"] is None
-    header, line = table_file([answer.row()], list(answer.probabilities)).decode().splitlines()
-    assert header.startswith("clip,label,p_negative")
-    assert line.startswith(f"mine,{answer.label},")
