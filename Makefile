@@ -1,7 +1,7 @@
 # make demo   install, paint clips, prepare them, train leave-one-subject-out, evaluate, export, recognise a clip
 # make test   install with the tools of development, check style, run the tests
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
-# make test-app install with Playwright, drive the page of dualatme-app in Chromium (5 minutes)
+# make test-app install with Playwright, drive the page of dualatme-app in Chromium (minutes)
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3

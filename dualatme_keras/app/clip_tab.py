@@ -22,8 +22,8 @@ ONE, SEVERAL = "A clip of one expression", "A longer video: find its expressions
 
 _POLL_SECONDS = 0.25
 
-_AT_ONCE = 8
-"""Clips that wait for the one that is being answered; more wait in the queue."""
+_AT_ONCE = 32
+"""Clips that are taken at once, and wait here for the one that is being answered; more wait in the queue."""
 
 
 def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
