@@ -156,6 +156,21 @@ def test_an_upload_is_answered_and_deleted(visit, server, video):
     assert files_of(server) == []
 
 
+def test_a_folder_and_two_frames(visit, server, tmp_path, example_frames):
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    for number, frame in enumerate(example_frames):
+        Image.fromarray(frame).save(clip / f"img{number:03}.png")
+    page = visit()
+    page.locator("input[webkitdirectory]").set_input_files(clip)
+    assert "Answered in" in status_of(page)
+    assert page.get_by_role("heading", name=re.compile("^img000 to img")).is_visible()
+    drop(page, clip / "img000.png", clip / "img012.png")
+    page.get_by_role("heading", name="img000 to img012").wait_for(timeout=ANSWER_MS)
+    assert page.locator("#answer .label").inner_text() == "Surprise"
+    assert files_of(server) == []
+
+
 def test_sliders(visit):
     page = visit()
     ask_example(page)
