@@ -50,7 +50,7 @@ def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
                 label=f"A video, or onset and apex. Up to {MOST_BYTES >> 20} MB, answered at once.",
                 file_count="multiple",
                 file_types=[*VIDEO_SUFFIXES, *IMAGE_SUFFIXES],
-                height=150,
+                height=190,
                 elem_id="files",
             )
             folder_of_frames = gr.UploadButton(

@@ -19,7 +19,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.plots.page import PIECES_STYLE
 from dualatme_keras.recognition import Recognizer
 
-_OLDEST_SECONDS = 600
+OLDEST_SECONDS = 600
 """After which an upload is deleted that nobody asked about."""
 
 _MOST_WAITING = 32
@@ -41,7 +41,7 @@ def new_page(
     """
     os.environ["GRADIO_TEMP_DIR"] = os.fspath(folder)
     with gr.Blocks(
-        title="Dual-ATME", analytics_enabled=False, delete_cache=(_OLDEST_SECONDS // 2, _OLDEST_SECONDS)
+        title="Dual-ATME", analytics_enabled=False, delete_cache=(OLDEST_SECONDS // 2, OLDEST_SECONDS)
     ) as page:
         gr.HTML(_INTRODUCTION, elem_classes="dualatme")
         with gr.Tabs():

@@ -16,15 +16,18 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.parse
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 from written_videos import write_video
 
 from dualatme_keras import Recognizer
+from dualatme_keras.app import page as page_module
 from dualatme_keras.app import serve_page
 from dualatme_keras.app.examples import EXAMPLES
 from dualatme_keras.errors import DualATMEError
@@ -376,6 +379,19 @@ def test_layout(visit, tmp_path, name, width, scheme):
     difference = np.abs(blocks[0] - blocks[1])
     assert difference.mean() < 6
     assert (difference > 60).mean() < 0.02
+
+
+def test_forgotten_uploads_are_deleted(monkeypatch):
+    monkeypatch.setattr(page_module, "OLDEST_SECONDS", 4)
+    with serve_page(None) as address:
+        folder = Path(os.environ["GRADIO_TEMP_DIR"])
+        stored = httpx.post(f"{address}gradio_api/upload", files={"files": ("mine.mp4", b"forgotten")}).json()
+        assert Path(stored[0]).read_bytes() == b"forgotten"
+        assert folder in Path(stored[0]).parents
+        deadline = time.monotonic() + 60
+        while Path(stored[0]).exists() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert not Path(stored[0]).exists()
 
 
 def test_the_command_serves_and_deletes(tmp_path):
