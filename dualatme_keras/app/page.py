@@ -82,6 +82,7 @@ def serve_page(
             quiet=True,
             share=False,
             show_error=False,
+            run_history=False,
             max_file_size=MOST_BYTES,
             ssr_mode=False,
             footer_links=[],

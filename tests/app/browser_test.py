@@ -387,6 +387,8 @@ def test_forgotten_uploads_are_deleted(monkeypatch):
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         stored = httpx.post(f"{address}gradio_api/upload", files={"files": ("mine.mp4", b"forgotten")}).json()
         assert Path(stored[0]).read_bytes() == b"forgotten"
+        assert "default-src 'self'" in httpx.get(address).headers["content-security-policy"]
+        assert httpx.post(f"{address}gradio_api/process_recording").status_code == 404
         assert folder in Path(stored[0]).parents
         deadline = time.monotonic() + 60
         while Path(stored[0]).exists() and time.monotonic() < deadline:
@@ -400,6 +402,7 @@ def test_the_command_serves_and_deletes(tmp_path):
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "dualatme_keras.commands.app", "--nobrowser", f"--port={port}"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
+    environment.pop("GRADIO_TEMP_DIR", None)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout.readline().startswith(f"http://127.0.0.1:{port}/")
         assert list(tmp_path.glob("dualatme_app_*"))
