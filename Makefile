@@ -3,7 +3,7 @@
 # make docs   install with mkdocs, build the documentation to site/; a dead link fails
 # make test-docs  install with mkdocs, run every block of README and docs and the notebook (minutes)
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
-# make test-app install with Playwright, drive the page of dualatme-app in Chromium (5 minutes)
+# make test-app install with Playwright, drive the page of dualatme-app in Chromium (minutes)
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -73,6 +74,7 @@ def test_two_frames_and_folders(recognizer, folder, faces):
     *_, (_status, answer, _files) = ClipAnswers(recognizer, folder).of_files(pair, ONE, "")
     assert "<h2>b_onset to a_apex</h2>" in answer
     frames = [stored(folder, f"img{n}.png", image_file(face)) for n, face in enumerate(faces)]
+    frames.append(stored(folder, ".DS_Store", b"of a file manager"))
     *_, (_status, answer, _files) = ClipAnswers(recognizer, folder).of_files(frames, ONE, "20")
     assert "<h2>img0 to img" in answer
     assert "(0.00 s)" in answer
@@ -98,7 +100,7 @@ def test_bad_files_get_words(recognizer, folder, name, content, kind, rate, word
     *_, (status, answer, files) = ClipAnswers(recognizer, folder).of_files(
         [stored(folder, name, content)], kind, rate
     )
-    assert 'role="alert"' in status
+    assert 'class="error"' in status
     assert words in status
     assert str(folder) not in status
     assert (answer, files) == ("", None)
@@ -163,6 +165,17 @@ def test_downloads_are_the_answer(piece):
     np.testing.assert_allclose(facts["boxes"], answer.boxes)
     assert facts["action_units"]["12"] == list(answer.action_units[12])
     assert picture.startswith(b"\x89PNG")
+
+
+def test_the_spread_of_several_networks(piece):
+    answer, html = piece
+    assert "One network answers" in html
+    least, most = answer.members[0], np.roll(answer.members[0], 1)
+    html = answer_piece(dataclasses.replace(answer, members=np.stack([least, most])))
+    assert "mean of 2 networks" in html
+    assert "50% agree" in html
+    low, high = sorted((least[0], most[0]))
+    assert f'<i style="left: {100 * low:.1f}%; width: {100 * (high - low):.1f}%"></i>' in html
 
 
 def test_names_are_escaped_and_pictures_described(piece):

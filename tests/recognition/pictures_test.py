@@ -1,13 +1,10 @@
 """Single pictures of an answer."""
 
-import json
-
 import numpy as np
 import pytest
 from matplotlib.text import Annotation
 
 from dualatme_keras.plots.flow import flow_colours
-from dualatme_keras.recognition.answer_files import json_file, table_file
 from dualatme_keras.recognition.pictures import (
     PICTURE_SIDE,
     arrows_picture,
@@ -85,25 +82,14 @@ def test_regions_are_drawn_where_they_are():
 
 
 def test_units_are_drawn_on_their_side():
-    figure = units_figure({1: (0.9, 0.1), 12: (0.2, 0.8), 26: (0.1, 0.1)})
+    figure = units_figure({1: (0.1, 0.9), 12: (0.8, 0.2), 26: (0.1, 0.1)})
     (axes,) = figure.axes
     arrows = [each for each in axes.texts if isinstance(each, Annotation)]
     starts, ends = (np.array([getattr(each, name) for each in arrows]) for name in ("xyann", "xy"))
-    brow, mouth = starts[:, 0] < 0.5, starts[:, 0] > 0.5
-    assert brow.sum() == 2  # both pulls of unit 1, image-left alone
+    mouth, brow = starts[:, 0] < 0.5, starts[:, 0] > 0.5
+    assert brow.sum() == 2  # both pulls of unit 1, image-right alone
     assert np.all(ends[brow, 1] < starts[brow, 1])  # upwards
     assert mouth.sum() == 2
-    assert np.all(ends[mouth, 0] > starts[mouth, 0])  # outwards
+    assert np.all(ends[mouth, 0] < starts[mouth, 0])  # outwards
     words = [each.get_text() for each in axes.texts if not isinstance(each, Annotation)]
-    assert words == ["image-left\n1 inner brow raiser", "image-right\n12 lip corner puller"]
-
-
-def test_answers_as_files(answer):
-    (facts,) = json.loads(json_file([answer]))
-    assert facts["clip"] == "mine"
-    assert facts["probabilities"] == answer.probabilities
-    assert facts["networks"] == answer.members.tolist()
-    assert facts["onset_seconds"] is None
-    header, line = table_file([answer.row()], list(answer.probabilities)).decode().splitlines()
-    assert header.startswith("clip,label,p_negative")
-    assert line.startswith(f"mine,{answer.label},")
+    assert words == ["image-left\n12 lip corner puller", "image-right\n1 inner brow raiser"]
