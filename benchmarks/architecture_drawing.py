@@ -16,7 +16,7 @@ from architecture_test import FILES, OPEN, ROOT, TIERS, imports, room, room_of
 
 OUTPUT = ROOT / "docs" / "images" / "architecture.svg"
 WIDTH, BOX, HEIGHT, BETWEEN = 1120, 104, 34, 92
-COLOURS = ("#8c6d1f", "#1f7a5c", "#1f5f8c", "#6a3d9a", "#a33b3b")
+COLOURS = ("#8c6d1f", "#1f7a5c", "#1f5f8c", "#6a3d9a", "#96407a", "#a33b3b")
 
 
 def import_graph():

@@ -3,8 +3,11 @@
 import importlib
 import inspect
 import pkgutil
+import re
 from pathlib import Path
 
+import griffe
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 import dualatme_keras
@@ -26,6 +29,23 @@ def on_files(files, config):
         text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
         files.append(File.generated(config, name.lower(), content=text))
     return files
+
+
+def on_post_page(output, page, config):
+    """Refuses a page that loads anything from another site; called by mkdocs."""
+    if found := re.search(r'<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)="?https?:[^>]*>', output):
+        raise PluginError(f"{page.file.src_uri} loads from another site: {found[0]}")
+    return output
+
+
+class CallArguments(griffe.Extension):
+    """Shows `Call arguments:` of layers as a list, as `Args:` are."""
+
+    def on_instance(self, *, obj, **_others):
+        """Called by griffe for each object that it reads."""
+        if obj.docstring:
+            heading = re.compile("^( *)Call arguments:$", re.MULTILINE)
+            obj.docstring.value = heading.sub(r"\1Args: Call arguments:", obj.docstring.value)
 
 
 def _list_of_rooms(rooms):

@@ -27,7 +27,6 @@ ENVIRONMENT = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "PYTHONPATH": str(ROOT),
-    "PIP_DRY_RUN": "1",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "MPLBACKEND": "agg",
@@ -51,13 +50,15 @@ RUNS = {
     "runs/released": "--preset=released --epochs=1",
 }
 """Runs that pages take for granted; a page that makes one of them itself does not find it."""
+LOOK_ONLY = 'pip() { command pip "$@" --dry-run; }\n'
+"""What `pip` does in a block: all is installed, and stays as it is."""
 NAMES = {"--lists=...": "--lists=LISTS", "--data_root=...": "--data_root=IMAGES"}
 """What a reader fills in."""
 
 
 def shell(script, folder, seconds=600):
     ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        ["bash", "-euo", "pipefail", "-c", LOOK_ONLY + script],
         cwd=folder,
         env=ENVIRONMENT,
         capture_output=True,
@@ -118,10 +119,10 @@ def _write_own_clips(folder):
             writer.write(frame[..., ::-1])
         writer.release()
 
-    def write_frames(place, frames):
+    def write_frames(place, frames, name="img{}.png"):
         place.mkdir(parents=True)
         for number, frame in enumerate(frames):
-            Image.fromarray(frame).save(place / f"img{number}.png")
+            Image.fromarray(frame).save(place / name.format(number))
 
     clips = []
     for record in read_casme2(folder / "CASME2-coding-20140508.xlsx"):
@@ -144,10 +145,18 @@ def _write_own_clips(folder):
         for number, frames in enumerate(chosen):
             place = folder / "my_feelings" / subject / ("calm", "tense")[number % 2]
             write_video(place / f"clip{number}.mp4", frames)
+    (table,) = [one for one in read_blocks(ROOT / "docs/own_database.md") if "path,subject" in one.source]
+    (folder / "my_clips.csv").write_text(table.source)
     rng = np.random.default_rng([20, 0])
     person = new_person("casme2", rng)
     recording = LongRecording(person, new_look(person.landmarks, rng), rng, (2,), 5.0, 30.0)
-    write_video(folder / "interview.mp4", [recording.frame(number) for number in range(recording.length)])
+    long = [recording.frame(number) for number in range(recording.length)]
+    write_video(folder / "interview.mp4", long)
+    truth = ["subject,video,onset,offset,emotion"]
+    for subject in ("s1", "s2"):
+        write_frames(folder / "videos" / subject / "talk", long, "{}.png")
+        truth += [f"{subject},talk,{shown.onset},{shown.offset},surprise" for shown in recording.expressions]
+    (folder / "truth.csv").write_text("\n".join(truth) + "\n")
 
 
 def _write_torch_file(path, rng):
@@ -183,7 +192,7 @@ def place(data, tmp_path, request):
             shutil.copytree(data / run, folder / run)
     for name in ("IMAGES", "SET"):
         shutil.copytree(data / "prepared", folder / name)
-    if "--output=data\n" not in text:  # a page that prepares `data` itself does not find it
+    if "--output=data\n" not in text and "write_lists" not in text:  # which make `data` themselves
         shutil.copytree(data / "prepared", folder / "data", dirs_exist_ok=True)
     shutil.copytree(data / "prepared" / "MEGC2019" / "v_cde_flow", folder / "LISTS")
     return folder
