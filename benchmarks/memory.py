@@ -8,8 +8,8 @@ Clips are made up. The first `--prepared` of them are pairs of small pictures th
 second call of `dualatme-prepare` goes on with all clips. Then the lists are audited, the fold of the first
 subject is trained for an epoch, and that network answers for all clips and is scored. Each step is a process
 of its own. The sum of the resident memory of it and of its children is looked at 20 times a second; pages
-that they share count more than once. `--images` says where decoded images are, as in `dualatme-train`. Nothing
-of an interrupted call is used again, unless its steps are left out of `--steps`.
+that they share count more than once. `--images` says where decoded images are, as in `dualatme-train`.
+`--steps` takes some of the steps, after those before them.
 """
 
 import csv

@@ -142,7 +142,8 @@ def write_lists(
         overwrite: replace lists that are already there.
         class_names: of the labels 0, 1, ...
         train_lists: write the train lists too. They name each clip once for every other subject, so many
-            clips of many subjects take gigabytes; where there are none, `read_lists` knows what they would have.
+            clips of many subjects take gigabytes; where there are none, `read_lists` knows what they would
+            have.
 
     Raises:
         DualATMEError: a clip that the lists cannot express, a path twice, a subject's name in two databases,

@@ -62,7 +62,7 @@ class LosoLists:
             DualATMEError: a clip stands in a train list but in no test list, so that its subject is unknown.
         """
         known = {clip.path: clip for clip in self.clips}
-        # For each line the clip that it names; None where a list contradicts it, or it stands in no test list.
+        # The clip that each line names; None where that is in no test list, or has another label there.
         named = [(known.get(path), label) for path, label, _ in self.lines.fields]
         table = [clip if clip and clip.label == label else None for clip, label in named]
         odd = np.array([clip is None for clip in table], bool)

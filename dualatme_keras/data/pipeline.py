@@ -122,8 +122,8 @@ class ImageTable:
         """
         if not self.in_memory:
             raise DualATMEError(
-                f"Expected a table in memory. Received: one of {self.decoded_bytes} bytes once decoded, which "
-                "reads its files. Ask for a `dataset`, or give `memory`."
+                f"Expected a table in memory. Received: one of {self.decoded_bytes} bytes once decoded, "
+                "which reads its files. Ask for a `dataset`, or give `memory`."
             )
         # In another process they stay arrays until they are used: a tensor would start TensorFlow, whose
         # threads can be set before only. One after the other, so that few are there twice.
@@ -197,7 +197,7 @@ def _decode_file(path, size):
 
 
 def _decode_files(paths, size) -> Iterator[np.ndarray]:
-    """Decodes files in parallel; yields some at a time, in their order: `(some, size, size, 3)` in [-1, 1]."""
+    """Decodes files in parallel; yields some at a time, in order: `(some, size, size, 3)` in [-1, 1]."""
     dataset = tf.data.Dataset.from_tensor_slices(paths)
     decode = functools.partial(_decode_file, size=size)
     dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -5,6 +5,7 @@ import dataclasses
 import importlib.metadata
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -190,7 +191,7 @@ def read_rows(path) -> list[dict]:
 def _read_row(file):
     database, name = file.parents[1].name, file.stem
     wanted = {"database": database, "name": name, "path": _flow_path(database, name)}
-    row = json.loads(file.read_text(encoding="utf-8"))
+    row = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_with_shared_names)
     found = {column: row.get(column) for column in wanted}
     if found != wanted:
         raise DualATMEError(
@@ -198,6 +199,11 @@ def _read_row(file):
             "To make the clip anew, delete it."
         )
     return row
+
+
+def _with_shared_names(pairs):
+    # The names of columns are the same in each record, and take half of the memory of all.
+    return {sys.intern(name): value for name, value in pairs}
 
 
 def _flow_path(database, name):

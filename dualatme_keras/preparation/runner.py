@@ -36,7 +36,7 @@ LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
 
 MOST_TRAIN_LINES = 20_000_000
-"""Lines that all train lists together may have, about a gigabyte; there are none where they would have more."""
+"""Lines that all train lists together may have, about a gigabyte; there are none that would have more."""
 
 
 @dataclasses.dataclass(frozen=True)
