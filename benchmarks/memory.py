@@ -4,7 +4,7 @@
     python benchmarks/memory.py --video=clip.mp4
 
 Clips are made up. The first `--prepared` of them are pairs of small pictures that go all the way through
-`dualatme-prepare`; the flow images of the others are drawn, with the records that a preparation leaves, and a
+`dualatme-prepare`; the flow images of the others are made up, with the records that a preparation leaves, and a
 second call of `dualatme-prepare` goes on with all clips. Then the lists are audited, the fold of the first
 subject is trained for an epoch, and that network answers for all clips and is scored. Each step is a process
 of its own. The sum of the resident memory of it and of its children is looked at 20 times a second; pages
