@@ -46,7 +46,7 @@ class PrepareSettings:
     image_size: int = 28
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
+        for field in dataclasses.fields(PrepareSettings):  # records that have more take care of theirs
             value, kind = getattr(self, field.name), type(field.default)
             if type(value) is not kind and not (kind is float and type(value) is int):
                 raise DualATMEError(
