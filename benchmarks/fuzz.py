@@ -3,16 +3,16 @@
     python benchmarks/fuzz.py --folder=/dev/shm/fuzz
     python benchmarks/fuzz.py --targets=video,image --scale=10
 
-The first tries as many files of each kind as `tests/hostile/targets.py` says, the second ten times as many of
-two. Atheris looks for files that reach new lines of `dualatme_keras`. Half of the changes are those of
-`tests/hostile/mutations.py`, which stay within the form of a file, half are its own. Each target has a process
-of its own, so that one which native code brings down is counted; it begins again with other changes. What fails
-is kept as a file in FOLDER/failures, and makes the exit code 1:
+The first tries as many files of each kind as `tests/hostile/targets.py` says, the second ten times as many
+of two. Atheris looks for files that reach new lines of `dualatme_keras`. Half of the changes are those of
+`tests/hostile/mutations.py`, which stay within the form of a file, half are its own. Each target has a
+process of its own, so that one which native code brings down is counted; it begins again with other changes.
+What fails is kept as a file in FOLDER/failures, and makes the exit code 1:
 
-- an exception other than `DualATMEError`; a write or removal outside the folder, a program started, a network
-  asked;
-- a file that takes more than 5 s of the processor's time (30 s of the clock, beside others), or more than a GiB
-  beyond what the valid files took;
+- an exception other than `DualATMEError`; a write or removal outside the folder, a program started, a
+  network asked;
+- a file that takes more than 5 s of the processor's time (30 s of the clock, beside others), or more than a
+  GiB beyond what the valid files took;
 - a process that died.
 """
 

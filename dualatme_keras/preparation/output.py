@@ -52,7 +52,7 @@ pixels of the aligned face."""
 
 _NUMBER = (int, float)
 _KINDS = {
-    **dict.fromkeys(("subject", "clip", "emotion", "apex_found", "source", "warnings"), str),
+    **dict.fromkeys(("subject", "emotion", "apex_found"), str),
     **dict.fromkeys(("label", "onset", "apex"), int),
     **dict.fromkeys((*LANDMARK_COLUMNS, "flow_max"), _NUMBER),
     "origin": dict,
@@ -211,8 +211,8 @@ def _read_row(file):
     wrong += [name for name in ("dataset", "landmarks") if not isinstance(origin, dict) or name not in origin]
     if wrong:
         raise DualATMEError(
-            f"Expected the record of a prepared clip in {file}. Received: one with a wrong or missing {wrong[0]}. "
-            "To make the clip anew, delete it."
+            f"Expected the record of a prepared clip in {file}. Received: one with a wrong or missing "
+            f"{wrong[0]}. To make the clip anew, delete it."
         )
     return row
 

@@ -59,7 +59,7 @@ def read_branches(run: RunDirectory, predictions: Predictions) -> Branches | Non
         own = read_predictions(fold / "predictions.csv").paths
         try:
             with stored_archive(file), np.load(file, allow_pickle=False) as content:
-                arrays = {name: content[name] for name in _DIMENSIONS if name in content.files}
+                arrays = {name: np.asarray(content[name]) for name in _DIMENSIONS if name in content.files}
         except Exception as error:  # NumPy parses headers as Python does, and raises what that raises
             raise DualATMEError(
                 f"Expected a readable {BRANCHES_FILE}. Received: {file} ({error})."

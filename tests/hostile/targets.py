@@ -450,7 +450,7 @@ _RUN_FILES = {
 }
 
 
-@target(examples=20, cases=1000, **_RUN_FILES)
+@target(examples=20, cases=600, **_RUN_FILES)
 def run(name, folder):
     write_run(folder / "run")
     file = folder / "run" / name
