@@ -2,6 +2,7 @@
 # make test   install with the tools of development, check style, run the tests
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
+# make fuzz    install with a fuzzer, give readers of files 120,000 damaged ones, show what came of them
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +14,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-jax mutants bench format clean
+.PHONY: demo test test-jax mutants fuzz bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -51,6 +52,9 @@ test-jax: .venv-jax/installed
 
 mutants: .venv/installed-mutants
 	$(BIN)/python benchmarks/mutants.py
+
+fuzz: .venv/installed-fuzz
+	$(BIN)/python benchmarks/fuzz.py
 
 bench: .venv/installed-bench $(LISTS)/subName.txt
 	$(BIN)/python benchmarks/bench_train.py --lists=$(LISTS) --data_root=$(DATA_ROOT) --epochs=7

@@ -113,7 +113,6 @@ def _run(name, cases, folder):
 
 def _environment(own):
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENCV_LOG_LEVEL": "OFF", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
-    # Keras unpacks beside other temporary files.
     return quiet | {"TMPDIR": str(own), "CUDA_VISIBLE_DEVICES": ""}
 
 

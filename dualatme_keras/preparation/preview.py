@@ -34,8 +34,8 @@ def _figure(folder, row, class_names):
     picture = urllib.parse.quote(folder.strip(row).relative_to(folder.path).as_posix())
     if row["label"] not in range(len(class_names)):
         raise DualATMEError(
-            f"Expected a label {describe_classes(class_names)}. Received: {row['label']} of the finished clip "
-            f"{row['name']}."
+            f"Expected a label {describe_classes(class_names)}. "
+            f"Received: {row['label']} of the finished clip {row['name']}."
         )
     label = text(class_names[row["label"]])
     caption = (

@@ -67,8 +67,8 @@ def read_branches(run: RunDirectory, predictions: Predictions) -> Branches | Non
         for name, values in arrays.items():
             if values.ndim != _DIMENSIONS[name] or values.dtype.kind != "f" or len(values) != len(own):
                 raise DualATMEError(
-                    f"Expected {name} of {len(own)} clips, as in predictions.csv beside it. Received: {file}, "
-                    f"where it is of shape {values.shape}, {values.dtype}."
+                    f"Expected {name} of {len(own)} clips, as in predictions.csv beside it. "
+                    f"Received: {file}, where it is of shape {values.shape}, {values.dtype}."
                 )
         found.append(arrays)
         paths += own.tolist()

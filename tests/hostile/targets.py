@@ -192,7 +192,8 @@ def workbook(name, folder):
         page.append(row)
     page.append(["", "", 1.5])
     page["K1"] = "=1+1"
-    page.merge_cells("A2:A3")
+    if name in ("casme2", "samm"):
+        page.merge_cells(start_row=page.max_row - 2, end_row=page.max_row - 1, start_column=1, end_column=1)
     page["B9"].font = openpyxl.styles.Font(bold=True)
     file = folder / "table.xlsx"
     book.save(file)
