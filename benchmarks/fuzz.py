@@ -176,7 +176,7 @@ def _fuzz(name, cases, folder):
         rng = random.Random(seed)
         if rng.randint(0, 1):
             return atheris.Mutate(content, most)
-        return mutate(content if rng.randint(0, 3) else rng.choice(examples), rng)[:most]
+        return mutate(rng.choice((content, rng.choice(examples))), rng)[:most]
 
     most = 4 * max(map(len, examples)) + 10000
     limit = before // 2**20 + MOST_MEMORY // 2**20 + 512
