@@ -267,7 +267,7 @@ def test_arrays_of_a_run_unpack_to_what_they_are(tmp_path):
     run = RunDirectory(tmp_path / "run")
     predictions = read_predictions(run.predictions)
     assert read_branches(run, predictions).similarity.shape == (3,)
-    np.savez_compressed(run.fold("sub01") / "branches.npz", similarity=np.zeros(2**26, "float32"))
+    np.savez_compressed(run.fold("sub01") / "branches.npz", similarity=np.zeros(2**22, "float32"))
     refused(lambda: read_branches(run, predictions), "neither compressed nor encrypted")
 
 

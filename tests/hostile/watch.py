@@ -63,5 +63,5 @@ def _hook(event, arguments):
 
 def _check(event, path):
     where = os.path.realpath(os.fsdecode(path))
-    if where != os.devnull and not where.startswith(_watched[-1] + os.sep):
+    if where not in (os.devnull, _watched[-1]) and not where.startswith(_watched[-1] + os.sep):
         raise Forbidden(f"{event} {where}")
