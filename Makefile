@@ -2,7 +2,7 @@
 # make test   install with the tools of development, check style, run the tests
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
-# make fuzz    install with a fuzzer, give readers of files 120,000 damaged ones, show what came of them
+# make fuzz    install with a fuzzer, give what reads files 100,000 damaged ones, show what came of them
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
 BIN := .venv/bin
