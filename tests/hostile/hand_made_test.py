@@ -21,7 +21,7 @@ from watch import only_below
 from dualatme_keras import files
 from dualatme_keras.data import Clip, ImageTable, read_ground_truth, read_list, read_lists, write_lists
 from dualatme_keras.data.image_copies import copied_images
-from dualatme_keras.databases import read_casme2
+from dualatme_keras.databases import read_casme2, read_smic
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.flow_pictures import flow_picture
 from dualatme_keras.preprocessing import read_settings
@@ -110,6 +110,13 @@ def test_json_in_json_in_json(tmp_path):
     refused(lambda: read_settings(tmp_path / "deep.json"), "deep.json:1: Expected JSON")
 
 
+def test_json_of_broken_text(tmp_path):
+    (tmp_path / "half.json").write_text('{"a": "\\ud800"}')
+    refused(lambda: files.read_json(tmp_path / "half.json"), "half.json:1: Expected JSON.*surrogates")
+    (tmp_path / "whole.json").write_text('{"a": "\\ud83d\\ude00"}')
+    assert files.read_json(tmp_path / "whole.json") == {"a": "\U0001f600"}
+
+
 @pytest.mark.parametrize("value", [32.5, True, "112", None, [112]])
 def test_settings_are_of_their_types(value, tmp_path):
     values = {"landmarks": "mtcnn", "face_size": value, "margin": 0, "flow": "dis", "puzzle": "flow"}
@@ -122,6 +129,8 @@ def test_numbers_of_thousands_of_digits(tmp_path):
     number = "9" * 5000
     (tmp_path / "truth.csv").write_text(f"samm,{number},006_1_2,0\n")
     refused(lambda: read_ground_truth(tmp_path / "truth.csv"), "truth.csv:1: Expected a row")
+    (tmp_path / "smic.csv").write_text(f"Subject,Filename,OnsetF,OffsetF,Emotion\n1,s01_ne_{number},1,3,x\n")
+    refused(lambda: read_smic(tmp_path / "smic.csv"), "smic.csv:2: Expected a clip such as s01_ne_01")
     write_run(tmp_path / "run")
     folds = tmp_path / "run" / "folds.csv"
     folds.write_text(folds.read_text() + f"s01,b,s01,smic,{number}\n")
