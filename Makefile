@@ -5,6 +5,7 @@
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
 # make test-app install with Playwright, drive the page of dualatme-app in Chromium (minutes)
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
+# make fuzz    install with a fuzzer, give what reads files 100,000 damaged ones, show what came of them
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,7 +17,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo docs test test-app test-docs test-jax mutants bench format clean
+.PHONY: demo docs test test-app test-docs test-jax mutants fuzz bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -66,6 +67,9 @@ test-jax: .venv-jax/installed
 
 mutants: .venv/installed-mutants
 	$(BIN)/python benchmarks/mutants.py
+
+fuzz: .venv/installed-fuzz
+	$(BIN)/python benchmarks/fuzz.py
 
 bench: .venv/installed-bench $(LISTS)/subName.txt
 	$(BIN)/python benchmarks/bench_train.py --lists=$(LISTS) --data_root=$(DATA_ROOT) --epochs=7
