@@ -3,7 +3,9 @@
 # make docs   install with mkdocs, build the documentation to site/; a dead link fails
 # make test-docs  install with mkdocs, run every block of README and docs and the notebook (minutes)
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
+# make test-app install with Playwright, drive the page of dualatme-app in Chromium (minutes)
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
+# make fuzz    install with a fuzzer, give what reads files 100,000 damaged ones, show what came of them
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +17,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo docs test test-docs test-jax mutants bench format clean
+.PHONY: demo docs test test-app test-docs test-jax mutants fuzz bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -54,12 +56,20 @@ docs: .venv/installed-docs
 test-docs: .venv/installed-docs
 	$(BIN)/pytest --confcutdir=tests/docs tests/docs/run_pages.py
 
+test-app: .venv/installed-test-app
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		echo "Chromium is missing: apt-get install chromium"; exit 1; }
+	$(BIN)/pytest -m browser tests/app
+
 test-jax: .venv-jax/installed
 	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/losses tests/metrics \
 		tests/models/dual_atme_test.py tests/models/hand_fit_test.py tests/models/preprocessor_test.py tests/models/parity_test.py
 
 mutants: .venv/installed-mutants
 	$(BIN)/python benchmarks/mutants.py
+
+fuzz: .venv/installed-fuzz
+	$(BIN)/python benchmarks/fuzz.py
 
 bench: .venv/installed-bench $(LISTS)/subName.txt
 	$(BIN)/python benchmarks/bench_train.py --lists=$(LISTS) --data_root=$(DATA_ROOT) --epochs=7

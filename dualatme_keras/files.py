@@ -218,6 +218,8 @@ def parse_json(content: bytes, path, kind: type = dict):
     """As `read_json`, of a content that was read; `path` is for messages."""
     try:
         value = json.loads(content.decode())
+        if b"\\ud" in content.lower():  # halves of characters, which cannot be written again
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8: the latter has no line
         line = getattr(error, "lineno", 1)
         raise DualATMEError(f"{path}:{line}: Expected JSON. Received: {error}.") from error

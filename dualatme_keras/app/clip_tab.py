@@ -22,8 +22,8 @@ ONE, SEVERAL = "A clip of one expression", "A longer video: find its expressions
 
 _POLL_SECONDS = 0.25
 
-_AT_ONCE = 8
-"""Clips that wait for the one that is being answered; more wait in the queue."""
+_AT_ONCE = 32
+"""Clips that are taken at once, and wait here for the one that is being answered; more wait in the queue."""
 
 
 def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
@@ -50,7 +50,7 @@ def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
                 label=f"A video, or onset and apex. Up to {MOST_BYTES >> 20} MB, answered at once.",
                 file_count="multiple",
                 file_types=[*VIDEO_SUFFIXES, *IMAGE_SUFFIXES],
-                height=150,
+                height=190,
                 elem_id="files",
             )
             folder_of_frames = gr.UploadButton(
@@ -67,7 +67,13 @@ def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
             )
             with gr.Row(equal_height=True):
                 buttons = [gr.Button(example.title, min_width=140) for example in EXAMPLES]
-    status = gr.HTML(_status("Ready."), elem_classes="dualatme progress", elem_id="progress")
+    status = gr.HTML(
+        _status("Ready."),
+        elem_classes="dualatme progress",
+        elem_id="progress",
+        # On what stays, so that screen readers tell what comes into it.
+        js_on_load="element.setAttribute('role', 'status')",
+    )
     answer = gr.HTML("", elem_classes="dualatme", elem_id="answer", apply_default_css=False)
     event = {"show_progress": "hidden", "concurrency_limit": _AT_ONCE, "api_visibility": "private"}
     for source in (files, folder_of_frames, frames):
@@ -173,7 +179,9 @@ def _with_progress(work: Callable) -> Iterator[tuple[str, str]]:
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(work, lambda words: line.__setitem__(0, words))
         while not future.done():
-            yield _status(f"{line[0]}… {time.monotonic() - begun:.0f} s"), ""
+            # Screen readers tell each line once, not the seconds.
+            seconds = f'<span aria-hidden="true">… {time.monotonic() - begun:.0f} s</span>'
+            yield _status(Html(f"{text(line[0])}{seconds}")), ""
             time.sleep(_POLL_SECONDS)
     result = future.result()
     if isinstance(result, DualATMEError):
@@ -192,8 +200,8 @@ _WORDS = {
 def _failed(message):
     for argument, words in _WORDS.items():
         message = message.replace(argument, words)
-    return f'<div role="alert" class="error">No answer. {text(message)}</div>'
+    return f'<div class="error">No answer. {text(message)}</div>'
 
 
 def _status(message):
-    return f'<div role="status">{text(message)}</div>'
+    return f"<div>{text(message)}</div>"

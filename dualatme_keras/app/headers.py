@@ -1,4 +1,4 @@
-"""What the server tells every browser: load nothing from elsewhere, keep nothing."""
+"""What the server tells every browser, load nothing from elsewhere; and what of Gradio it does not serve."""
 
 _HEADERS = {
     # Gradio's page has scripts and styles of its own in it, and compiles templates.
@@ -13,13 +13,22 @@ _HEADERS = {
 }
 
 
+_CLOSED = ("/process_recording", "/proxy=", "/run-history", "/undo-vibe", "/vibe-")
+"""Parts of addresses at which Gradio keeps files elsewhere, or asks others; the page needs none of them."""
+
+
 class OwnMachineOnly:
-    """Adds the headers to every answer of an ASGI application."""
+    """Adds the headers to every answer of an ASGI application, and closes some of its addresses."""
 
     def __init__(self, app):
         self._app = app
 
     async def __call__(self, scope, receive, send):
+        if scope["type"] == "http" and any(part in scope["path"] for part in _CLOSED):
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+
         async def send_with_headers(message):
             if message["type"] == "http.response.start":
                 added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]

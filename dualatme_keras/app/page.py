@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -14,10 +15,11 @@ from dualatme_keras.app.clip_tab import add_clip_tab
 from dualatme_keras.app.headers import OwnMachineOnly
 from dualatme_keras.app.run_tab import add_run_tab
 from dualatme_keras.app.uploads import MOST_BYTES
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.plots.page import PIECES_STYLE
 from dualatme_keras.recognition import Recognizer
 
-_OLDEST_SECONDS = 600
+OLDEST_SECONDS = 600
 """After which an upload is deleted that nobody asked about."""
 
 _MOST_WAITING = 32
@@ -39,7 +41,7 @@ def new_page(
     """
     os.environ["GRADIO_TEMP_DIR"] = os.fspath(folder)
     with gr.Blocks(
-        title="Dual-ATME", analytics_enabled=False, delete_cache=(_OLDEST_SECONDS // 2, _OLDEST_SECONDS)
+        title="Dual-ATME", analytics_enabled=False, delete_cache=(OLDEST_SECONDS // 2, OLDEST_SECONDS)
     ) as page:
         gr.HTML(_INTRODUCTION, elem_classes="dualatme")
         with gr.Tabs():
@@ -64,11 +66,15 @@ def serve_page(
 
     Args:
         recognizer, runs: see `new_page`.
-        host: address at which it is reached; the default is this machine alone.
+        host: address at which it is reached; the default is this machine alone. There is no password.
         port: a free one from 7860 on by default.
+
+    Raises:
+        DualATMEError: the port is in use.
     """
     with tempfile.TemporaryDirectory(prefix="dualatme_app_") as folder:
         page = new_page(recognizer, folder, runs)
+        _check_free(host, port)
         _app, address, _shared = page.launch(
             server_name=host,
             server_port=port,
@@ -76,6 +82,7 @@ def serve_page(
             quiet=True,
             share=False,
             show_error=False,
+            run_history=False,
             max_file_size=MOST_BYTES,
             ssr_mode=False,
             footer_links=[],
@@ -87,6 +94,18 @@ def serve_page(
             yield address
         finally:
             page.close(verbose=False)
+
+
+def _check_free(host, port):
+    """Raises `DualATMEError` where somebody listens already; Gradio would name neither flag nor reason."""
+    if port is None:
+        return
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise DualATMEError(
+            f"Expected a free `port`. Received: {port} at {host} ({error.strerror}). Give another `port`."
+        ) from error
 
 
 def _theme():

@@ -25,21 +25,22 @@ _NONE = "no second run"
 
 def add_run_tab(runs: Sequence[Path]) -> None:
     """Adds the tab's components to the page that is being built; `runs` can be opened, no other folder."""
-    names = [str(run) for run in runs]
-    if not names:
+    if not runs:
         gr.HTML(
             "<p>There is no finished run here. Train one (dualatme-train), then start dualatme-app with "
             "--runs=FOLDER, the folder in which it lies.</p>",
             elem_classes="dualatme",
         )
         return
+    names = [run.name for run in runs]
+    choices = [(run.name if names.count(run.name) == 1 else str(run), str(run)) for run in runs]
     with gr.Row():
-        first = gr.Dropdown(names, value=names[0], label="Run", filterable=False)
-        second = gr.Dropdown([_NONE, *names], value=_NONE, label="Side by side with", filterable=False)
+        first = gr.Dropdown(choices, value=str(runs[0]), label="Run", filterable=False)
+        second = gr.Dropdown([_NONE, *choices], value=_NONE, label="Side by side with", filterable=False)
     button = gr.Button("Open", variant="primary")
     shown = gr.HTML("", elem_classes="dualatme", elem_id="run", apply_default_css=False)
     button.click(
-        functools.partial(_open, frozenset(names)),
+        functools.partial(_open, frozenset(map(str, runs))),
         [first, second],
         shown,
         api_visibility="private",
@@ -106,7 +107,8 @@ def _clip(results, row, clip):
         pictures = clip_pictures(str(results.predictions.paths[row]), root)
     except (DualATMEError, OSError) as error:
         return f"<p>Its images are not here. {text(error)}</p>"
-    return "".join(
+    shown = "".join(
         captioned_image(content, f"{clip}: {words}", Html(text(words)), kind)
         for words, (kind, content) in pictures.items()
     )
+    return f'<div class="clip">{shown}</div>'

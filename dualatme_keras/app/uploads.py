@@ -71,7 +71,7 @@ class Upload:
         """What the files are, as `Recognizer.recognize` takes it, and a name for it.
 
         A video; two images, onset and apex in the order of their names, but that one called apex is last; or
-        the frames of a folder.
+        the frames of a folder, in which other files than images do not count.
 
         Raises:
             DualATMEError: they are none of these, or too many frames.
@@ -81,7 +81,7 @@ class Upload:
         if len(videos) == 1 and len(self._files) == 1:
             check_frame_count(videos[0], MOST_FRAMES)
             return videos[0], videos[0].stem
-        if not images or videos:
+        if videos or len(images) < 2:
             names = ", ".join(file.name for file in self._files[:3]) or "nothing"
             raise DualATMEError(
                 f"Expected one video ({', '.join(VIDEO_SUFFIXES)}), or images: two, or the frames of a clip. "

@@ -243,9 +243,10 @@ def _remove_lists(directory: Path) -> None:
     subjects_file = directory / SUBJECTS_FILE
     if not subjects_file.exists():
         return
-    names = [name for _, subject in read_lines(subjects_file) for name in list_names(subject)]
+    subjects = [subject for _, subject in read_lines(subjects_file)]
     subjects_file.unlink()
-    for name in names:
-        # Only plain names: a line of subName.txt must not reach files elsewhere.
-        if os.path.basename(name) == name:
-            (directory / name).unlink(missing_ok=True)
+    for subject in subjects:
+        # Only names of subjects: a line of subName.txt must not reach files elsewhere.
+        if not fault_of_subject(subject):
+            for name in list_names(subject):
+                (directory / name).unlink(missing_ok=True)

@@ -27,7 +27,7 @@ SHEET = "HS"
 
 LABELS = {"negative": 0, "positive": 1, "surprise": 2}
 
-_NAME = re.compile(r"s(\d+)_(ne|po|sur)_(\d+)", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(r"s(\d{1,9})_(ne|po|sur)_(\d{1,9})", re.IGNORECASE | re.ASCII)
 _EMOTIONS = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 

@@ -12,6 +12,8 @@ from dualatme_keras.plots.flow import flow_colours
 from dualatme_keras.video import check_size, opened_image
 
 _SIDE = 140
+_LARGEST_SIDE = 1024
+"""Of what colours are computed for, in pixels: floats of a whole frame take a gigabyte."""
 _FULL_COLOUR = 0.98
 """Share of the pixels that have less than their full colour."""
 
@@ -27,7 +29,9 @@ def flow_picture(file: str | os.PathLike) -> bytes:
     """
     with opened_image(file) as opened:
         check_size(opened.height, opened.width, os.fspath(file), least=1)
-        image = np.asarray(opened.convert("RGB"), float)
+        shown = opened.convert("RGB")
+    shown.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.NEAREST)
+    image = np.asarray(shown, float)
     flow = image[..., :2] - np.median(image[..., :2], axis=(0, 1))
     colours = flow_colours(flow, np.quantile(np.linalg.norm(flow, axis=-1), _FULL_COLOUR))
     picture = Image.fromarray((255 * colours).astype("uint8")).resize(

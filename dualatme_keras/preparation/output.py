@@ -50,6 +50,15 @@ COLUMNS = (
 """Columns of manifest.csv. Landmarks are pixels of the onset frame, boxes fractions of the aligned face, flow
 pixels of the aligned face."""
 
+_NUMBER = (int, float)
+_KINDS = {
+    **dict.fromkeys(("subject", "emotion", "apex_found"), str),
+    **dict.fromkeys(("label", "onset", "apex"), int),
+    **dict.fromkeys((*LANDMARK_COLUMNS, "flow_max"), _NUMBER),
+    "origin": dict,
+}
+"""What a clip's record is read for."""
+
 
 class PreparedFolder:
     """Folder with the images of one or several databases.
@@ -196,6 +205,14 @@ def _read_row(file):
         raise DualATMEError(
             f"Expected the record of clip {name} of {database} in {file}. Received: one of {found}. "
             "To make the clip anew, delete it."
+        )
+    origin = row.get("origin")
+    wrong = [name for name, kind in _KINDS.items() if not isinstance(row.get(name, ...), kind)]
+    wrong += [name for name in ("dataset", "landmarks") if not isinstance(origin, dict) or name not in origin]
+    if wrong:
+        raise DualATMEError(
+            f"Expected the record of a prepared clip in {file}. Received: one with a wrong or missing "
+            f"{wrong[0]}. To make the clip anew, delete it."
         )
     return row
 

@@ -3,8 +3,9 @@
 import urllib.parse
 from collections.abc import Sequence
 
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
-from dualatme_keras.megc2019 import CLASS_NAMES, database_title
+from dualatme_keras.megc2019 import CLASS_NAMES, database_title, describe_classes
 from dualatme_keras.plots.page import Html, linked_image, page, text
 from dualatme_keras.text import count
 
@@ -31,6 +32,11 @@ def write_preview(folder, rows: list[dict], class_names: Sequence[str] = CLASS_N
 def _figure(folder, row, class_names):
     # Names may hold what an address gives another meaning: #, ?, %.
     picture = urllib.parse.quote(folder.strip(row).relative_to(folder.path).as_posix())
+    if row["label"] not in range(len(class_names)):
+        raise DualATMEError(
+            f"Expected a label {describe_classes(class_names)}. "
+            f"Received: {row['label']} of the finished clip {row['name']}."
+        )
     label = text(class_names[row["label"]])
     caption = (
         f"<b>{text(row['name'])}</b> {text(database_title(row['database']))}, "

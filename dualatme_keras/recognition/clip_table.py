@@ -3,8 +3,11 @@
 import dataclasses
 import functools
 import itertools
+import math
 import os
 import re
+import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +20,9 @@ from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
 from dualatme_keras.recognition.figures import clip_figure
 from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.recognition.timeline import timeline_figure
+
+_SHARE = 20
+"""The table is written anew where the clips since took this many times what writing takes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +50,9 @@ def predict_clips(
 ) -> PredictResult:
     """Recognises clips and writes a table, after each clip anew, and pictures.
 
+    A long table is written anew when what has been done since took twenty times as long as writing it takes,
+    and at the end, also where that is an interruption.
+
     Args:
         recognizer: who answers.
         clips: video files and folders of frames.
@@ -61,6 +70,16 @@ def predict_clips(
         raise DualATMEError("Expected videos or folders of frames. Received: none.")
     progress = ClipProgress(len(clips), 0, stream, task="recognise")
     result = PredictResult([], {})
+    table = _Table(output, recognizer.class_names)
+    try:
+        _fill(result, table, recognizer, clips, figures, spot, frames_per_second, progress)
+    finally:
+        if result.rows:
+            table.write(result.rows)
+    return result
+
+
+def _fill(result, table, recognizer, clips, figures, spot, frames_per_second, progress):
     for clip, stem in zip(map(os.fspath, clips), _stems(clips), strict=True):
         try:
             rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress, figures)
@@ -70,9 +89,28 @@ def predict_clips(
         result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
         for name, draw in pictures.items() if figures else ():
             _draw(Path(figures) / name, draw())
-        _write(output, table_file(result.rows, recognizer.class_names))
+        table.write_now_and_then(result.rows)
         progress.finish_clip(failed=any(row["error"] for row in rows))
-    return result
+
+
+class _Table:
+    """The table's file; rewriting a long one after each clip would take longer than the clips."""
+
+    def __init__(self, output, class_names):
+        self._output, self._class_names = output, class_names
+        self._written, self._seconds, self._rows = -math.inf, 0.0, -1
+
+    def write_now_and_then(self, rows):
+        if time.monotonic() - self._written >= _SHARE * self._seconds:
+            self.write(rows)
+
+    def write(self, rows):
+        if len(rows) == self._rows:
+            return
+        start = time.monotonic()
+        _write(self._output, table_file(rows, self._class_names))
+        self._written, self._rows = time.monotonic(), len(rows)
+        self._seconds = self._written - start
 
 
 def _recognize(recognizer, clip, stem, spot, frames_per_second, progress, figures):
@@ -126,9 +164,9 @@ def _stems(clips):
     """
     names = [Path(clip).stem if Path(clip).is_file() else Path(clip).resolve().name for clip in clips]
     keys = [_without_onset(name) for name in names]
-    taken, stems = set(keys), []
+    taken, stems, counts = set(keys), [], Counter(keys)
     for name, key in zip(names, keys, strict=True):
-        if keys.count(key) > 1:
+        if counts[key] > 1:
             numbered = (f"{name}_{number}" for number in itertools.count(1))
             name = next(free for free in numbered if _without_onset(free) not in taken)
             taken.add(_without_onset(name))

@@ -6,14 +6,15 @@ Shown to people; no score of a run comes from it. Runs of other networks than Du
 import dataclasses
 import io
 import os
-import zipfile
 
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import replace_file
+from dualatme_keras.files import replace_file, stored_archive
 from dualatme_keras.runs.directory import BRANCHES_FILE, RunDirectory
 from dualatme_keras.runs.predictions import Predictions, read_predictions
+
+_DIMENSIONS = {"similarity": 1, "attention": 3}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,19 +58,28 @@ def read_branches(run: RunDirectory, predictions: Predictions) -> Branches | Non
     for fold, file in files.items():
         own = read_predictions(fold / "predictions.csv").paths
         try:
-            with np.load(file, allow_pickle=False) as arrays:
-                arrays = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            with stored_archive(file), np.load(file, allow_pickle=False) as content:
+                arrays = {name: np.asarray(content[name]) for name in _DIMENSIONS if name in content.files}
+        except Exception as error:  # NumPy parses headers as Python does, and raises what that raises
             raise DualATMEError(
                 f"Expected a readable {BRANCHES_FILE}. Received: {file} ({error})."
             ) from error
-        if any(len(values) != len(own) for values in arrays.values()):
-            raise DualATMEError(
-                f"Expected {len(own)} clips, as in predictions.csv beside it. Received: {file}."
-            )
+        for name, values in arrays.items():
+            if values.ndim != _DIMENSIONS[name] or values.dtype.kind != "f" or len(values) != len(own):
+                raise DualATMEError(
+                    f"Expected {name} of {len(own)} clips, as in predictions.csv beside it. "
+                    f"Received: {file}, where it is of shape {values.shape}, {values.dtype}."
+                )
         found.append(arrays)
         paths += own.tolist()
     places = {path: row for row, path in enumerate(paths)}
-    rows = [places[path] for path in predictions.paths]
-    names = set.intersection(*(set(arrays) for arrays in found)) & {"similarity", "attention"}
+    rows = [places.get(path) for path in predictions.paths.tolist()]
+    if None in rows:
+        raise DualATMEError(
+            f"Expected every clip of {run.predictions} in that of a fold. "
+            f"Received: {predictions.paths[rows.index(None)]!s:.200}, which is in none."
+        )
+    names = set.intersection(*(set(arrays) for arrays in found))
+    if len({arrays[name].shape[1:] for arrays in found for name in names if name == "attention"}) > 1:
+        raise DualATMEError(f"Expected attention of one size in {run.path}. Received: folds that differ.")
     return Branches(**{name: np.concatenate([arrays[name] for arrays in found])[rows] for name in names})

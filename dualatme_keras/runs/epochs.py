@@ -57,6 +57,8 @@ def read_epochs(path: str | os.PathLike, paths: Sequence[str]) -> np.ndarray:
         told = [(int(row[0]), row[1]) for row in rows]
     except (OSError, ValueError, IndexError) as error:
         raise DualATMEError(f"Expected the answers of each epoch. Received: {path} ({error}).") from error
+    if not rows:
+        raise DualATMEError(f"{path}:2: Expected the answers of at least one epoch. Received: none.")
     wanted = [(epoch, clip) for epoch in range(1, len(probabilities) + 1) for clip in paths]
     if told != wanted:
         raise DualATMEError(

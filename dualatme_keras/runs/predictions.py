@@ -18,6 +18,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import csv_rows, replace_file
 from dualatme_keras.megc2019 import CLASS_NAMES, describe_classes
 from dualatme_keras.metrics.pooled import pooled_scores
+from dualatme_keras.text import shorten
 
 _COLUMNS = ("path", "subject", "database", "label", "prediction")
 _PREFIX = "p_"
@@ -72,8 +73,10 @@ class Predictions:
         )
 
     def of_paths(self, paths: Sequence[str]) -> "Predictions":
-        """The answers for these clips, in this order; KeyError where there is none for one."""
-        places = {path: row for row, path in enumerate(self.paths)}
+        """The answers for these clips, in this order; `DualATMEError` where there is none for one."""
+        places = {path: row for row, path in enumerate(self.paths.tolist())}
+        if missing := [str(path) for path in paths if path not in places]:
+            raise DualATMEError(f"Expected an answer for {shorten(missing)}. Received: none.")
         rows = [places[path] for path in paths]
         return Predictions(*(column[rows] for column in self.columns), self.class_names)
 

@@ -33,7 +33,7 @@ _DAMAGED = (
     AttributeError,
     SyntaxError,
 )
-_DAMAGED += (struct.error, zlib.error, NotImplementedError)
+_DAMAGED += (struct.error, zlib.error, NotImplementedError, AssertionError)
 """What Pillow's readers stumble over in files that are damaged."""
 
 _MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr")

@@ -222,7 +222,7 @@ def test_what_the_branches_did_is_in_the_order_of_the_clips(workdir):
         write_branches(fold / "branches.npz", dataclasses.replace(branches, similarity=None))
     assert read_branches(RunDirectory(workdir), run).similarity is None
     write_branches(fold / "branches.npz", Branches(np.zeros(3), np.zeros((3, 7, 7))))
-    with pytest.raises(DualATMEError, match="Expected 4 clips.*branches.npz"):
+    with pytest.raises(DualATMEError, match="Expected similarity of 4 clips.*branches.npz"):
         evaluate_run(workdir)
     for content in (b"PK none", b"PK\x03\x04 cut off"):
         (fold / "branches.npz").write_bytes(content)

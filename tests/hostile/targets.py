@@ -100,7 +100,7 @@ CLIPS = [
 ]
 
 
-@target(examples=60, cases=10000, subjects="subName.txt", train="sub01_train.txt", test="006_test.txt")
+@target(examples=60, cases=8000, subjects="subName.txt", train="sub01_train.txt", test="006_test.txt")
 def lists(name, folder):
     write_lists(CLIPS, folder / "lists")
     file = folder / "lists" / name
@@ -174,14 +174,14 @@ def _csv_of(rows, delimiter=","):
     return text.getvalue().encode()
 
 
-@target(examples=60, cases=4000, **{name: name for name in TABLES})
+@target(examples=60, cases=5000, **{name: name for name in TABLES})
 def table(name, folder):
     file = folder / "table.csv"
     examples = [_csv_of(TABLES[name]), _csv_of(TABLES[name], ";")]
     return examples, reader_of(file, lambda: READERS[name](file))
 
 
-@target(examples=25, cases=3000, **{name: name for name in TABLES})
+@target(examples=15, cases=500, **{name: name for name in TABLES})
 def workbook(name, folder):
     import openpyxl
 
@@ -190,8 +190,10 @@ def workbook(name, folder):
     page.title = "HS"
     for row in TABLES[name]:
         page.append(row)
-    page.append(["", "a", 1.5, "=1+1", True])
-    page.merge_cells("A2:A3")
+    page.append(["", "", 1.5])
+    page["K1"] = "=1+1"
+    if name in ("casme2", "samm"):
+        page.merge_cells(start_row=page.max_row - 2, end_row=page.max_row - 1, start_column=1, end_column=1)
     page["B9"].font = openpyxl.styles.Font(bold=True)
     file = folder / "table.xlsx"
     book.save(file)
@@ -217,7 +219,7 @@ def settings(folder):
     return [content], reader_of(file, lambda: read_settings(file))
 
 
-@target(examples=40, cases=5000)
+@target(examples=40, cases=3000)
 def candidates(folder):
     from dualatme_keras.training import TrainConfig
     from dualatme_keras.training.selection import read_candidates
@@ -265,13 +267,13 @@ def image_files():
     return contents
 
 
-@target(examples=100, cases=20000)
+@target(examples=100, cases=15000)
 def image(folder):
     file = folder / "image.png"
     return image_files(), reader_of(file, lambda: read_image(file))
 
 
-@target(examples=60, cases=8000)
+@target(examples=30, cases=2000)
 def flow_image_shown(folder):
     """What people and audits look at."""
     file = folder / "image.png"
@@ -284,7 +286,7 @@ def flow_image_shown(folder):
     return image_files(), reader_of(file, read)
 
 
-@target(examples=60, cases=5000, tensorflow=True)
+@target(examples=30, cases=2000, tensorflow=True)
 def flow_image(folder):
     """What a network is trained on."""
     from dualatme_keras.data import ImageTable
@@ -318,7 +320,7 @@ def video_files(folder):
     return contents
 
 
-@target(examples=40, cases=5000)
+@target(examples=40, cases=6000)
 def video(folder):
     file = folder / "clip.mp4"
 
@@ -333,7 +335,7 @@ def video(folder):
 # Networks.
 
 
-@target(examples=40, cases=5000)
+@target(examples=40, cases=6000)
 def torch_weights(folder):
     from dualatme_keras.models.torch_file import read_torch_tensors
 
@@ -349,7 +351,7 @@ def keras_file(folder):
     return (folder / "new.keras").read_bytes()
 
 
-@target(examples=15, cases=2000, tensorflow=True)
+@target(examples=8, cases=300, tensorflow=True)
 def keras_weights(folder):
     import keras
 
@@ -449,14 +451,14 @@ _RUN_FILES = {
 }
 
 
-@target(examples=25, cases=3000, **_RUN_FILES)
+@target(examples=20, cases=600, **_RUN_FILES)
 def run(name, folder):
     write_run(folder / "run")
     file = folder / "run" / name
     return [file.read_bytes()], reader_of(file, lambda: read_everything_of_a_run(folder / "run"))
 
 
-@target(examples=25, cases=3000)
+@target(examples=15, cases=500)
 def seeds(folder):
     for seed in (1, 2):
         write_run(folder / "runs" / f"seed_{seed}")
@@ -464,10 +466,11 @@ def seeds(folder):
     return [file.read_bytes()], reader_of(file, lambda: score_seeds(folder / "runs"))
 
 
-@target(examples=25, cases=4000)
+@target(examples=25, cases=2000)
 def prepared(folder):
     """The record of a clip in a folder of prepared images."""
     from dualatme_keras.data import ClipRecord
+    from dualatme_keras.preprocessing import LANDMARK_COLUMNS
 
     record = ClipRecord("casme2", "sub01", "EP01", 0, "happiness", 1, 2, 3)
     row = {"name": "sub01_EP01", "database": "casme2", "path": "casme2/flow/sub01_EP01_flow.png"}
@@ -476,6 +479,7 @@ def prepared(folder):
     origin = {"dataset": "casme2", "frames": "/x", "onset": 1, "apex": 2, "offset": 3}
     origin |= {"landmarks": "mtcnn", "face": "largest"}
     row |= {"origin": origin, "source": "table.csv:2", "warnings": ""}
+    row |= dict(zip(LANDMARK_COLUMNS, LANDMARKS, strict=True))
     output = folder / "out"
     file = output / "casme2" / "clips" / "sub01_EP01.json"
     file.parent.mkdir(parents=True)
@@ -518,7 +522,7 @@ _EXPORT_FILES = {
 }
 
 
-@target(examples=4, cases=200, tensorflow=True, **_EXPORT_FILES)
+@target(examples=3, cases=40, tensorflow=True, **_EXPORT_FILES)
 def export(name, folder):
     from dualatme_keras.serving import LocalExport
 
@@ -532,7 +536,7 @@ def export(name, folder):
     return [file.read_bytes()], reader_of(file, read)
 
 
-@target(examples=60, cases=5000, tensorflow=True, images="serve_images", frames="serve_frames")
+@target(examples=25, cases=1500, tensorflow=True, images="serve_images", frames="serve_frames")
 def request(signature, folder):
     from dualatme_keras.serving import LocalExport
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sys
-import tempfile
 
 _PROGRAMS = (
     "os.system",
@@ -36,8 +35,7 @@ def only_below(folder):
     if not _installed:
         sys.addaudithook(_hook)
         _installed.append(True)
-    # Keras unpacks assets beside the system's other temporary files, under a name of its own.
-    _watched.append((os.path.realpath(folder), os.path.realpath(tempfile.gettempdir()) + os.sep + "tmp"))
+    _watched.append(os.path.realpath(folder))
     try:
         yield
     finally:
@@ -65,5 +63,5 @@ def _hook(event, arguments):
 
 def _check(event, path):
     where = os.path.realpath(os.fsdecode(path))
-    if where != os.devnull and not where.startswith(_watched[-1]):
+    if where not in (os.devnull, _watched[-1]) and not where.startswith(_watched[-1] + os.sep):
         raise Forbidden(f"{event} {where}")

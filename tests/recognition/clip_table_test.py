@@ -102,6 +102,61 @@ def test_an_expression_without_a_face_does_not_cost_the_others(run, frames, tmp_
     assert list(result.failed) == ["v, frames 10 to 18"]
 
 
+def test_frames_of_expressions_are_not_kept(run, frames, tmp_path, monkeypatch):
+    """Their pictures are drawn as soon as there is an answer, and so is the time line from what is left."""
+    intervals = [Interval(0, 5, 10, strength=1.0), Interval(12, 17, 20, strength=1.0)]
+    course = SpottingCourse(np.arange(len(frames)), np.ones(len(frames)), 0.5, ())
+    monkeypatch.setattr(clip_recognizer, "spot_intervals", lambda *_arguments: (intervals, course))
+    recognizer, videos, there = Recognizer(run[0]), [], []
+    spot = recognizer.spot
+
+    def watched(*_arguments, keep, **others):
+        def keep_and_look(found):
+            kept = keep(found)
+            there.append((found.onset, sorted(path.name for path in (tmp_path / "pictures").iterdir())))
+            return kept
+
+        videos.append(spot(frames, "v", frames_per_second=30, keep=keep_and_look))
+        return videos[0]
+
+    whole = spot(frames, "v", frames_per_second=30).recognitions
+    monkeypatch.setattr(recognizer, "spot", watched)
+    predict_clips(
+        recognizer, ["v"], tmp_path / "out.csv", tmp_path / "pictures", spot=True, stream=io.StringIO()
+    )
+    assert there == [(0, ["v_onset0.png"]), (12, ["v_onset0.png", "v_onset12.png"])]
+    assert (tmp_path / "pictures" / "v.png").is_file()
+    for kept, found in zip(videos[0].recognitions, whole, strict=True):
+        pair = kept.onset_apex
+        assert (pair.onset_frame.size, pair.apex_frame.size, found.onset_apex.apex_frame.size > 0) == (
+            0,
+            0,
+            True,
+        )
+        assert kept.row() == found.row()
+
+
+def test_a_long_table_is_not_written_after_each_clip(answer, tmp_path, monkeypatch):
+    written, now = [], [0.0]
+    monkeypatch.setattr("dualatme_keras.recognition.clip_table.time.monotonic", lambda: now[0])
+
+    def write(path, content):
+        written.append(content.count(b"\n") - 1)
+        now[0] += 1.0  # a second, in which nothing else is done
+
+    monkeypatch.setattr("dualatme_keras.recognition.clip_table.replace_file", write)
+
+    class Slow(Told):
+        def recognize(self, clip, frames_per_second=None):
+            now[0] += 6.0
+            return super().recognize(clip)
+
+    predict_clips(
+        Slow(answer), [f"{number}" for number in range(10)], tmp_path / "out.csv", stream=io.StringIO()
+    )
+    assert written == [1, 5, 9, 10]
+
+
 def test_labels_of_a_time_line_do_not_meet(answer):
     """Of twenty expressions, two of them at nearly the same time."""
     video = spotted(answer, count=20, length=600)

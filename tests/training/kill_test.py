@@ -14,8 +14,8 @@ def test_a_killed_run_goes_on(data, tmp_path):
     spec.loader.exec_module(kills)
     command = [
         *(sys.executable, "-m", "dualatme_keras.commands.train"),
-        *(f"--lists={data / 'lists'}", f"--data_root={data}", "--workdir={}", "--preset=tiny"),
-        *("--epochs=40", "--implementation=plain", "--batch_size=6", "--workers=1", "--threads=1"),
+        *(f"--lists={data / 'lists'}", f"--data_root={data}", "--workdir={}", "--model=ststnet"),
+        *("--epochs=80", "--subjects=sub01,s01", "--batch_size=6", "--workers=1", "--threads=1"),
     ]
     counts = kills.kill_and_compare(command, 2, ["KILL", "TERM"], "**/*.csv", tmp_path, seed=3)
     assert counts["killed"] == {"KILL": 1, "TERM": 1}

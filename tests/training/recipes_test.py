@@ -134,14 +134,14 @@ def test_a_regression_of_some_classes():
         fit_logistic(OTHER_MODELS["ststnet"](), [(images, np.array(labels))])
 
 
-def test_schedules(base, tmp_path):
-    rerun(base, tmp_path / "run", epochs=6, warmup_epochs=2, schedule="cosine", subjects=("sub01",))
+def test_schedules(small, tmp_path):
+    rerun(small, tmp_path / "run", epochs=6, warmup_epochs=2, schedule="cosine", subjects=("sub01",))
     rates = [float(row["learning_rate"]) for row in history(tmp_path / "run")]
     share = np.array([1 / 3, 2 / 3, 1, *(0.5 * (1 + np.cos(np.pi * np.arange(1, 4) / 4)))])
     np.testing.assert_allclose(rates, 0.02 * share, rtol=1e-5)
 
 
-def test_rare_classes_weigh_more(base, tmp_path, monkeypatch):
+def test_rare_classes_weigh_more(small, tmp_path, monkeypatch):
     weights = []
     fit = keras.Model.fit
 
@@ -150,22 +150,22 @@ def test_rare_classes_weigh_more(base, tmp_path, monkeypatch):
         return fit(self, *arguments, **options)
 
     monkeypatch.setattr(keras.Model, "fit", seen)
-    rerun(base, tmp_path / "plain", epochs=1, subjects=("sub01",))
-    rerun(base, tmp_path / "run", epochs=1, subjects=("sub01",), class_weight="balanced")
+    rerun(small, tmp_path / "plain", epochs=1, subjects=("sub01",))
+    rerun(small, tmp_path / "run", epochs=1, subjects=("sub01",), class_weight="balanced")
     assert weights == [None, {0: 1.0, 1: 1.0, 2: 1.0}]
 
 
-def test_averages_answer(base, tmp_path):
+def test_averages_answer(small, tmp_path):
     """Of the weights over the steps; an audit sees the averages too, and training does not."""
     changes = {"subjects": ("sub01",), "epochs": 4, "ema_momentum": 0.5}
-    plain = rerun(base, tmp_path / "plain", **{**changes, "ema_momentum": 0.0})
-    averaged = rerun(base, tmp_path / "averaged", **changes)
-    audited = rerun(base, tmp_path / "audited", **changes, audit_protocol=True)
+    plain = rerun(small, tmp_path / "plain", **{**changes, "ema_momentum": 0.0})
+    averaged = rerun(small, tmp_path / "averaged", **changes)
+    audited = rerun(small, tmp_path / "audited", **changes, audit_protocol=True)
     probabilities = [one.predictions.probabilities for one in (plain, averaged, audited)]
     np.testing.assert_array_equal(probabilities[1], probabilities[2])
     assert np.abs(probabilities[0] - probabilities[1]).max() > 1e-4
     assert history(tmp_path / "plain") == history(tmp_path / "averaged")
-    shorter = rerun(base, tmp_path / "shorter", **{**changes, "epochs": 2})
+    shorter = rerun(small, tmp_path / "shorter", **{**changes, "epochs": 2})
     with (tmp_path / "audited" / "folds" / "sub01" / "test_epochs.csv").open() as file:
         second = [row for row in csv.DictReader(file) if row["epoch"] == "2"]
     np.testing.assert_allclose(
@@ -173,10 +173,10 @@ def test_averages_answer(base, tmp_path):
     )
 
 
-def test_mirrored_clips_and_answers(base, tmp_path):
+def test_mirrored_clips_and_answers(small, tmp_path):
     changes = {"subjects": ("sub01",), "epochs": 3}
     plain, mirrored, again, answers = (
-        rerun(base, tmp_path / name, **changes, **more).predictions.probabilities
+        rerun(small, tmp_path / name, **changes, **more).predictions.probabilities
         for name, more in (
             ("plain", {}),
             ("mirrored", {"mirror": True}),
@@ -187,8 +187,8 @@ def test_mirrored_clips_and_answers(base, tmp_path):
     np.testing.assert_array_equal(mirrored, again)
     assert np.abs(plain - mirrored).max() > 1e-4
     network = keras.models.load_model(tmp_path / "plain" / "folds" / "sub01" / "model.keras")
-    clips = make_folds(read_lists(base.lists))[0].test
-    images = ImageTable(clips, 28, data_root=base.data_root).images
+    clips = make_folds(read_lists(small.lists))[0].test
+    images = ImageTable(clips, 28, data_root=small.data_root).images
     both = [images, {name: mirror_flow_image(image) for name, image in images.items()}]
     wanted = sum(np.asarray(keras.ops.softmax(network(one))) for one in both) / 2
     np.testing.assert_allclose(answers, wanted, atol=1e-5)
@@ -248,10 +248,10 @@ def test_mixed_labels_weigh_as_their_classes():
     assert np.abs(others[0] - others[2]).max() > 0.05
 
 
-def test_decay_and_smoothing_make_other_networks(base, tmp_path):
+def test_decay_and_smoothing_make_other_networks(small, tmp_path):
     changes = {"subjects": ("sub01",), "epochs": 3, "loss": "crossentropy"}
     plain, decayed, smoothed = (
-        rerun(base, tmp_path / name, **changes, **more)
+        rerun(small, tmp_path / name, **changes, **more)
         for name, more in (
             ("plain", {}),
             ("decayed", {"weight_decay": 0.5}),
