@@ -151,7 +151,8 @@ def _write_own_clips(folder):
     person = new_person("casme2", rng)
     recording = LongRecording(person, new_look(person.landmarks, rng), rng, (2,), 5.0, 30.0)
     long = [recording.frame(number) for number in range(recording.length)]
-    write_video(folder / "interview.mp4", long)
+    for name in ("interview.mp4", "two_minutes.mp4"):
+        write_video(folder / name, long)
     truth = ["subject,video,onset,offset,emotion"]
     for subject in ("s1", "s2"):
         write_frames(folder / "videos" / subject / "talk", long, "{}.png")
