@@ -39,7 +39,7 @@ mv raw/casme2/*.xlsx CASME2-coding-20140508.xlsx
 mv raw/samm/* .
 mv raw/smic/SMIC_all_raw/HS SMIC_all_cropped
 mv raw/smic/*.xlsx .
-prepare="dualatme-prepare --flow=dis --output=prepared"
+prepare="dualatme-prepare --output=prepared"
 $prepare --dataset=casme2 --root=CASME2/Cropped --annotations=CASME2-coding-20140508.xlsx
 $prepare --dataset=samm --root=SAMM --annotations=SAMM_Micro_FACS_Codes_v2.xlsx
 $prepare --dataset=smic --root=SMIC_all_cropped/HS --annotations=SMIC-HS-E_annotation.xlsx
