@@ -119,8 +119,9 @@ class ClipAnswers:
         def work(tell):
             with upload:
                 try:
+                    frames_per_second = _number(rate)
                     clip, name = upload.clip()
-                    return self._answer(clip, name, kind == SEVERAL, _number(rate), tell)
+                    return self._answer(clip, name, kind == SEVERAL, frames_per_second, tell)
                 except DualATMEError as error:
                     return DualATMEError(upload.words(error))
 

@@ -134,11 +134,10 @@ def check_frame_count(path: str | os.PathLike, most: int) -> None:
         most: frames that it may have.
 
     Raises:
-        DualATMEError: it has more. One that cannot be read has none: `open_frames` says so.
+        DualATMEError: it has more, does not begin as a video, or its frames are too large or too small. One
+            that is damaged further on may have none: `open_frames` says so.
     """
-    import cv2
-
-    capture = cv2.VideoCapture(os.fspath(path))
+    capture = _open_video(path)
     try:
         if all(capture.grab() for _ in range(most + 1)):
             raise DualATMEError(
@@ -146,6 +145,25 @@ def check_frame_count(path: str | os.PathLike, most: int) -> None:
             )
     finally:
         capture.release()
+
+
+def _open_video(path):
+    """OpenCV's reader of a file, which is looked at before OpenCV decodes anything of it."""
+    import cv2
+
+    with open(path, "rb") as file:
+        if not _CONTAINER.match(file.read(16)):
+            raise DualATMEError(
+                f"Expected a video. Received: {path}, which does not begin as one "
+                f"({', '.join(VIDEO_SUFFIXES)}). Is it damaged, or a list of other files?"
+            )
+    capture = cv2.VideoCapture(os.fspath(path))
+    # The default, which builds and environments may change.
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    if capture.isOpened():
+        size = (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)
+        check_size(*(int(capture.get(side)) for side in size), str(path))
+    return capture
 
 
 class _FrameFolder(Frames):
@@ -184,16 +202,7 @@ class _VideoFile(Frames):
         import cv2
 
         self._path = path
-        with open(path, "rb") as file:
-            if not _CONTAINER.match(file.read(16)):
-                raise DualATMEError(
-                    f"Expected a video. Received: {path}, which does not begin as one "
-                    f"({', '.join(VIDEO_SUFFIXES)}). Is it damaged, or a list of other files?"
-                )
         self._open()
-        if self._capture.isOpened():
-            size = (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)
-            check_size(*(int(self._capture.get(side)) for side in size), str(path))
         count = self._count()
         if not count:
             raise DualATMEError(
@@ -229,11 +238,7 @@ class _VideoFile(Frames):
         return count
 
     def _open(self):
-        import cv2
-
-        self._capture, self._next = cv2.VideoCapture(str(self._path)), 0
-        # The default, which builds and environments may change.
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        self._capture, self._next = _open_video(self._path), 0
 
     def read(self, number):
         frame = self._decode(number) if self._kept is None else self._kept[number]
