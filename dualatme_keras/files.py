@@ -6,6 +6,7 @@ import csv
 import datetime
 import errno
 import io
+import itertools
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -196,7 +197,11 @@ def read_content(path) -> bytes:
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
-        content = file.read(MOST_BYTES + 1)
+        # A read takes as much memory as it asks for, however small the file.
+        size = min(os.fstat(file.fileno()).st_size, MOST_BYTES)
+        content = file.read(size + 1)
+        if len(content) > size:  # a pipe, which does not tell its size, or a file that grows
+            content += file.read(MOST_BYTES + 1 - len(content))
     if len(content) > MOST_BYTES:
         raise DualATMEError(
             f"Expected a file of text of at most {MOST_BYTES >> 20} MiB. Received: {path}, which has more."
@@ -229,6 +234,13 @@ def parse_json(content: bytes, path, kind: type = dict):
     return value
 
 
+def wrong_fields(value, kinds: Mapping[str, type | tuple[type, ...]]) -> list[str]:
+    """Names of fields that a JSON object lacks, or that are of another kind; all of what is no object."""
+    if not isinstance(value, dict):
+        return list(kinds)
+    return [name for name, kind in kinds.items() if not isinstance(value.get(name, ...), kind)]
+
+
 def csv_rows(path, text: str | None = None, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV file, each with the number of its last line.
 
@@ -250,6 +262,48 @@ def csv_rows(path, text: str | None = None, delimiter: str = ",") -> Iterator[tu
         raise DualATMEError(f"{path}:{reader.line_num}: Expected a CSV. Received: {error}.") from error
 
 
+def csv_records(path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """The rows of a CSV file with a header, each with the number of its last line; blank ones are left out.
+
+    Args:
+        path: the file.
+        columns: names that the header must have, among others and in any order.
+
+    Yields:
+        Line, and text by column: None where the row ends before it.
+
+    Raises:
+        DualATMEError: a column is missing, or see `csv_rows`.
+        OSError: it cannot be read.
+    """
+    rows = csv_rows(path)
+    _, header = next(rows, (1, []))
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise DualATMEError(
+            f"{path}:1: Expected the columns {', '.join(columns)}. Missing: {', '.join(missing)}."
+        )
+    for line, cells in rows:
+        if cells:
+            yield line, dict(itertools.zip_longest(header, cells[: len(header)]))
+
+
+def check_stored(archive: zipfile.ZipFile, path) -> None:
+    """Raises `DualATMEError` for an archive that is compressed or encrypted, or declares more than its bytes.
+
+    Args:
+        archive: what is open.
+        path: its file.
+    """
+    entries, size = archive.infolist(), os.path.getsize(path)
+    declared = sum(entry.file_size for entry in entries)
+    if declared > size or any(entry.compress_type or entry.flag_bits & 1 for entry in entries):
+        raise DualATMEError(
+            "Expected an archive that is neither compressed nor encrypted. "
+            f"Received: {path} of {size} bytes, which unpacks to {declared}."
+        )
+
+
 @contextlib.contextmanager
 def stored_archive(path) -> Iterator[zipfile.ZipFile]:
     """Opens an archive whose writer compresses nothing, so that it cannot unpack to more than it is.
@@ -260,13 +314,7 @@ def stored_archive(path) -> Iterator[zipfile.ZipFile]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries, size = archive.infolist(), os.path.getsize(path)
-            declared = sum(entry.file_size for entry in entries)
-            if declared > size or any(entry.compress_type or entry.flag_bits & 1 for entry in entries):
-                raise DualATMEError(
-                    "Expected an archive that is neither compressed nor encrypted. "
-                    f"Received: {path} of {size} bytes, which unpacks to {declared}."
-                )
+            check_stored(archive, path)
             yield archive
     except DAMAGED_ARCHIVE as error:
         raise DualATMEError(f"Expected an archive that is whole. Received: {path} ({error}).") from error

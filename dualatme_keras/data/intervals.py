@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_csv_text, replace_file
+from dualatme_keras.files import csv_records, replace_file
 
 INTERVAL_COLUMNS = ("subject", "video", "onset", "offset", "emotion")
 
@@ -50,15 +50,9 @@ def read_intervals(path: str | os.PathLike) -> tuple[LabelledInterval, ...]:
             frames in their order; names file and line.
     """
     try:
-        reader = csv.DictReader(io.StringIO(read_csv_text(path), newline=""))
+        return tuple(_parse_row(row, f"{path}:{line}") for line, row in csv_records(path, INTERVAL_COLUMNS))
     except OSError as error:
         raise DualATMEError(f"Expected a CSV of intervals. Received: {path}: {error.strerror}.") from error
-    missing = [name for name in INTERVAL_COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise DualATMEError(
-            f"{path}:1: Expected the columns {', '.join(INTERVAL_COLUMNS)}. Missing: {', '.join(missing)}."
-        )
-    return tuple(_parse_row(row, f"{path}:{reader.line_num}") for row in reader)
 
 
 def _parse_row(row, where):

@@ -221,10 +221,11 @@ def _check_header(path):
 
 def _unreadable_image(paths, size) -> DualATMEError | None:
     for path in paths:
-        if not os.path.isfile(path):
-            return DualATMEError(f"Expected an image. Received: {path}, which is not there.")
         try:
+            _check_header(path)
             _decode_file(path, size)
+        except DualATMEError as error:
+            return error
         except tf.errors.OpError as error:
             reason = error.message.split("} ")[-1].split(" [Op:")[0].strip()
             return DualATMEError(

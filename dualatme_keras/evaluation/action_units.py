@@ -1,7 +1,5 @@
 """Action units that a network tells, against those that a FACS coder has written down."""
 
-import csv
-import io
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +10,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.tables import align_columns, format_score
-from dualatme_keras.files import read_csv_text
+from dualatme_keras.files import csv_records
 from dualatme_keras.text import shorten
 
 _COLUMNS = ("subject", "clip", "action_units")
@@ -31,24 +29,21 @@ def read_action_units(path: str | os.PathLike) -> Coding:
         DualATMEError: the file is not there, or a line is not as expected; names it.
     """
     try:
-        reader = csv.DictReader(io.StringIO(read_csv_text(path)))
+        rows = list(csv_records(path, _COLUMNS))
     except OSError as error:
         raise DualATMEError(f"Expected a CSV of action units. Received: {path}: {error.strerror}.") from error
-    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise DualATMEError(f"{path}:1: Expected the columns {', '.join(_COLUMNS)}. Missing: {missing}.")
     coding = {}
-    for row in reader:
+    for line, row in rows:
         units, key = set(), (row["subject"], row["clip"])
         for word in filter(None, (row["action_units"] or "").replace(" ", "").split("+")):
             found = re.fullmatch(r"[LRTBlrtb]?(\d{1,2})[A-Ea-e]?", word)
             if not found:
                 raise DualATMEError(
-                    f"{path}:{reader.line_num}: Expected action units such as 4+L10. Received: {word!r}."
+                    f"{path}:{line}: Expected action units such as 4+L10. Received: {word!r}."
                 )
             units.add(int(found[1]))
         if key in coding:
-            raise DualATMEError(f"{path}:{reader.line_num}: Expected each clip once. Received: {key} again.")
+            raise DualATMEError(f"{path}:{line}: Expected each clip once. Received: {key} again.")
         coding[key] = frozenset(units)
     return coding
 

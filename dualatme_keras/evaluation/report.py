@@ -53,31 +53,12 @@ _SCORING = {
 }
 
 
-def render_report(
-    name: str,
-    predictions: Predictions,
-    metrics: dict,
-    figures: dict,
-    settings: dict,
-    *,
-    audit: dict | None = None,
-    pictures: Sequence[bytes] = (),
-    missing_pictures: str | None = None,
-    selections: Mapping[str, Sequence[dict]] = MappingProxyType({}),
-) -> str:
+def render_report(name: str, predictions: Predictions, metrics: dict, *arguments, **more) -> str:
     """Writes the report.
 
     Args:
         name: what the run is called.
-        predictions: every clip's answer.
-        metrics: scores by part as from `metrics.pooled_scores`.
-        figures: PNG content by name: `confusion_PART` for each part, `reliability`, and perhaps
-            `training_curves`, `similarity`, `attention`, `protocol_audit`.
-        settings: pairs of names and values to show, by kind: `config`, `environment`; kinds may be empty.
-        audit: what choosing epochs by the test clips would have claimed, see `score_protocol_audit`.
-        pictures: flow images of the first of `surest_mistakes`, PNG content.
-        missing_pictures: why there are none.
-        selections: what each fold chose its settings from, see `training.selection.choose`.
+        predictions, metrics, *arguments, **more: see `report_sections`.
 
     Returns:
         A whole HTML document.
@@ -90,16 +71,7 @@ def render_report(
     )
     if missing:
         subtitle += f". {PART_OF_PROTOCOL.format(missing)}"
-    sections = report_sections(
-        predictions,
-        metrics,
-        figures,
-        settings,
-        audit=audit,
-        pictures=pictures,
-        missing_pictures=missing_pictures,
-        selections=selections,
-    )
+    sections = report_sections(predictions, metrics, *arguments, **more)
     return page(f"Dual-ATME evaluation: {name}", subtitle, sections.values())
 
 
@@ -116,7 +88,16 @@ def report_sections(
 ) -> dict[str, Html]:
     """The sections of a report that there is something to say in, by name, in their order.
 
-    Args: see `render_report`.
+    Args:
+        predictions: every clip's answer.
+        metrics: scores by part as from `metrics.pooled_scores`.
+        figures: PNG content by name: `confusion_PART` for each part, `reliability`, and perhaps
+            `training_curves`, `similarity`, `attention`, `protocol_audit`.
+        settings: pairs of names and values to show, by kind: `config`, `environment`; kinds may be empty.
+        audit: what choosing epochs by the test clips would have claimed, see `score_protocol_audit`.
+        pictures: flow images of the first of `surest_mistakes`, PNG content.
+        missing_pictures: why there are none.
+        selections: what each fold chose its settings from, see `training.selection.choose`.
     """
     sections = {
         "scores": _scores_section(metrics),

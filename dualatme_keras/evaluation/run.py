@@ -90,7 +90,7 @@ class RunResults:
     Attributes:
         predictions: every clip's answer.
         metrics: their scores, see `score_run`.
-        figures: PNG content by name, see `render_report`.
+        figures: PNG content by name, see `report_sections`.
         settings: names and values of config.json and environment.json, by `config` and `environment`.
         audit: see `score_protocol_audit`.
         selections: what each fold chose its settings from.

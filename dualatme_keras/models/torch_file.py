@@ -18,6 +18,7 @@ import zlib
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import check_stored
 
 _STORAGES = {
     "DoubleStorage": "<f8",
@@ -105,6 +106,8 @@ def read_torch_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         found = _state_dict(value)
         _check_size(found.values(), size)
         tensors = {name: _materialize(tensor, storages) for name, tensor in found.items()}
+    except DualATMEError:
+        raise
     except _Refused as error:
         raise DualATMEError(f"{path}: {error}") from None
     except OSError as error:
@@ -133,15 +136,7 @@ def _refuse(name):
 
 def _read_zip(path):
     with zipfile.ZipFile(path) as archive:
-        # torch.save compresses nothing, so that no content can be larger than the file.
-        entries = archive.infolist()
-        declared = sum(entry.file_size for entry in entries)
-        packed = any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries)
-        if packed or declared > os.path.getsize(path):
-            raise _Refused(
-                "Expected an archive as torch.save writes it, neither compressed nor encrypted. "
-                f"Received: one of {os.path.getsize(path)} bytes that unpacks to {declared}."
-            )
+        check_stored(archive, path)  # torch.save compresses nothing
         names = archive.namelist()
         (pickled,) = [name for name in names if name.endswith("/data.pkl")]
         root = pickled.removesuffix("data.pkl")

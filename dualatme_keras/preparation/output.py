@@ -11,7 +11,7 @@ import numpy as np
 
 from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_json, replace_file
+from dualatme_keras.files import read_json, replace_file, wrong_fields
 from dualatme_keras.preprocessing import (
     LANDMARK_COLUMNS,
     SETTINGS_FILE,
@@ -57,6 +57,7 @@ _KINDS = {
     **dict.fromkeys((*LANDMARK_COLUMNS, "flow_max"), _NUMBER),
     "origin": dict,
 }
+_KINDS_OF_ORIGIN = {"dataset": str, "landmarks": (str, list)}
 """What a clip's record is read for."""
 
 
@@ -206,9 +207,7 @@ def _read_row(file):
             f"Expected the record of clip {name} of {database} in {file}. Received: one of {found}. "
             "To make the clip anew, delete it."
         )
-    origin = row.get("origin")
-    wrong = [name for name, kind in _KINDS.items() if not isinstance(row.get(name, ...), kind)]
-    wrong += [name for name in ("dataset", "landmarks") if not isinstance(origin, dict) or name not in origin]
+    wrong = [*wrong_fields(row, _KINDS), *wrong_fields(row.get("origin"), _KINDS_OF_ORIGIN)]
     if wrong:
         raise DualATMEError(
             f"Expected the record of a prepared clip in {file}. Received: one with a wrong or missing "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import csv_rows
+from dualatme_keras.files import csv_records
 from dualatme_keras.geometry.regions import TEMPLATE_LANDMARKS, check_landmarks
 from dualatme_keras.preprocessing.detection import FACE_CHOICES, Detection, Detector, locate_detected
 from dualatme_keras.preprocessing.face import Face, check_face
@@ -87,24 +87,12 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
         DualATMEError: a column is missing, a value is no number, a clip stands there twice, or the table is
             not in UTF-8; names the row.
     """
-    table, rows = {}, csv_rows(path)
-    _, header = next(rows, (1, []))
-    wanted = ["name", *LANDMARK_COLUMNS]
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        raise DualATMEError(
-            f"{path}:1: Expected the columns {', '.join(wanted)}. Missing: {', '.join(missing)}."
-        )
-    for number, cells in rows:
-        if not cells:
-            continue
-        if len(cells) < len(header):
-            raise DualATMEError(f"{path}:{number}: Expected {len(header)} columns. Received: {len(cells)}.")
-        row = dict(zip(header, cells, strict=False))
+    table = {}
+    for number, row in csv_records(path, ["name", *LANDMARK_COLUMNS]):
         try:
             points = np.array([float(row[name]) for name in LANDMARK_COLUMNS]).reshape(5, 2)
             check_landmarks(points)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise DualATMEError(f"{path}:{number}: {error}") from error
         if row["name"] in table:
             raise DualATMEError(

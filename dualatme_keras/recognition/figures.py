@@ -22,7 +22,7 @@ from dualatme_keras.plots.style import (
 )
 from dualatme_keras.preprocessing import LITTLE_MOTION, PreparedClip, to_grey
 from dualatme_keras.recognition.pictures import largest_motion
-from dualatme_keras.recognition.result import NO_EXPRESSION, Recognition, units_in_words
+from dualatme_keras.recognition.result import NO_EXPRESSION, TOLD_FROM, Recognition, units_in_words
 
 CLASS_COLOURS = ("#b2182b", "#1a7f37", "#b97700", "#2166ac", "#762a83", "#01665e", "#8c510a", "#c51b7d")
 
@@ -155,7 +155,7 @@ def _draw_units(axes, recognition):
     places = np.arange(len(units))
     for side, sign in ((0, 1), (1, -1)):
         values = np.array([sides[side] for sides in units.values()])
-        colours = [ACCENT if value >= 0.5 else PALE for value in values]
+        colours = [ACCENT if value >= TOLD_FROM else PALE for value in values]
         axes.bar(places, sign * values, color=colours, width=0.62)
     axes.axhline(0.0, color=INK, linewidth=0.8)
     names = [f"{unit}\n{ACTION_UNITS.get(unit, '').replace(' ', chr(10))}" for unit in units]

@@ -11,6 +11,7 @@ from dualatme_keras.choices import ACTION_UNITS
 from dualatme_keras.plots.flow import flow_colours
 from dualatme_keras.plots.style import ACCENT, INK, MUTED, PALE, REGION_COLOURS
 from dualatme_keras.preprocessing import optical_strain, to_grey
+from dualatme_keras.recognition.result import TOLD_FROM
 from dualatme_keras.synthetic.muscles import ACTION_UNITS as MUSCLES
 from dualatme_keras.synthetic.muscles import LANDMARKS
 from dualatme_keras.synthetic.warping import backward_map
@@ -30,9 +31,6 @@ _ARROWS = 14
 _SMOOTHING = 2.0
 """Standard deviation, in pixels of the aligned face, by which flow is smoothed before a face is moved by
 multiples of it: the noise of an estimate would tear the face."""
-
-_FROM = 0.5
-"""Probability from which an action unit is told."""
 
 
 def largest_motion(flow: np.ndarray) -> float:
@@ -172,7 +170,7 @@ def units_figure(action_units: dict[int, tuple[float, float]]) -> "Figure":
     told = {side: [] for side in (-1, 1)}
     for unit, sides in action_units.items():
         for side, probability in zip((-1, 1), sides, strict=True):
-            shown = probability >= _FROM
+            shown = probability >= TOLD_FROM
             if shown:
                 told[side].append(unit)
             for pull in MUSCLES[unit]:

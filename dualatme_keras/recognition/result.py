@@ -29,6 +29,9 @@ _AFTER_CLASSES = (
 NO_EXPRESSION = "none"
 """Label of a clip in which no expression is found."""
 
+TOLD_FROM = 0.5
+"""Probability from which an action unit is told on a side."""
+
 EXPRESSION_FROM = 0.65
 """Probability that the likeliest action unit of an expression has at least. A compromise:
 `benchmarks/reliability.py` says how many clips with and without an expression reach it."""
@@ -142,8 +145,8 @@ class Recognition:
 
     @property
     def shown_units(self) -> tuple[int, ...]:
-        """Action units with a probability of 0.5 and more on one side at least."""
-        return tuple(unit for unit, sides in self.action_units.items() if max(sides) >= 0.5)
+        """Action units with a probability of `TOLD_FROM` and more on one side at least."""
+        return tuple(unit for unit, sides in self.action_units.items() if max(sides) >= TOLD_FROM)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -208,7 +211,7 @@ def units_in_words(recognition: Recognition) -> str:
     """
     words = []
     for unit in recognition.shown_units:
-        image_left, image_right = (side >= 0.5 for side in recognition.action_units[unit])
+        image_left, image_right = (side >= TOLD_FROM for side in recognition.action_units[unit])
         words.append(f"{'' if image_left and image_right else 'R' if image_left else 'L'}{unit}")
     return "+".join(words)
 

@@ -1,7 +1,7 @@
 """selection.json of a fold: the settings that it chose from. Shown to people; none of it enters a score."""
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import read_json
+from dualatme_keras.files import read_json, wrong_fields
 from dualatme_keras.runs.directory import RunDirectory
 
 _KINDS = {
@@ -23,12 +23,7 @@ def read_selections(run: RunDirectory) -> dict[str, list[dict]]:
     for file in run.fold_selections():
         found[file.parent.name] = rows = read_json(file, list)
         for row in rows:
-            wrong = (
-                list(_KINDS)
-                if not isinstance(row, dict)
-                else [name for name, kind in _KINDS.items() if not isinstance(row.get(name, ...), kind)]
-            )
-            if wrong:
+            if wrong := wrong_fields(row, _KINDS):
                 raise DualATMEError(
                     f"{file}: Expected {', '.join(_KINDS)} of each candidate. Received: a wrong or missing "
                     f"{wrong[0]} in {row!r:.200}."

@@ -32,8 +32,11 @@ _DAMAGED = (
     ArithmeticError,
     AttributeError,
     SyntaxError,
+    NotImplementedError,
+    AssertionError,
+    struct.error,
+    zlib.error,
 )
-_DAMAGED += (struct.error, zlib.error, NotImplementedError, AssertionError)
 """What Pillow's readers stumble over in files that are damaged."""
 
 _MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr")
