@@ -35,12 +35,13 @@ def check_keras_file(path: str | os.PathLike) -> None:
             )
         config = parse_json(archive.read("config.json"), f"{path}, config.json")
         weights = archive.read("model.weights.h5")
+    arguments = config.get("config")
     if (config.get("class_name"), config.get("registered_name")) != _CLASS:
+        name = arguments.get("name") if isinstance(arguments, dict) else None
         raise DualATMEError(
-            f"Expected a DualATME network. Received: {path}, which holds another network, "
-            f"{config.get('class_name')!r:.80}."
+            f"Expected a DualATME network. Received: {path}, which holds another network, {name!r:.80}."
         )
-    stored, wanted = _stored_parameters(weights, path), _least_parameters(config.get("config"), path)
+    stored, wanted = _stored_parameters(weights, path), _least_parameters(arguments, path)
     if wanted > stored:
         raise DualATMEError(
             f"Expected the weights of the network that {path} describes, {wanted} or more. "

@@ -24,7 +24,7 @@ class LocalExport:
         class_names: names of the classes, in the order of the probabilities.
 
     Raises:
-        DualATMEError: there is no SavedModel of an export.
+        DualATMEError: there is no SavedModel of an export, or it is damaged.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -40,18 +40,29 @@ class LocalExport:
         settings = Path(self.path, "assets", SETTINGS_FILE)
         self.settings = read_settings(settings) if settings.is_file() else None
         self.class_names = tuple(labels.read_text(encoding="utf-8").splitlines())
-        self._model = tf.saved_model.load(self.path)
+        try:
+            self._model = tf.saved_model.load(self.path)
+        except Exception as error:  # whatever TensorFlow stumbles over in a damaged file
+            raise DualATMEError(
+                f"Expected a whole export. Received: {self.path} ({str(error)[:200]}). Export it again."
+            ) from error
 
     def predict(self, inputs: Mapping, signature: str = "serving_default") -> dict[str, np.ndarray]:
         """Answers for a batch, see `Client.predict`.
 
         Raises:
-            RequestRefused: the signature is not there, or the graph refuses an input.
+            RequestRefused: the signature is not there or has other inputs, or the graph refuses one.
         """
         if signature not in self._model.signatures:
             raise RequestRefused(
                 f"Expected a signature out of {', '.join(self._model.signatures)} of {self.path}. "
                 f"Received: {signature!r}."
+            )
+        wanted = sorted(self._model.signatures[signature].structured_input_signature[1])
+        if sorted(inputs) != wanted:
+            raise RequestRefused(
+                f"Expected the inputs {', '.join(wanted)} of signature {signature}. "
+                f"Received: {', '.join(sorted(inputs)) or 'none'}."
             )
         try:
             tensors = {name: tf.constant(list(values)) for name, values in inputs.items()}

@@ -105,7 +105,7 @@ def test_a_row_for_each_clip_in_order(called):
         shares = [float(row[f"p_{label}"]) for label in ("negative", "positive", "surprise")]
         assert sum(shares) == pytest.approx(1, abs=2e-4)
         assert row["error"] == ""
-    assert "OpenCV finds no frame" in rows["broken.mp4"]["error"]
+    assert "broken.mp4, which does not begin as one" in rows["broken.mp4"]["error"]
     assert "Expected a face" in rows["noise"]["error"]
     assert rows["noise"]["label"] == ""
     # A twentieth of what is looked at moves further than 7.7% of the distance between the eyes; smooth flow

@@ -282,7 +282,7 @@ HUGE = np.broadcast_to(np.uint8(0), (10000, 10000, 3))
         (lambda frames: [[[1, 2], [3]], frames[0]], "images. Received: frame 0"),
         (lambda frames: [frames[0][:0]] * 2, "at least 32 x 32.*frame 0 of 96 x 0"),
         (lambda frames: "nowhere.mp4", "'nowhere.mp4', which is not there"),
-        (lambda frames: __file__, "recognizer_test.py, in which OpenCV finds no frame"),
+        (lambda frames: __file__, "recognizer_test.py, which does not begin as one"),
     ],
 )
 def test_what_is_no_clip(change, message, recognizer, frames):

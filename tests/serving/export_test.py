@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -350,7 +351,13 @@ def test_a_local_export_refuses_as_a_server_does(export, tmp_path):
         local.predict({}, "other")
     with pytest.raises(RequestRefused, match="signature serve_images: .*PNG or JPEG"):
         local.predict({"entire_bytes": [b"x"], "puzzled_bytes": [b"x"]}, "serve_images")
+    with pytest.raises(RequestRefused, match="entire_bytes, puzzled_bytes of .*Received: entire_bytes"):
+        local.predict({"entire_bytes": [b"x"]}, "serve_images")
     with pytest.raises(DualATMEError, match="folder of an export"):
+        LocalExport(tmp_path)
+    shutil.copytree(export, tmp_path / "1")
+    (tmp_path / "1" / "saved_model.pb").write_bytes((export / "saved_model.pb").read_bytes()[:-100])
+    with pytest.raises(DualATMEError, match="whole export. Received: .*Export it again"):
         LocalExport(tmp_path)
 
 
