@@ -5,10 +5,15 @@ import dataclasses
 import functools
 import io
 import itertools
+import math
 import os
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import cv2
+import tensorflow as tf
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
@@ -16,8 +21,17 @@ from dualatme_keras.plots.style import figure_png
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
 from dualatme_keras.recognition.figures import clip_figure
+from dualatme_keras.recognition.journal import open_journal
+from dualatme_keras.recognition.remote import RemoteRecognizer
 from dualatme_keras.recognition.result import Recognition, table_columns
 from dualatme_keras.recognition.timeline import timeline_figure
+from dualatme_keras.workers import Scheduler
+
+_WORKER_BYTES = 2**30
+"""What a process with TensorFlow, the face detector and matplotlib takes, without its networks."""
+
+_START_SECONDS = 20
+"""What it takes until several processes have TensorFlow and compiled networks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,38 +56,136 @@ def predict_clips(
     spot: bool = False,
     frames_per_second: float | None = None,
     stream=None,
+    workers: int | str = "auto",
+    executor: str = "processes",
+    ray_address: str = "auto",
 ) -> PredictResult:
-    """Recognises clips and writes a table, after each clip anew, and pictures.
+    """Recognises clips and writes a table, as they are answered, and pictures.
+
+    A call that was stopped is gone on with by the same call: clips that have an answer keep it, unless they,
+    the networks or what else decides it have changed. Those that failed are tried again.
 
     Args:
         recognizer: who answers.
-        clips: video files and folders of frames.
+        clips: video files and folders of frames; on a cluster the machines find them under the same paths.
         output: CSV of `result.table_columns`, a row for each clip, or each expression found by `spot`; what
             fails has its reason in the column `error`.
         figures: folder for a PNG per row, and one per video with `spot`; None for none.
         spot: look for expressions in each video, instead of taking it as the clip of one.
         frames_per_second: of the clips, which folders of frames do not tell.
         stream: where progress is printed; standard output by default.
+        workers: clips side by side, each in a process of its own with one thread; `auto` measures the first
+            two clips and takes as many processes as pay, and as processors and memory allow. The table is the
+            same, where this process computes with one thread too.
+        executor: `processes` of this machine, or `ray`: the machines of a Ray cluster.
+        ray_address: of the cluster, see `workers.RayExecutor`.
 
     Raises:
-        DualATMEError: there are no clips, or table or pictures cannot be written.
+        DualATMEError: there are no clips, table or pictures cannot be written, another process writes the
+            table, or a server is to be asked by several workers.
     """
     if not clips:
         raise DualATMEError("Expected videos or folders of frames. Received: none.")
-    progress = ClipProgress(len(clips), 0, stream, task="recognise")
-    result = PredictResult([], {})
-    for clip, stem in zip(map(os.fspath, clips), _stems(clips), strict=True):
+    scheduler = _scheduler(recognizer, workers, executor, ray_address)
+    asked = _Asked(recognizer, spot, frames_per_second, bool(figures))
+    identity = recognizer.identity()
+    named = zip(map(os.fspath, clips), _stems(clips), strict=True)
+    jobs = [(number, clip, stem) for number, (clip, stem) in enumerate(named)]
+    with open_journal(output, identity and {"recognizer": identity, **asked.settings()}) as journal:
+        keys = [journal.key(clip, stem) for _, clip, stem in jobs]
+        table = _Table(output, recognizer.class_names)
+        for number, key in enumerate(keys):
+            known = journal.find(key)
+            if known and all(Path(figures, name).is_file() for name in known[1]):
+                table.rows[number] = known[0]
+        left = [job for job in jobs if job[0] not in table.rows]
+        progress = ClipProgress(len(jobs), len(table.rows), stream, task="recognise")
+        here = functools.partial(asked.answer, progress=progress)
+        new_worker = functools.partial(_new_worker, asked)
+        for (number, _, _), (rows, pictures) in scheduler.run(left, here, lambda: new_worker):
+            for name, content in pictures.items():
+                _write(Path(figures, name), content)
+            table.add(number, rows)
+            failed = any(row["error"] for row in rows)
+            if not failed:
+                journal.keep(keys[number], rows, [*pictures])
+            progress.finish_clip(failed)
+        rows = table.write()
+    return PredictResult(rows, {_what(row): row["error"] for row in rows if row["error"]})
+
+
+def _scheduler(recognizer, workers, executor, ray_address):
+    if isinstance(recognizer, RemoteRecognizer):
+        if workers not in (1, "auto") or executor != "processes":
+            raise DualATMEError(
+                "Expected `workers=1` and `executor='processes'` where a server or an export is asked, whose "
+                f"own threads share the work. Received: `workers={workers!r}` and `executor={executor!r}`."
+            )
+        workers = 1
+    if workers == "auto" and executor == "processes" and tf.config.list_physical_devices("GPU"):
+        workers = 1  # who has a GPU answers by it
+    bytes_of_each = _WORKER_BYTES + 2 * recognizer.nbytes
+    return Scheduler(
+        workers, executor, ray_address, bytes_of_each=bytes_of_each, start_seconds=_START_SECONDS, gpus=True
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What is asked about each clip, and who answers."""
+
+    recognizer: ClipRecognizer
+    spot: bool
+    frames_per_second: float | None
+    draws: bool
+
+    def settings(self) -> dict:
+        return {name: getattr(self, name) for name in ("spot", "frames_per_second", "draws")}
+
+    def answer(self, job, progress=None) -> tuple[list[dict], dict[str, bytes]]:
+        """The rows of a clip, and its pictures as PNG files by name."""
+        _, clip, stem = job
         try:
-            rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress)
+            rows, pictures = _recognize(
+                self.recognizer, clip, stem, self.spot, self.frames_per_second, progress
+            )
         except DualATMEError as error:
-            rows, pictures = [{"clip": clip, "error": str(error)}], {}
-        result.failed.update({_what(row): row["error"] for row in rows if row["error"]})
-        result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
-        for name, draw in pictures.items() if figures else ():
-            _write(Path(figures) / name, figure_png(draw(), dpi=130, padding=(0.08, 0.06)))
-        _write(output, _table(result.rows, recognizer.class_names))
-        progress.finish_clip(failed=any(row["error"] for row in rows))
-    return result
+            return [{"clip": clip, "error": str(error)}], {}
+        if not self.draws:
+            return [row | {"picture": ""} for row in rows], {}
+        drawn = {name: figure_png(draw(), dpi=130, padding=(0.08, 0.06)) for name, draw in pictures.items()}
+        return rows, drawn
+
+
+def _new_worker(asked):
+    cv2.setNumThreads(1)  # the other processors belong to other workers
+    return asked.answer
+
+
+class _Table:
+    """The table of the clips that are answered, in their order.
+
+    It is written anew as they are answered, but for at most a twentieth of the time: a long table would be
+    written for longer than clips are answered.
+    """
+
+    def __init__(self, path, class_names):
+        self._path, self._class_names = path, class_names
+        self.rows: dict[int, list[dict]] = {}
+        self._written, self._cost = -math.inf, 0.0
+
+    def add(self, number, rows):
+        self.rows[number] = rows
+        if time.monotonic() - self._written >= 20 * self._cost:
+            self.write()
+
+    def write(self) -> list[dict]:
+        begun = time.monotonic()
+        rows = [row for number in sorted(self.rows) for row in self.rows[number]]
+        _write(self._path, _table(rows, self._class_names))
+        self._written = time.monotonic()
+        self._cost = self._written - begun
+        return rows
 
 
 def _recognize(recognizer, clip, stem, spot, frames_per_second, progress):
@@ -82,12 +194,11 @@ def _recognize(recognizer, clip, stem, spot, frames_per_second, progress):
         found = recognizer.recognize(clip, frames_per_second=frames_per_second)
         name = f"{stem}.png"
         return [found.row() | {"clip": clip, "picture": name}], {name: functools.partial(clip_figure, found)}
-    video = recognizer.spot(
-        clip,
-        frames_per_second=frames_per_second,
-        progress=functools.partial(progress.show_part, "looked at"),
-        answered=functools.partial(progress.show_part, "recognised"),
-    )
+    tell = {}
+    if progress is not None:
+        tell["progress"] = functools.partial(progress.show_part, "looked at")
+        tell["answered"] = functools.partial(progress.show_part, "recognised")
+    video = recognizer.spot(clip, frames_per_second=frames_per_second, **tell)
     rows, pictures = [], {f"{stem}.png": functools.partial(timeline_figure, video)}
     for each in sorted([*video.recognitions, *video.lost], key=lambda each: each.onset):
         row = each.row() | {"clip": clip}

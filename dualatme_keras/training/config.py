@@ -268,8 +268,8 @@ class TrainConfig:
             )
         if self.executor == "ray" and self.tensorboard:
             raise DualATMEError(
-                "Expected `tensorboard` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
-                "writes no files here."
+                "Expected `tensorboard` with `executor='processes'`. Received: `executor='ray'`, whose "
+                "cluster writes no files here."
             )
         if self.workers not in (1, "auto") and self.distribute != "none":
             raise DualATMEError(

@@ -29,8 +29,8 @@ def begin_workers_with(function: Callable[[], None]) -> None:
 class ProcessExecutor:
     """Runs jobs in processes of this machine.
 
-    They stay for the next jobs of the same worker, until this executor is forgotten. A job whose process dies,
-    out of memory for example, is run again.
+    They stay for the next jobs of the same worker, until this executor is forgotten. A job whose process
+    dies, out of memory for example, is run again.
 
     Args:
         workers: processes.
@@ -75,8 +75,9 @@ class ProcessExecutor:
                 lost += 1
                 if lost == LOST:
                     raise DualATMEError(
-                        f"Expected workers that live until their jobs are done. Received: {LOST} times in a row "
-                        "the end of one, as where memory runs out. Use fewer `workers`; what is finished is kept."
+                        f"Expected workers that live until their jobs are done. Received: {LOST} times in a "
+                        "row the end of one, as where memory runs out. Use fewer `workers`; what is finished "
+                        "is kept."
                     ) from error
             except BaseException:
                 self._pool = None

@@ -28,8 +28,8 @@ def check_workers(workers: int | str, executor: str) -> None:
         raise DualATMEError(f"Expected `workers` to be 'auto' or an integer from 1. Received: {workers!r}.")
     if executor == "ray" and workers != "auto":
         raise DualATMEError(
-            "Expected `workers` with `executor='processes'`. Received: `executor='ray'`, whose cluster decides "
-            "how many jobs it runs."
+            "Expected `workers` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
+            "decides how many jobs it runs."
         )
 
 
