@@ -24,11 +24,11 @@ def main(_arguments):
         raise DualATMEError(
             f"Expected --output to be a .keras file in a folder that is there. Received: {output}."
         )
-    from dualatme_keras.training.pretraining import PretrainConfig, pretrain
+    from dualatme_keras.training.pretraining import PretrainConfig, write_pretrained
 
     given = {"images": _IMAGES.value, "seed": _SEED.value}
     config = PretrainConfig(**{name: value for name, value in given.items() if value is not None})
-    pretrain(config, _PRESET.value).save(output)
+    write_pretrained(output, config, _PRESET.value)
     print(f"weights: {output}\nscore them: dualatme-evaluate --weights={output} --lists=... --data_root=...")
 
 

@@ -77,7 +77,7 @@ def test_finished_clips_are_not_asked_about_again(recognizer, clips, expected, a
     options = {"workers": 1, "figures": tmp_path / "pictures"}
     stopped(recognizer, clips, tmp_path / "out.csv", **options)
     assert asked == ["0", "1", "2"]
-    assert table(recognizer, clips, tmp_path / "out.csv", **options).count(b".png") == 3
+    assert table(recognizer, clips, tmp_path / "out.csv", **options).count(b".png,\n") == 3
     assert asked[3:] == ["2", "3"]
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["0.png", "1.png", "3.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "pictures"]
