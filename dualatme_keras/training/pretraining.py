@@ -1,7 +1,6 @@
 """Weights that need no licence: a network trained on drawn motion alone."""
 
 import dataclasses
-import json
 import numbers
 import os
 import shutil
@@ -125,11 +124,10 @@ def write_pretrained(
     folder = output.with_name(f".{output.name}.unfinished")
     with locked(folder, "output", output):
         told = {
-            "config": dataclasses.asdict(config),
+            "config": repr(config),
             "preset": preset,
             "computed": describe_computation(TrainConfig(workers=1)),
         }
-        told = json.loads(json.dumps(told))  # as it is read
         file, state = folder / "settings.json", folder / "state"
         if not file.exists() or read_json(file) != told:
             shutil.rmtree(state, ignore_errors=True)

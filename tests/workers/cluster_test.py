@@ -71,7 +71,7 @@ SCRIPT = textwrap.dedent(
         files = [file for file in pathlib.Path(output).rglob("*") if file.is_file()]
         contents.append({str(file.relative_to(output)): file.read_bytes() for file in files})
     assert len(contents[0]) > 4 * 5
-    assert contents[0] == contents[1], [name for name in contents[0] if contents[0][name] != contents[1].get(name)]
+    assert contents[0] == contents[1]
     print("all came back")
     """
 )
