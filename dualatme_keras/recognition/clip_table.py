@@ -25,7 +25,7 @@ from dualatme_keras.recognition.journal import open_journal
 from dualatme_keras.recognition.remote import RemoteRecognizer
 from dualatme_keras.recognition.result import Recognition, table_columns
 from dualatme_keras.recognition.timeline import timeline_figure
-from dualatme_keras.workers import Scheduler
+from dualatme_keras.workers import Scheduler, check_workers
 
 _WORKER_BYTES = 2**30
 """What a process with TensorFlow, the face detector and matplotlib takes, without its networks."""
@@ -115,6 +115,7 @@ def predict_clips(
 
 
 def _scheduler(recognizer, workers, executor, ray_address):
+    check_workers(workers, executor)
     if isinstance(recognizer, RemoteRecognizer):
         if workers not in (1, "auto") or executor != "processes":
             raise DualATMEError(
