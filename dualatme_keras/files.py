@@ -340,7 +340,7 @@ def read_csv_text(path) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: str | os.PathLike, argument: str) -> Iterator[None]:
+def locked(path: str | os.PathLike, argument: str, file: str | os.PathLike | None = None) -> Iterator[None]:
     """Holds a folder for this process.
 
     The operating system keeps the lock and gives it back when the process ends, however it ends. So a lock is
@@ -349,6 +349,7 @@ def locked(path: str | os.PathLike, argument: str) -> Iterator[None]:
     Args:
         path: the folder, created where absent.
         argument: what the caller's user calls the folder, for the error.
+        file: that the user named, where the folder holds what belongs to a file beside it.
 
     Raises:
         DualATMEError: another process has it, says which one and since when; or nobody can write there.
@@ -361,10 +362,10 @@ def locked(path: str | os.PathLike, argument: str) -> Iterator[None]:
         lock.acquire()
     except OSError as error:
         if isinstance(error, filelock.Timeout):
-            raise _in_use(path, argument, holder) from None
+            raise _in_use(path, argument, file, holder) from None
         raise DualATMEError(
-            f"Expected `{argument}` to be a folder that can be written to. "
-            f"Received: {path} ({error.strerror or error})."
+            f"Expected `{argument}` to be {'a file' if file else 'a folder'} that can be written to. "
+            f"Received: {file or path} ({error.strerror or error})."
         ) from error
     try:
         since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
@@ -380,10 +381,11 @@ def is_lock(path: Path) -> bool:
     return path.name in (_LOCK, _HOLDER)
 
 
-def _in_use(path, argument, holder):
+def _in_use(path, argument, file, holder):
+    kind = "file" if file else "folder"
     return DualATMEError(
-        f"Expected `{argument}` to be a folder that nobody else writes to. Received: {path}, in use by "
-        f"{_describe(holder)}. Wait for its end, or choose another folder."
+        f"Expected `{argument}` to be a {kind} that nobody else writes to. Received: {file or path}, in use "
+        f"by {_describe(holder)}. Wait for its end, or choose another {kind}."
     )
 
 

@@ -17,7 +17,7 @@ from dualatme_keras.commands.interrupts import ending_on_signals
 from dualatme_keras.commands.quiet import quiet_tensorflow
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import WritingError
-from dualatme_keras.workers import begin_workers_with
+from dualatme_keras.workers import EXECUTORS, begin_workers_with
 
 quiet_tensorflow()  # before a command imports it
 
@@ -59,6 +59,36 @@ def define_setting(defaults, kind: Callable, name: str, description: str, *argum
     default = getattr(defaults, name)
     default = list(default) if isinstance(default, tuple) else default
     return kind(name, default, *arguments, description, **options)
+
+
+class _Workers(absl.flags.ArgumentParser):
+    """A number of workers, or a word that says how many."""
+
+    syntactic_help = "a number, or auto"
+
+    def parse(self, argument):
+        return int(argument) if str(argument).isdecimal() else argument
+
+
+def define_workers(flags: "Flags", jobs: str) -> list:
+    """Defines the flags by which a command does many jobs side by side.
+
+    Args:
+        flags: of the command.
+        jobs: what is done side by side, in the words of `--help`.
+
+    Returns:
+        `--workers`, `--executor` and `--ray_address`.
+    """
+    number = f"{jobs} side by side, each in a process of its own; auto: as many as pay"
+    where = f"where {jobs}: in processes here, or on a Ray cluster"
+    return [
+        flags.DEFINE(_Workers(), "workers", "auto", number, serializer=absl.flags.ArgumentSerializer()),
+        flags.DEFINE_enum("executor", EXECUTORS[0], EXECUTORS, where),
+        flags.DEFINE_string(
+            "ray_address", "auto", "of the cluster: auto, HOST:PORT, or local for a new one on this machine"
+        ),
+    ]
 
 
 def setting_values(flags) -> dict:

@@ -10,10 +10,11 @@ import sys
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-from dualatme_keras.commands import Flags, quiet_libraries
+from dualatme_keras.commands import Flags, define_workers, quiet_libraries, setting_values
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import check_file, check_folder
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
+from dualatme_keras.workers import compute_as_workers
 
 flags = Flags(__doc__, frames_per_second="fps")
 _PRESET = "facs"
@@ -49,6 +50,7 @@ _LANDMARKS_FILE = flags.DEFINE_string(
     "landmarks_file", None, "the .task model of mediapipe, or the table of file"
 )
 _FACE = flags.DEFINE_enum("face", "largest", FACE_CHOICES, "which of several faces is taken")
+_WORKERS = define_workers(flags, "clips are answered")
 
 
 @flags.multi_flags_validator(["run", "export", "server"], "give one of --run, --export and --server at most")
@@ -86,6 +88,8 @@ def _check_flags(clips):
 
 def main(arguments):
     quiet_libraries()
+    if not _EXPORT.value:
+        compute_as_workers()
     _check_flags(arguments[1:])
     if len(arguments) < 2:
         raise DualATMEError("Expected videos or folders of frames. Received: none.")
@@ -104,7 +108,15 @@ def _predict(clips):
         check_file(_INTERVALS.value, "intervals")
     videos = name_videos(clips) if _INTERVALS.value else {}
     recognizer = _recognizer()
-    result = predict_clips(recognizer, clips, _OUTPUT.value, _FIGURES.value, _SPOT.value, _FPS.value)
+    result = predict_clips(
+        recognizer,
+        clips,
+        _OUTPUT.value,
+        _FIGURES.value,
+        _SPOT.value,
+        _FPS.value,
+        **setting_values(_WORKERS),
+    )
     if _INTERVALS.value:
         write_intervals(_INTERVALS.value, intervals_of_rows(result.rows, videos))
     answered = [row for row in result.rows if not row["error"]]

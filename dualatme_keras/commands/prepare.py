@@ -3,11 +3,12 @@
 import functools
 import sys
 
-from dualatme_keras.commands import Flags, define_setting, quiet_libraries, setting_values
+from dualatme_keras.commands import Flags, define_setting, define_workers, quiet_libraries, setting_values
 from dualatme_keras.databases.comparison import format_comparison
 from dualatme_keras.preparation import DATASETS, PrepareConfig, audit_database, prepare_database
 from dualatme_keras.preprocessing import ENCODINGS, FACE_CHOICES, METHODS, PUZZLES, SOURCES
 from dualatme_keras.text import count, shorten
+from dualatme_keras.workers import compute_as_workers
 
 flags = Flags(__doc__)
 _DEFAULTS = PrepareConfig(dataset="folder")
@@ -38,7 +39,7 @@ _SETTINGS = [
     _define(flags.DEFINE_boolean, "stabilize", "take the motion of the head out of the flow"),
     _define(flags.DEFINE_integer, "image_size", "side of the flow images in pixels"),
     _define(flags.DEFINE_boolean, "keep_flow", "also write the flow fields, flow_raw/NAME.npz"),
-    _define(flags.DEFINE_integer, "workers", "clips side by side, each in a process of its own"),
+    *define_workers(flags, "clips are prepared"),
 ]
 flags.DEFINE_alias("protocol_csv", "ground_truth")  # its name in earlier versions
 _AUDIT = flags.DEFINE_boolean("audit", False, "compare annotations and list, and stop; needs no frames")
@@ -46,6 +47,7 @@ _AUDIT = flags.DEFINE_boolean("audit", False, "compare annotations and list, and
 
 def main(_arguments):
     quiet_libraries()
+    compute_as_workers()
     config = PrepareConfig(**setting_values(_SETTINGS))
     sys.exit(_audit(config) if _AUDIT.value else _prepare(config))
 

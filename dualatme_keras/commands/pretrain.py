@@ -4,13 +4,12 @@ A network learns from motion drawn after the Facial Action Coding System alone; 
 painted, enters. The same settings give the same weights on the same machine.
 """
 
-import tempfile
 from pathlib import Path
 
 from dualatme_keras.choices import PRESETS
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import check_file, replace_file
+from dualatme_keras.files import check_file
 
 flags = Flags(__doc__)
 _OUTPUT = flags.DEFINE_string("output", "facs.keras", "file of weights to write, for --initial_weights too")
@@ -27,14 +26,11 @@ def main(_arguments):
             f"Expected --output to be a .keras file in a folder that is there. Received: {output}."
         )
     check_file(output, "output")
-    from dualatme_keras.training.pretraining import PretrainConfig, pretrain
+    from dualatme_keras.training.pretraining import PretrainConfig, write_pretrained
 
     given = {"images": _IMAGES.value, "seed": _SEED.value}
     config = PretrainConfig(**{name: value for name, value in given.items() if value is not None})
-    network = pretrain(config, _PRESET.value)
-    with tempfile.TemporaryDirectory() as folder:
-        network.save(Path(folder, output.name))
-        replace_file(output, Path(folder, output.name).read_bytes())
+    write_pretrained(output, config, _PRESET.value)
     print(f"weights: {output}\nscore them: dualatme-evaluate --weights={output} --lists=... --data_root=...")
 
 

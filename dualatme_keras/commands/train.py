@@ -21,11 +21,10 @@ from dualatme_keras.choices import (
     initial_weights_file,
     preset_weights,
 )
-from dualatme_keras.commands import Flags, define_setting, quiet_libraries, setting_values
+from dualatme_keras.commands import Flags, define_setting, define_workers, quiet_libraries, setting_values
 from dualatme_keras.training import (
     CLASS_WEIGHTS,
     CONTINUE_DESPITE,
-    EXECUTORS,
     IMAGES,
     OPTIMIZERS,
     PRECISIONS,
@@ -132,16 +131,12 @@ _SETTINGS = [
         flags.DEFINE_integer, "steps_per_execution", "training steps that run in one go; saves time on GPUs"
     ),
     _define_choice("images", IMAGES, "decoded once and kept, or read anew; auto: kept where memory allows"),
-    flags.DEFINE_string(
-        "workers", "auto", "folds trained side by side, each in a process of its own; auto: as many as pay"
-    ),
+    *define_workers(flags, "folds are trained"),
     _define(
         flags.DEFINE_integer,
         "threads",
         "processor threads of each worker; 0: one, or with --workers, all shared out",
     ),
-    _define_choice("executor", EXECUTORS, "where folds are trained: processes here, or a Ray cluster"),
-    _define(flags.DEFINE_string, "ray_address", "of the cluster: auto, HOST:PORT, or local for a new one"),
     _define(flags.DEFINE_boolean, "keep_going", "train the other folds where the training of one diverges"),
     _define(
         flags.DEFINE_list,
@@ -181,7 +176,6 @@ def _one_source_of_lists(values):
 
 def _config() -> TrainConfig:
     values = setting_values(_SETTINGS)
-    values["workers"] = int(values["workers"]) if values["workers"].isdecimal() else values["workers"]
     values["continue_despite"] = tuple(RENAMED.get(name, name) for name in values["continue_despite"])
     if preset_weights(values["initial_weights"]) and not _PRESET.present:
         values["preset"] = values["initial_weights"]

@@ -1,6 +1,8 @@
 """What people ask a network for, as its outputs; and several networks that answer together."""
 
 import dataclasses
+import hashlib
+import json
 import os
 from collections.abc import Sequence
 
@@ -66,7 +68,7 @@ class Ensemble:
     """Networks of one architecture that answer together: folds or seeds of a run, or a single one.
 
     One function is compiled, which takes the weights of a network and the images, so nothing changes while
-    it answers: threads may ask at the same time.
+    it answers: threads may ask at the same time. It can be pickled, weights and all.
 
     Args:
         files: of weights, `.keras` or `.pth`.
@@ -77,19 +79,50 @@ class Ensemble:
 
     def __init__(self, files: Sequence[str | os.PathLike]):
         models = (load_model(file) for file in files)
-        self._model = next(models)
-        self._members = [_variables(self._model)]
+        first = next(models)
+        members = [_variables(first)]
         for file, model in zip(files[1:], models, strict=True):
-            self._members.append(_variables(model))
-            if _architecture(model) != _architecture(self._model):
+            members.append(_variables(model))
+            if _architecture(model) != _architecture(first):
                 raise DualATMEError(
                     f"Expected networks of one architecture. Received: {files[0]} and {file}, which differ."
                 )
-        self._answering = _GivenVariables(prediction_model(self._model, attention=True))
+        self._begin(first, members)
+
+    def _begin(self, model, members):
+        self._model, self._members = model, members
+        self._answering = _GivenVariables(prediction_model(model, attention=True))
         self._answering.make_predict_function()  # threads would each compile their own
+
+    def __getstate__(self):
+        members = keras.tree.map_structure(keras.ops.convert_to_numpy, self._members)
+        return {"config": self._model.get_config(), "members": members}
+
+    def __setstate__(self, state):
+        members = keras.tree.map_structure(
+            lambda value: keras.ops.convert_to_tensor(value, dtype=str(value.dtype)), state["members"]
+        )
+        self._begin(DualATME.from_config(state["config"]), members)
 
     def __len__(self):
         return len(self._members)
+
+    @property
+    def nbytes(self) -> int:
+        """What the weights of all networks take in memory."""
+        return sum(value.nbytes for value in self._arrays())
+
+    def digest(self) -> str:
+        """SHA-256 of architecture and weights, which decide all answers."""
+        config = {key: value for key, value in self._model.get_config().items() if key != "name"}
+        content = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+        for value in self._arrays():
+            if value.dtype.kind not in "iu":  # the random state of dropout, new in each process
+                content.update(value.tobytes())
+        return content.hexdigest()
+
+    def _arrays(self):
+        return map(keras.ops.convert_to_numpy, keras.tree.flatten(self._members))
 
     @property
     def class_names(self) -> tuple[str, ...]:

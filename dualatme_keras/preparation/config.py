@@ -6,6 +6,7 @@ from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import PrepareSettings
+from dualatme_keras.workers import check_workers
 
 DATASETS = ("casme2", "samm", "smic", "folder")
 
@@ -25,7 +26,12 @@ class PrepareConfig(PrepareSettings):
         landmarks_file: the `.task` model of `mediapipe`, or the table of `file`.
         face: which of several faces is taken, see `preprocessing.landmark_source`.
         keep_flow: also write the flow fields, `flow_raw/NAME.npz`, float16.
-        workers: clips side by side, each in a process of its own.
+        workers: clips side by side, each in a process of its own with one thread; `auto` measures the first
+            two clips and takes as many processes as pay, and as processors and memory allow. The files are
+            the same.
+        executor: `processes` of this machine, or `ray`: the machines of a Ray cluster, which find `root`
+            under the same path; this one writes.
+        ray_address: of the cluster, see `workers.RayExecutor`.
         subjects: only these; empty for all.
     """
 
@@ -39,7 +45,9 @@ class PrepareConfig(PrepareSettings):
     landmarks_file: str | None = None
     face: str = "largest"
     keep_flow: bool = False
-    workers: int = 1
+    workers: int | str = "auto"
+    executor: str = "processes"
+    ray_address: str = "auto"
     subjects: tuple[str, ...] = ()
 
     def __post_init__(self):
@@ -63,8 +71,7 @@ class PrepareConfig(PrepareSettings):
                 f"Expected `class_names` with `dataset='folder'` only. Received: {self.class_names!r} for "
                 f"{self.dataset}, whose clips have those of MEGC2019."
             )
-        if self.workers < 1:
-            raise DualATMEError(f"Expected a positive `workers`. Received: {self.workers}.")
+        check_workers(self.workers, self.executor)
         if self.dataset in ("casme2", "samm") and self.annotations is None:
             raise DualATMEError(f"Expected `annotations` for {self.dataset}. Received: none.")
 

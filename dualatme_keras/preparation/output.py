@@ -130,24 +130,30 @@ class PreparedFolder:
         """The picture of a clip for the preview."""
         return self.path / row["database"] / "preview" / f"{row['name']}.jpg"
 
-    def write_clip(self, record: ClipRecord, clip: PreparedClip, origin: dict, keep_flow: bool) -> None:
-        """Writes a clip's images, then its record.
-
-        Raises:
-            DualATMEError: a file cannot be written, e.g. on a full disk; none is left half-written.
-        """
+    def clip_files(
+        self, record: ClipRecord, clip: PreparedClip, origin: dict, keep_flow: bool
+    ) -> dict[Path, bytes]:
+        """The files of a clip in the order in which they are to be written, its record last."""
         base = self.path / record.database
         row = _manifest_row(record, clip, self._settings["landmarks"]) | {"origin": origin}
         entire, puzzled, strip = self._images(row)
-        self._write(entire, image_file(clip.entire))
-        self._write(puzzled, image_file(clip.puzzled))
+        files = {entire: image_file(clip.entire), puzzled: image_file(clip.puzzled)}
         if keep_flow:
             content = io.BytesIO()
             flows = {"flow": clip.flow, "puzzle_flow": clip.puzzle_flow}
             np.savez_compressed(content, **{name: flow.astype("float16") for name, flow in flows.items()})
-            self._write(base / "flow_raw" / f"{record.name}.npz", content.getvalue())
-        self._write(strip, image_file(draw_contact_sheet(clip), "JPEG", quality=90))
-        self._write_row(row)
+            files[base / "flow_raw" / f"{record.name}.npz"] = content.getvalue()
+        files[strip] = image_file(draw_contact_sheet(clip), "JPEG", quality=90)
+        return files | dict([self._row_file(row)])
+
+    def write_files(self, files: dict[Path, bytes]) -> None:
+        """Writes the files of a clip.
+
+        Raises:
+            DualATMEError: one cannot be written, e.g. on a full disk; none is left half-written.
+        """
+        for path, content in files.items():
+            self._write(path, content)
 
     def manifest_rows(self) -> list[dict]:
         """What `read_rows` gives."""
@@ -173,8 +179,10 @@ class PreparedFolder:
         return _read_row(file) if file.is_file() else None
 
     def _write_row(self, row):
-        content = json.dumps(row, indent=1) + "\n"
-        self._write(self._record_file(row["database"], row["name"]), content.encode())
+        self._write(*self._row_file(row))
+
+    def _row_file(self, row):
+        return self._record_file(row["database"], row["name"]), (json.dumps(row, indent=1) + "\n").encode()
 
     def _write(self, path, content):
         try:

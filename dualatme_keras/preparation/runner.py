@@ -30,13 +30,19 @@ from dualatme_keras.preprocessing import (
 )
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.text import shorten
-from dualatme_keras.workers import ProcessExecutor
+from dualatme_keras.workers import Scheduler
 
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
 
 MOST_TRAIN_LINES = 20_000_000
 """Lines that all train lists together may have, about a gigabyte; with more there are none."""
+
+_BYTES, _START_SECONDS = 400 * 2**20, 5
+"""What a process with OpenCV takes, and until several of them are ready."""
+
+_DETECTOR_BYTES, _DETECTOR_START_SECONDS = 2**30, 20
+"""The same with a face detector, which brings TensorFlow."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,30 +197,43 @@ def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) 
 
 def _results(config, folder, root, locate, clips):
     """Yields the name of each clip and why it failed, or None."""
-    if config.workers == 1:
-        for record, origin in clips:
-            yield record.name, _finish(record, origin, root, locate, config, folder)
-        return
-    new_worker = functools.partial(_new_worker, root, locate, config, folder)
-    for (record, _), reason in ProcessExecutor(config.workers).run(new_worker, clips):
+    detects = config.landmarks in ("mtcnn", "mediapipe")
+    scheduler = Scheduler(
+        config.workers,
+        config.executor,
+        config.ray_address,
+        bytes_of_each=_DETECTOR_BYTES if detects else _BYTES,
+        start_seconds=_DETECTOR_START_SECONDS if detects else _START_SECONDS,
+    )
+    work = functools.partial(_finish, root, locate, config, folder)
+    # Processes here write too: it waits for the disk. Other machines may not see it.
+    write = config.executor == "processes"
+    new_worker = functools.partial(_new_worker, functools.partial(work, write=write))
+    for (record, _), (reason, files) in scheduler.run(clips, work, lambda: new_worker):
+        folder.write_files(files)
         yield record.name, reason
 
 
-def _new_worker(root, locate, config, folder):
+def _new_worker(work):
     import cv2
 
     cv2.setNumThreads(1)  # the other processors belong to other workers
-    return lambda clip: _finish(*clip, root, locate, config, folder)
+    return work
 
 
-def _finish(record, origin, root, locate, config, folder):
-    """Prepares and writes a clip; returns why it failed, or None. What cannot be written ends everything."""
+def _finish(root, locate, config, folder, clip_and_origin, write=True):
+    """Prepares a clip; returns why it failed, or None, and the files that are not written yet. What cannot be
+    written ends everything."""
+    record, origin = clip_and_origin
     try:
         clip = prepare_record(record, root, locate, config.settings)
     except DualATMEError as error:
-        return str(error)
-    folder.write_clip(record, clip, origin, config.keep_flow)
-    return None
+        return str(error), {}
+    files = folder.clip_files(record, clip, origin, config.keep_flow)
+    if not write:
+        return None, files
+    folder.write_files(files)
+    return None, {}
 
 
 def _records_taking_part(config):

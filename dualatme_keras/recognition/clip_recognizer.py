@@ -2,8 +2,10 @@
 
 import abc
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -62,6 +64,12 @@ def face_source(
     return landmark_source(source, file, face)
 
 
+def identity_of_faces(landmarks: str | None, file: str | os.PathLike | None, face: str) -> dict:
+    """What decides where faces are found, of the arguments of `face_source`: a file by its content."""
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file is not None else None
+    return {"landmarks": landmarks, "landmarks_file": digest, "face": face}
+
+
 class ClipRecognizer(abc.ABC):
     """Finds face, onset and apex of a clip; `recognize_onset_apex` tells what the pair shows.
 
@@ -70,8 +78,15 @@ class ClipRecognizer(abc.ABC):
         margin: around the faces in which the apex is spotted, see `preprocessing.PrepareSettings`.
     """
 
+    nbytes = 0
+    """What networks take in memory, at least."""
+
     def __init__(self, locate: Locate, margin: float, class_names: Sequence[str] = CLASS_NAMES):
         self._locate, self._margin, self.class_names = locate, margin, tuple(class_names)
+
+    def identity(self) -> dict | None:
+        """What decides the answers besides the clips, for JSON; None where nobody knows, as of a server."""
+        return None
 
     @abc.abstractmethod
     def recognize_onset_apex(

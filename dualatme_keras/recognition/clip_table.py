@@ -11,6 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import tensorflow as tf
+
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import replace_file
 from dualatme_keras.plots.style import figure_png
@@ -18,8 +21,17 @@ from dualatme_keras.progress import ClipProgress
 from dualatme_keras.recognition.answer_files import table_file
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer
 from dualatme_keras.recognition.figures import clip_figure
+from dualatme_keras.recognition.journal import open_journal
+from dualatme_keras.recognition.remote import RemoteRecognizer
 from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.recognition.timeline import timeline_figure
+from dualatme_keras.workers import Scheduler, check_workers
+
+_WORKER_BYTES = 2**30
+"""What a process with TensorFlow, the face detector and matplotlib takes, without its networks."""
+
+_START_SECONDS = 20
+"""What it takes until several processes have TensorFlow and compiled networks."""
 
 _SHARE = 20
 """The table is written anew where the clips since took this many times what writing takes."""
@@ -47,109 +59,175 @@ def predict_clips(
     spot: bool = False,
     frames_per_second: float | None = None,
     stream=None,
+    workers: int | str = "auto",
+    executor: str = "processes",
+    ray_address: str = "auto",
 ) -> PredictResult:
-    """Recognises clips and writes a table, after each clip anew, and pictures.
+    """Recognises clips and writes a table, as they are answered, and pictures.
+
+    A call that was stopped is gone on with by the same call: clips that have an answer keep it, unless they,
+    the networks or what else decides it have changed. Those that failed are tried again.
 
     A long table is written anew when what has been done since took twenty times as long as writing it takes,
     and at the end, also where that is an interruption.
 
     Args:
         recognizer: who answers.
-        clips: video files and folders of frames.
+        clips: video files and folders of frames; on a cluster the machines find them under the same paths.
         output: CSV of `result.table_columns`, a row for each clip, or each expression found by `spot`; what
             fails has its reason in the column `error`.
         figures: folder for a PNG per row, and one per video with `spot`; None for none.
         spot: look for expressions in each video, instead of taking it as the clip of one.
         frames_per_second: of the clips, which folders of frames do not tell.
         stream: where progress is printed; standard output by default.
+        workers: clips side by side, each in a process of its own with one thread; `auto` measures the first
+            two clips and takes as many processes as pay, and as processors and memory allow. The table is the
+            same, where this process computes with one thread too.
+        executor: `processes` of this machine, or `ray`: the machines of a Ray cluster.
+        ray_address: of the cluster, see `workers.RayExecutor`.
 
     Raises:
-        DualATMEError: there are no clips, or table or pictures cannot be written.
+        DualATMEError: there are no clips, table or pictures cannot be written, another process writes the
+            table, or a server is to be asked by several workers.
     """
     if not clips:
         raise DualATMEError("Expected videos or folders of frames. Received: none.")
-    progress = ClipProgress(len(clips), 0, stream, task="recognise")
-    result = PredictResult([], {})
-    table = _Table(output, recognizer.class_names)
-    try:
-        _fill(result, table, recognizer, clips, figures, spot, frames_per_second, progress)
-    finally:
-        if result.rows:
-            table.write(result.rows)
-    return result
-
-
-def _fill(result, table, recognizer, clips, figures, spot, frames_per_second, progress):
-    for clip, stem in zip(map(os.fspath, clips), _stems(clips), strict=True):
+    scheduler = _scheduler(recognizer, workers, executor, ray_address)
+    asked = _Asked(recognizer, spot, frames_per_second, bool(figures))
+    identity = recognizer.identity()
+    named = zip(map(os.fspath, clips), _stems(clips), strict=True)
+    jobs = [(number, clip, stem) for number, (clip, stem) in enumerate(named)]
+    with open_journal(output, identity and {"recognizer": identity, **asked.settings()}) as journal:
+        keys = [journal.key(clip, stem) for _, clip, stem in jobs]
+        table = _Table(output, recognizer.class_names)
+        for number, key in enumerate(keys):
+            known = journal.find(key)
+            if known and all(Path(figures, name).is_file() for name in known[1]):
+                table.rows[number] = known[0]
+        left = [job for job in jobs if job[0] not in table.rows]
+        progress = ClipProgress(len(jobs), len(table.rows), stream, task="recognise")
+        here = functools.partial(asked.answer, progress=progress)
+        new_worker = functools.partial(_new_worker, asked)
         try:
-            rows, pictures = _recognize(recognizer, clip, stem, spot, frames_per_second, progress, figures)
+            for (number, _, _), (rows, pictures) in scheduler.run(left, here, lambda: new_worker):
+                for name, content in pictures.items():
+                    _write(Path(figures, name), content)
+                failed = any(row["error"] for row in rows)
+                if not failed:
+                    journal.keep(keys[number], rows, [*pictures])
+                table.add(number, rows)
+                progress.finish_clip(failed)
+        finally:
+            rows = table.write()
+    return PredictResult(rows, {_what(row): row["error"] for row in rows if row["error"]})
+
+
+def _scheduler(recognizer, workers, executor, ray_address):
+    check_workers(workers, executor)
+    if isinstance(recognizer, RemoteRecognizer):
+        if workers not in (1, "auto") or executor != "processes":
+            raise DualATMEError(
+                "Expected `workers=1` and `executor='processes'` where a server or an export is asked, whose "
+                f"own threads share the work. Received: `workers={workers!r}` and `executor={executor!r}`."
+            )
+        workers = 1
+    if workers == "auto" and executor == "processes" and tf.config.list_physical_devices("GPU"):
+        workers = 1  # who has a GPU answers by it
+    bytes_of_each = _WORKER_BYTES + 2 * recognizer.nbytes
+    return Scheduler(
+        workers, executor, ray_address, bytes_of_each=bytes_of_each, start_seconds=_START_SECONDS, gpus=True
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What is asked about each clip, and who answers."""
+
+    recognizer: ClipRecognizer
+    spot: bool
+    frames_per_second: float | None
+    draws: bool
+
+    def settings(self) -> dict:
+        return {name: getattr(self, name) for name in ("spot", "frames_per_second", "draws")}
+
+    def answer(self, job, progress=None) -> tuple[list[dict], dict[str, bytes]]:
+        """The rows of a clip, and its pictures as PNG files by name."""
+        _, clip, stem = job
+        try:
+            rows, pictures = (self._spot if self.spot else self._recognize)(clip, stem, progress)
         except DualATMEError as error:
-            rows, pictures = [{"clip": clip, "error": str(error)}], {}
-        result.failed.update({_what(row): row["error"] for row in rows if row["error"]})
-        result.rows.extend(row if figures else row | {"picture": ""} for row in rows)
-        for name, draw in pictures.items() if figures else ():
-            _draw(Path(figures) / name, draw())
-        table.write_now_and_then(result.rows)
-        progress.finish_clip(failed=any(row["error"] for row in rows))
+            return [{"clip": clip, "error": str(error)}], {}
+        return rows if self.draws else [row | {"picture": ""} for row in rows], pictures
+
+    def _recognize(self, clip, stem, _progress):
+        found = self.recognizer.recognize(clip, frames_per_second=self.frames_per_second)
+        row = found.row() | {"clip": clip, "picture": f"{stem}.png"}
+        return [row], self._drawn({row["picture"]: (clip_figure, found)})
+
+    def _spot(self, clip, stem, progress):
+        """Pictures of expressions are drawn as they are answered: nobody keeps the frames of all."""
+        pictures, tell = {}, {}
+        if progress is not None:
+            tell["progress"] = functools.partial(progress.show_part, "looked at")
+            tell["answered"] = functools.partial(progress.show_part, "recognised")
+
+        def keep(found):
+            pictures.update(self._drawn({_picture(stem, found): (clip_figure, found)}))
+            return found.without_frames()
+
+        video = self.recognizer.spot(clip, frames_per_second=self.frames_per_second, keep=keep, **tell)
+        rows = []
+        for each in sorted([*video.recognitions, *video.lost], key=lambda each: each.onset):
+            row = each.row() | {"clip": clip}
+            if isinstance(each, Recognition):
+                row["picture"] = _picture(stem, each)
+            rows.append(row)
+        return rows, pictures | self._drawn({f"{stem}.png": (timeline_figure, video)})
+
+    def _drawn(self, pictures):
+        if not self.draws:
+            return {}
+        return {
+            name: figure_png(draw(what), dpi=130, padding=(0.08, 0.06))
+            for name, (draw, what) in pictures.items()
+        }
+
+
+def _new_worker(asked):
+    cv2.setNumThreads(1)  # the other processors belong to other workers
+    return asked.answer
 
 
 class _Table:
-    """The table's file; rewriting a long one after each clip would take longer than the clips."""
+    """The table of the clips that are answered, in their order.
 
-    def __init__(self, output, class_names):
-        self._output, self._class_names = output, class_names
-        self._written, self._seconds, self._rows = -math.inf, 0.0, -1
-
-    def write_now_and_then(self, rows):
-        if time.monotonic() - self._written >= _SHARE * self._seconds:
-            self.write(rows)
-
-    def write(self, rows):
-        if len(rows) == self._rows:
-            return
-        start = time.monotonic()
-        _write(self._output, table_file(rows, self._class_names))
-        self._written, self._rows = time.monotonic(), len(rows)
-        self._seconds = self._written - start
-
-
-def _recognize(recognizer, clip, stem, spot, frames_per_second, progress, figures):
-    """The rows of a clip, and functions that draw its pictures, by name of the file.
-
-    Those of expressions in a longer video are drawn here: nobody keeps the frames of all.
+    It is written anew as they are answered, but for at most a twentieth of the time: a long table would be
+    written for longer than clips are answered.
     """
-    if not spot:
-        found = recognizer.recognize(clip, frames_per_second=frames_per_second)
-        name = f"{stem}.png"
-        return [found.row() | {"clip": clip, "picture": name}], {name: functools.partial(clip_figure, found)}
 
-    def keep(found):
-        if figures:
-            _draw(Path(figures) / _picture(stem, found), clip_figure(found))
-        return found.without_frames()
+    def __init__(self, path, class_names):
+        self._path, self._class_names = path, class_names
+        self.rows: dict[int, list[dict]] = {}
+        self._written, self._seconds, self._clips = -math.inf, 0.0, 0
 
-    video = recognizer.spot(
-        clip,
-        frames_per_second=frames_per_second,
-        progress=functools.partial(progress.show_part, "looked at"),
-        answered=functools.partial(progress.show_part, "recognised"),
-        keep=keep,
-    )
-    rows, pictures = [], {f"{stem}.png": functools.partial(timeline_figure, video)}
-    for each in sorted([*video.recognitions, *video.lost], key=lambda each: each.onset):
-        row = each.row() | {"clip": clip}
-        if isinstance(each, Recognition):
-            row["picture"] = _picture(stem, each)
-        rows.append(row)
-    return rows, pictures
+    def add(self, number, rows):
+        self.rows[number] = rows
+        if time.monotonic() - self._written >= _SHARE * self._seconds:
+            self.write()
+
+    def write(self) -> list[dict]:
+        begun = time.monotonic()
+        rows = [row for number in sorted(self.rows) for row in self.rows[number]]
+        if len(self.rows) > self._clips:
+            _write(self._path, table_file(rows, self._class_names))
+            self._written, self._clips = time.monotonic(), len(self.rows)
+            self._seconds = self._written - begun
+        return rows
 
 
 def _picture(stem, expression):
     return f"{stem}_onset{expression.onset}.png"
-
-
-def _draw(path, figure):
-    _write(path, figure_png(figure, dpi=130, padding=(0.08, 0.06)))
 
 
 def _what(row):

@@ -1,5 +1,6 @@
 """Clips recognised on this machine: the preparation that a run was trained with, then its networks."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.geometry.resampling import resize_image
 from dualatme_keras.models import Ensemble
 from dualatme_keras.preprocessing import OnsetApex, PrepareSettings, prepare_onset_apex
-from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
+from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source, identity_of_faces
 from dualatme_keras.recognition.result import Recognition, units_by_number
 from dualatme_keras.runs import read_run
 
@@ -62,6 +63,7 @@ class Recognizer(ClipRecognizer):
         for run in runs[1:]:
             run.settings_for(self.settings)
         locate = face_source(self.settings, str(runs[0].path), landmarks, landmarks_file, face)
+        self._faces = identity_of_faces(landmarks, landmarks_file, face)
         self._ensemble = Ensemble([file for run in runs for file in run.networks])
         super().__init__(locate, self.settings.margin, self._ensemble.class_names)
 
@@ -90,6 +92,15 @@ class Recognizer(ClipRecognizer):
     def __len__(self):
         """Number of networks."""
         return len(self._ensemble)
+
+    @property
+    def nbytes(self) -> int:
+        """What the networks' weights take in memory."""
+        return self._ensemble.nbytes
+
+    def identity(self) -> dict:
+        settings = dataclasses.asdict(self.settings)
+        return {"networks": self._ensemble.digest(), "settings": settings, "faces": self._faces}
 
     def recognize_onset_apex(
         self, onset_apex: OnsetApex, name: str, offset: int | None = None

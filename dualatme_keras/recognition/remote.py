@@ -1,5 +1,6 @@
 """Clips recognised by a server: face and apex are found here, all else in the server's graph."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Protocol
@@ -8,7 +9,7 @@ import numpy as np
 
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import OnsetApex, PrepareSettings
-from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source
+from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source, identity_of_faces
 from dualatme_keras.recognition.result import Recognition, units_by_number
 from dualatme_keras.video import image_file
 
@@ -20,7 +21,7 @@ class PredictClient(Protocol):
     """What asks a server; `serving.Client` does.
 
     It may have `settings`, the `PrepareSettings` of the network's images, and the network's `class_names`, as
-    `serving.LocalExport` does.
+    `serving.LocalExport` does, and the `digest` of all that decides its answers.
     """
 
     def predict(self, inputs: Mapping, signature: str) -> dict[str, np.ndarray]:
@@ -55,10 +56,16 @@ class RemoteRecognizer(ClipRecognizer):
         class_names = getattr(client, "class_names", CLASS_NAMES)
         super().__init__(locate, settings.margin if settings else _MARGIN, class_names)
         self._client = client
+        self._faces = identity_of_faces(landmarks, landmarks_file, face)
+        self._settings = settings and dataclasses.asdict(settings)
 
     def __len__(self):
         """Number of networks."""
         return 1
+
+    def identity(self) -> dict | None:
+        digest = getattr(self._client, "digest", None)
+        return digest and {"export": digest, "settings": self._settings, "faces": self._faces}
 
     def recognize_onset_apex(
         self, onset_apex: OnsetApex, name: str, offset: int | None = None

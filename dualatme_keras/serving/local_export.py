@@ -1,5 +1,7 @@
 """An export asked in this process, as a server would be."""
 
+import functools
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +24,7 @@ class LocalExport:
         settings: how the images were prepared that the network was trained on; None where the export does not
             say.
         class_names: names of the classes, in the order of the probabilities.
+        digest: SHA-256 of graph, weights and assets.
 
     Raises:
         DualATMEError: there is no SavedModel of an export, or it is damaged.
@@ -46,6 +49,13 @@ class LocalExport:
             raise DualATMEError(
                 f"Expected a whole export. Received: {self.path} ({str(error)[:200]}). Export it again."
             ) from error
+
+    @functools.cached_property
+    def digest(self) -> str:
+        content = hashlib.sha256()
+        for file in sorted(each for each in Path(self.path).rglob("*") if each.is_file()):
+            content.update(f"{file.relative_to(self.path)}\n".encode() + file.read_bytes())
+        return content.hexdigest()
 
     def predict(self, inputs: Mapping, signature: str = "serving_default") -> dict[str, np.ndarray]:
         """Answers for a batch, see `Client.predict`.

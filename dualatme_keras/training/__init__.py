@@ -36,10 +36,11 @@ __all__ = [
     "pretrain",
     "run_loso",
     "run_seeds",
+    "write_pretrained",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     dict.fromkeys(("RunResult", "run_loso", "run_seeds"), "loso")
-    | dict.fromkeys(("DrawnDataset", "PretrainConfig", "pretrain"), "pretraining"),
+    | dict.fromkeys(("DrawnDataset", "PretrainConfig", "pretrain", "write_pretrained"), "pretraining"),
 )

@@ -2,16 +2,21 @@
 
 import dataclasses
 import numbers
+import os
+import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.files import locked, read_json, replace_file, write_json
 from dualatme_keras.losses import ActionUnitLoss
 from dualatme_keras.models import DualATME, copy_weights
 from dualatme_keras.synthetic import DrawnFlow, MotionSettings
+from dualatme_keras.training.checkpoints import Checkpoint
 from dualatme_keras.training.config import TrainConfig
-from dualatme_keras.training.devices import prepare_devices
+from dualatme_keras.training.devices import describe_computation, prepare_devices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +71,12 @@ class DrawnDataset(keras.utils.PyDataset):
         flow: draws the batches.
         steps: batches of an epoch.
         action_units: whether the network tells them, see `DualATME`.
+        epoch: that comes first; those before it are passed over.
     """
 
-    def __init__(self, flow: DrawnFlow, steps: int, action_units: bool = False):
+    def __init__(self, flow: DrawnFlow, steps: int, action_units: bool = False, epoch: int = 0):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
-        self._flow, self._steps, self._action_units, self._epoch = flow, steps, action_units, 0
+        self._flow, self._steps, self._action_units, self._epoch = flow, steps, action_units, epoch
 
     def __len__(self) -> int:
         """Batches of an epoch."""
@@ -99,7 +105,45 @@ class DrawnDataset(keras.utils.PyDataset):
         self._epoch += 1
 
 
-def pretrain(config: PretrainConfig, preset: str = "facs", verbose: int = 2, **overrides) -> DualATME:
+def write_pretrained(
+    output: str | os.PathLike, config: PretrainConfig, preset: str = "facs", verbose: int = 2
+) -> None:
+    """Trains a network as `pretrain` and writes its weights.
+
+    A call that was stopped is gone on with, from its last saved epoch, by a call with the same settings. The
+    weights are those of an undisturbed call.
+
+    Args:
+        output: the `.keras` file.
+        config, preset, verbose: see `pretrain`.
+
+    Raises:
+        DualATMEError: another process writes the file, or nobody can.
+    """
+    output = Path(output)
+    folder = output.with_name(f".{output.name}.unfinished")
+    with locked(folder, "output", output):
+        told = {
+            "config": repr(config),
+            "preset": preset,
+            "computed": describe_computation(TrainConfig(workers=1)),
+        }
+        file, state = folder / "settings.json", folder / "state"
+        if not file.exists() or read_json(file) != told:
+            shutil.rmtree(state, ignore_errors=True)
+            write_json(file, told)
+        pretrain(config, preset, verbose, state).save(folder / "weights.keras")
+        replace_file(output, (folder / "weights.keras").read_bytes())
+        shutil.rmtree(folder)
+
+
+def pretrain(
+    config: PretrainConfig,
+    preset: str = "facs",
+    verbose: int = 2,
+    unfinished: Path | None = None,
+    **overrides,
+) -> DualATME:
     """Trains a network on drawn clips. No image of a person enters.
 
     The same settings give the same weights on the same machine. Operations are made reproducible for the
@@ -109,6 +153,8 @@ def pretrain(config: PretrainConfig, preset: str = "facs", verbose: int = 2, **o
         config: how.
         preset: the network, see `models.PRESETS`.
         verbose: as for `fit`.
+        unfinished: folder for the state of the last saved epoch, from which a call with the same arguments
+            goes on; None for none.
         **overrides: arguments of `DualATME` that replace those of the preset.
 
     Returns:
@@ -137,8 +183,17 @@ def pretrain(config: PretrainConfig, preset: str = "facs", verbose: int = 2, **o
         jit_compile=False,
     )
     flow = DrawnFlow(config.motion, config.batch_size, model.image_size, "minmax", config.seed)
-    dataset = DrawnDataset(flow, config.steps, bool(model.action_units))
-    model.fit(dataset, epochs=config.epochs, shuffle=False, verbose=verbose)
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = Checkpoint(unfinished)
+    done, before = checkpoint.restore(model)
+    model.fit(
+        DrawnDataset(flow, config.steps, bool(model.action_units), done),
+        epochs=config.epochs,
+        initial_epoch=done,
+        shuffle=False,
+        callbacks=[*filter(None, [checkpoint.callback(config.epochs, before)])],
+        verbose=verbose,
+    )
     # The state of training is ten times as large as what a wheel should carry.
     trained = model.from_config(model.get_config())
     copy_weights(model, trained)

@@ -21,7 +21,7 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import mirror_flow_image
 from dualatme_keras.models import OTHER_MODELS, DualATME, load_model
 from dualatme_keras.synthetic import DrawnFlow, MotionSettings
-from dualatme_keras.training import DrawnDataset, PretrainConfig, pretrain
+from dualatme_keras.training import DrawnDataset, PretrainConfig, checkpoints, pretrain, write_pretrained
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "pretrain.py"
 SMALL = PretrainConfig(images=6400, batch_size=32, epochs=2, average=0.9)
@@ -58,6 +58,37 @@ def test_the_seed_decides_everything(learned):
     pairs = list(zip(again.get_weights(), once_more.get_weights(), other.get_weights(), strict=True))
     assert all(np.array_equal(one, two) for one, two, _ in pairs)
     assert not any(np.array_equal(one, two) for one, _, two in pairs if one.ndim > 1)
+
+
+def test_a_stopped_call_goes_on_at_its_last_saved_epoch(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "SHARE", 0)  # every epoch is saved
+    config, saved, ends = dataclasses.replace(SMALL, images=640, epochs=4), [], [3]
+    save = checkpoints.Checkpoint.save
+
+    def save_and_stop(self, model, epochs, history):
+        save(self, model, epochs, history)
+        saved.append(epochs)
+        if epochs in ends:
+            ends.remove(epochs)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints.Checkpoint, "save", save_and_stop)
+    output = tmp_path / "parts.keras"
+    with pytest.raises(KeyboardInterrupt):
+        write_pretrained(output, config, "tiny", verbose=0)
+    assert not output.exists()
+    write_pretrained(output, config, "tiny", verbose=0)
+    assert saved == [1, 2, 3]  # the fourth, which ends it, alone was left
+    whole = pretrain(config, "tiny", verbose=0)
+    for one, two in zip(load_model(output).get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert [path.name for path in tmp_path.iterdir()] == ["parts.keras"]
+    ends.append(1)
+    with pytest.raises(KeyboardInterrupt):
+        write_pretrained(output, config, "tiny", verbose=0)
+    del saved[:]
+    write_pretrained(output, dataclasses.replace(config, seed=2), "tiny", verbose=0)
+    assert saved == [1, 2, 3]  # other settings begin anew
 
 
 def test_without_action_units():

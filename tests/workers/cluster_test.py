@@ -46,6 +46,32 @@ SCRIPT = textwrap.dedent(
         list(executor.run(functools.partial(new_worker, range(100)), [1, -3]))
     except DualATMEError as error:
         assert str(error) == "job -3", error
+
+    # A database: the machine that asks writes what a whole preparation here writes.
+    import io, pathlib
+    from dualatme_keras.preparation import PrepareConfig, prepare_database
+    from dualatme_keras.synthetic import write_synthetic
+    from dualatme_keras.synthetic.databases import ANNOTATIONS, FRAMES
+
+    write_synthetic("raw", subjects_per_database=2, clips_per_subject=2)
+    contents = []
+    for output, where in (("here", {"workers": 1}), ("there", {"executor": "ray", "ray_address": "auto"})):
+        config = PrepareConfig(
+            root=f"raw/{FRAMES['casme2']}",
+            annotations=f"raw/{ANNOTATIONS['casme2']}",
+            output=output,
+            landmarks="file",
+            landmarks_file="raw/landmarks.csv",
+            flow="dis",
+            keep_flow=True,
+            **where,
+        )
+        result = prepare_database(config, io.StringIO())
+        assert (result.prepared, result.failed) == (4, {}), result
+        files = [file for file in pathlib.Path(output).rglob("*") if file.is_file()]
+        contents.append({str(file.relative_to(output)): file.read_bytes() for file in files})
+    assert len(contents[0]) > 4 * 5
+    assert contents[0] == contents[1]
     print("all came back")
     """
 )
