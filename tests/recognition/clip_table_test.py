@@ -11,7 +11,7 @@ import pytest
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import Interval, SpottingCourse
 from dualatme_keras.progress import ClipProgress
-from dualatme_keras.recognition import Recognizer, clip_recognizer
+from dualatme_keras.recognition import Recognizer, clip_recognizer, clip_table
 from dualatme_keras.recognition.clip_table import predict_clips
 from dualatme_keras.recognition.result import LostExpression, SpottedVideo
 from dualatme_keras.recognition.timeline import timeline_figure
@@ -112,13 +112,14 @@ def test_frames_of_expressions_are_not_kept(run, frames, tmp_path, monkeypatch):
     intervals = [Interval(0, 5, 10, strength=1.0), Interval(12, 17, 20, strength=1.0)]
     course = SpottingCourse(np.arange(len(frames)), np.ones(len(frames)), 0.5, ())
     monkeypatch.setattr(clip_recognizer, "spot_intervals", lambda *_arguments: (intervals, course))
-    recognizer, videos, there = Recognizer(run[0]), [], []
-    spot = recognizer.spot
+    recognizer, videos, there, drawn = Recognizer(run[0]), [], [], []
+    spot, draw = recognizer.spot, clip_table.clip_figure
+    monkeypatch.setattr(clip_table, "clip_figure", lambda found: drawn.append(found.onset) or draw(found))
 
     def watched(*_arguments, keep, **others):
         def keep_and_look(found):
             kept = keep(found)
-            there.append((found.onset, sorted(path.name for path in (tmp_path / "pictures").iterdir())))
+            there.append((found.onset, list(drawn)))
             return kept
 
         videos.append(spot(frames, "v", frames_per_second=30, keep=keep_and_look))
@@ -129,8 +130,9 @@ def test_frames_of_expressions_are_not_kept(run, frames, tmp_path, monkeypatch):
     predict_clips(
         recognizer, ["v"], tmp_path / "out.csv", tmp_path / "pictures", spot=True, stream=io.StringIO()
     )
-    assert there == [(0, ["v_onset0.png"]), (12, ["v_onset0.png", "v_onset12.png"])]
-    assert (tmp_path / "pictures" / "v.png").is_file()
+    assert there == [(0, [0]), (12, [0, 12])]
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert names == {"v.png", "v_onset0.png", "v_onset12.png"}
     for kept, found in zip(videos[0].recognitions, whole, strict=True):
         pair = kept.onset_apex
         assert (pair.onset_frame.size, pair.apex_frame.size, found.onset_apex.apex_frame.size > 0) == (
