@@ -20,6 +20,9 @@ from dualatme_keras.files import WritingError
 from dualatme_keras.workers import EXECUTORS, begin_workers_with
 
 quiet_tensorflow()  # before a command imports it
+# OpenCV's own lines about broken videos; ours name the file.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 _HELP = ("help", "helpshort", "helpfull", "h", "?")
 
@@ -59,6 +62,16 @@ def define_setting(defaults, kind: Callable, name: str, description: str, *argum
     default = getattr(defaults, name)
     default = list(default) if isinstance(default, tuple) else default
     return kind(name, default, *arguments, description, **options)
+
+
+def define_run(flags: "Flags"):
+    """Defines the flag that says whose networks answer."""
+    return flags.DEFINE_list(
+        "run",
+        None,
+        "run of dualatme-train, folder of seeds, .keras or .pth; several answer together; default: facs, the "
+        "weights of this package",
+    )
 
 
 class _Workers(absl.flags.ArgumentParser):

@@ -4,28 +4,18 @@ The weights that come with this package answer; `--run=runs/mine` asks your own.
 """
 
 import contextlib
-import os
 import signal
 import sys
 import threading
 import webbrowser
 from pathlib import Path
 
-# OpenCV's own lines about broken videos; ours name the file.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-from dualatme_keras.commands import Flags, quiet_libraries
+from dualatme_keras.commands import Flags, define_run, quiet_libraries
 from dualatme_keras.commands.interrupts import ending_on_signals
 from dualatme_keras.errors import DualATMEError
 
 flags = Flags(__doc__)
-_RUN = flags.DEFINE_list(
-    "run",
-    None,
-    "run of dualatme-train, folder of seeds, .keras or .pth; several answer together; default: facs, the "
-    "weights of this package",
-)
+_RUN = define_run(flags)
 _RUNS = flags.DEFINE_string("runs", "runs", "folder of runs that the second tab offers")
 _HOST = flags.DEFINE_string("host", "127.0.0.1", "address to serve at; the default is this machine alone")
 _PORT = flags.DEFINE_integer("port", 7860, "port to serve at", lower_bound=1, upper_bound=65535)

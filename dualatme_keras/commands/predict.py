@@ -6,11 +6,7 @@ The weights that come with this package answer, which have seen no database; `--
 import os
 import sys
 
-# OpenCV's own lines about broken videos; ours name the file.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-from dualatme_keras.commands import Flags, define_workers, quiet_libraries, setting_values
+from dualatme_keras.commands import Flags, define_run, define_workers, quiet_libraries, setting_values
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import check_file, check_folder
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
@@ -18,12 +14,7 @@ from dualatme_keras.workers import compute_as_workers
 
 flags = Flags(__doc__, frames_per_second="fps")
 _PRESET = "facs"
-_RUN = flags.DEFINE_list(
-    "run",
-    None,
-    "run of dualatme-train, folder of seeds, .keras or .pth; several answer together; default: facs, the "
-    "weights of this package",
-)
+_RUN = define_run(flags)
 _SERVER = flags.DEFINE_string("server", None, "instead of --run: http://HOST:8501 or grpc://HOST:8500")
 _EXPORT = flags.DEFINE_string(
     "export", None, "instead of --run: folder of an export, or of one of its versions"

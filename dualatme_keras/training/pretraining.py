@@ -183,7 +183,7 @@ def pretrain(
         jit_compile=False,
     )
     flow = DrawnFlow(config.motion, config.batch_size, model.image_size, "minmax", config.seed)
-    model.optimizer.build(model.trainable_variables)
+    _make_variables(model)
     checkpoint = Checkpoint(unfinished)
     done, before = checkpoint.restore(model)
     model.fit(
@@ -198,3 +198,14 @@ def pretrain(
     trained = model.from_config(model.get_config())
     copy_weights(model, trained)
     return trained
+
+
+def _make_variables(model):
+    """Makes those of optimizer and losses, for which TensorFlow would trace a step twice."""
+    model.optimizer.build(model.trainable_variables)
+    answers = keras.tree.map_structure(lambda output: keras.ops.zeros((1, *output.shape[1:])), model.output)
+    truth = keras.ops.zeros((1,), "int64")
+    if model.action_units:
+        truth = {"logits": truth, "action_units": answers["action_units"]}
+    model.compute_loss(None, truth, answers)
+    model.reset_metrics()

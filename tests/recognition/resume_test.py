@@ -132,7 +132,7 @@ def test_a_server_has_one_who_asks(tmp_path):
 def test_a_killed_command_goes_on(run, recognizer, clips, expected, tmp_path):
     """And nobody else writes its table meanwhile."""
     command = [
-        *(sys.executable, "-m", "dualatme_keras.commands.predict", *clips * 30, f"--run={run[0]}"),
+        *(sys.executable, "-m", "dualatme_keras.commands.predict", *clips * 8, f"--run={run[0]}"),
         *(f"--output={tmp_path / 'out.csv'}", "--workers=1"),
     ]
     environment = {**os.environ, "PYTHONPATH": str(Path(dualatme_keras.__file__).parents[1])}
@@ -146,7 +146,7 @@ def test_a_killed_command_goes_on(run, recognizer, clips, expected, tmp_path):
             predict_clips(recognizer, clips, output)
         process.send_signal(signal.SIGKILL)
     kept, told = journal.read_bytes().count(b"\n"), io.StringIO()
-    predict_clips(recognizer, clips * 30, output, stream=told, workers=1)
-    assert told.getvalue().startswith(f"{kept} of {len(clips) * 30} clips finished before\n")
+    predict_clips(recognizer, clips * 8, output, stream=told, workers=1)
+    assert told.getvalue().startswith(f"{kept} of {len(clips) * 8} clips finished before\n")
     header, rows = expected.split(b"\n", 1)
-    assert output.read_bytes() == header + b"\n" + rows * 30
+    assert output.read_bytes() == header + b"\n" + rows * 8

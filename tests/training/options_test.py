@@ -36,16 +36,16 @@ def test_classes_of_another_number(base, tmp_path):
         rerun(base, tmp_path / "run", subjects=("s01",), class_names=names, epochs=1)
 
 
-def test_two_devices_learn_too(base, tmp_path):
+def test_two_devices_learn_too(small, tmp_path):
     """Two logical CPU devices; the last batch of 13 clips in 4s is one clip, so one device has none."""
     write_colours(tmp_path, clips_per_subject=13, subjects={"sub01": "casme2", "s01": "smic"})
     changes = {"lists": str(tmp_path / "lists"), "data_root": str(tmp_path), "distribute": "mirrored"}
-    result = rerun(base, tmp_path / "run", **changes, epochs=20, batch_size=4, learning_rate=0.01)
+    result = rerun(small, tmp_path / "run", **changes, epochs=20, batch_size=4, learning_rate=0.01)
     assert result.metrics["full"]["accuracy"] > 0.9
     saved = keras.models.load_model(tmp_path / "run" / "folds" / "s01" / "model.keras")
     assert all(np.isfinite(weights).all() for weights in saved.get_weights())
     with pytest.raises(DualATMEError, match="multiple of the 2 devices.*5"):
-        rerun(base, tmp_path / "odd", **changes, batch_size=5)
+        rerun(small, tmp_path / "odd", **changes, batch_size=5)
 
 
 def test_scale_of_a_fold_does_not_depend_on_the_folds_before(base, tmp_path):

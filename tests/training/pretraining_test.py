@@ -21,7 +21,14 @@ from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import mirror_flow_image
 from dualatme_keras.models import OTHER_MODELS, DualATME, load_model
 from dualatme_keras.synthetic import DrawnFlow, MotionSettings
-from dualatme_keras.training import DrawnDataset, PretrainConfig, checkpoints, pretrain, write_pretrained
+from dualatme_keras.training import (
+    DrawnDataset,
+    PretrainConfig,
+    checkpoints,
+    pretrain,
+    pretraining,
+    write_pretrained,
+)
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "pretrain.py"
 SMALL = PretrainConfig(images=6400, batch_size=32, epochs=2, average=0.9)
@@ -50,17 +57,8 @@ def test_learns_classes_and_action_units(learned):
     assert not learned.compiled
 
 
-def test_the_seed_decides_everything(learned):
-    again, other = (
-        pretrain(dataclasses.replace(SMALL, images=640, epochs=1, seed=seed), verbose=0) for seed in (1, 2)
-    )
-    once_more = pretrain(dataclasses.replace(SMALL, images=640, epochs=1), verbose=0)
-    pairs = list(zip(again.get_weights(), once_more.get_weights(), other.get_weights(), strict=True))
-    assert all(np.array_equal(one, two) for one, two, _ in pairs)
-    assert not any(np.array_equal(one, two) for one, _, two in pairs if one.ndim > 1)
-
-
 def test_a_stopped_call_goes_on_at_its_last_saved_epoch(tmp_path, monkeypatch):
+    """And the seed decides everything."""
     monkeypatch.setattr(checkpoints, "SHARE", 0)  # every epoch is saved
     config, saved, ends = dataclasses.replace(SMALL, images=640, epochs=4), [], [3]
     save = checkpoints.Checkpoint.save
@@ -73,26 +71,32 @@ def test_a_stopped_call_goes_on_at_its_last_saved_epoch(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(checkpoints.Checkpoint, "save", save_and_stop)
-    output = tmp_path / "parts.keras"
+    output, other = tmp_path / "parts.keras", tmp_path / "other.keras"
     with pytest.raises(KeyboardInterrupt):
-        write_pretrained(output, config, "tiny", verbose=0)
+        write_pretrained(output, config, verbose=0)
     assert not output.exists()
-    write_pretrained(output, config, "tiny", verbose=0)
+    shutil.copytree(tmp_path / ".parts.keras.unfinished", tmp_path / ".other.keras.unfinished")
+    write_pretrained(output, config, verbose=0)
     assert saved == [1, 2, 3]  # the fourth, which ends it, alone was left
-    whole = pretrain(config, "tiny", verbose=0)
-    for one, two in zip(load_model(output).get_weights(), whole.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, two)
-    assert [path.name for path in tmp_path.iterdir()] == ["parts.keras"]
-    ends.append(1)
-    with pytest.raises(KeyboardInterrupt):
-        write_pretrained(output, config, "tiny", verbose=0)
     del saved[:]
-    write_pretrained(output, dataclasses.replace(config, seed=2), "tiny", verbose=0)
+    write_pretrained(other, dataclasses.replace(config, seed=2), verbose=0)
     assert saved == [1, 2, 3]  # other settings begin anew
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.keras", "parts.keras"]
+    steps, train_step = [], DualATME.train_step
+    monkeypatch.setattr(
+        DualATME, "train_step", lambda model, batch: steps.append(batch) or train_step(model, batch)
+    )
+    whole = pretrain(config, verbose=0)
+    assert len(steps) == 1  # traced once, which takes longer than the steps
+    weights = (load_model(output).get_weights(), whole.get_weights(), load_model(other).get_weights())
+    for parts, undisturbed, other_seed in zip(*weights, strict=True):
+        np.testing.assert_array_equal(parts, undisturbed)
+        assert parts.ndim == 1 or not np.array_equal(parts, other_seed)
 
 
 def test_without_action_units():
-    model = pretrain(dataclasses.replace(SMALL, images=640), "tiny", verbose=0, flow_normalization=True)
+    config = dataclasses.replace(SMALL, images=640)
+    model = pretrain(config, verbose=0, action_units=(), flow_normalization=True)
     assert model.output.shape == (None, 3)
 
 
@@ -252,13 +256,15 @@ def test_weights_that_do_not_fit(changes, message, base, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_writes_weights_that_are_read(tmp_path, capsys):
+def test_the_command_writes_weights_that_are_read(tmp_path, capsys, monkeypatch):
+    asked, network = [], DualATME.from_preset("facs", load_weights=False)
+    monkeypatch.setattr(pretraining, "pretrain", lambda *asked_for: asked.append(asked_for[:2]) or network)
     output = tmp_path / "mine.keras"
     script_calls.call(COMMAND, f"--output={output}", "--images=1280", "--seed=3")
     assert f"weights: {output}" in capsys.readouterr().out
+    assert asked == [(PretrainConfig(images=1280, seed=3), "facs")]
     written = load_model(output)
-    again = pretrain(PretrainConfig(images=1280, seed=3), verbose=0)
     assert written.preparation == DualATME.from_preset("facs").preparation
-    for weight, other in zip(written.get_weights(), again.get_weights(), strict=True):
+    for weight, other in zip(written.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, other)
     assert output.stat().st_size < 300_000
