@@ -6,6 +6,7 @@
 # make test-app install with Playwright, drive the page of dualatme-app in Chromium (minutes)
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
 # make fuzz    install with a fuzzer, give what reads files 100,000 damaged ones, show what came of them
+# make soak    kill a training run 30 times at random moments, then ten minutes of load on an export (an hour)
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3
 BIN := .venv/bin
@@ -17,7 +18,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo docs test test-app test-docs test-jax mutants fuzz bench format clean
+.PHONY: demo docs test test-app test-docs test-jax mutants fuzz soak bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -70,6 +71,11 @@ mutants: .venv/installed-mutants
 
 fuzz: .venv/installed-fuzz
 	$(BIN)/python benchmarks/fuzz.py
+
+soak: .venv/installed-dev $(LISTS)/subName.txt
+	$(BIN)/python benchmarks/kills.py --kills=30 -- $(BIN)/dualatme-train --lists=$(LISTS) \
+		--data_root=$(DATA_ROOT) --preset=facs --workers=2 --threads=1 --workdir={}
+	$(BIN)/python benchmarks/soak.py --minutes=10
 
 bench: .venv/installed-bench $(LISTS)/subName.txt
 	$(BIN)/python benchmarks/bench_train.py --lists=$(LISTS) --data_root=$(DATA_ROOT) --epochs=7

@@ -1,5 +1,6 @@
 """The Dual-ATME network as a functional Keras model."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 
@@ -212,6 +213,14 @@ class DualATME(keras.Model):
         logits = self.predict(dataset, verbose=0)
         logits = logits["logits"] if self.action_units else logits
         return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+
+    def make_train_function(self, force: bool = False):
+        """Makes the optimizer's variables first: TensorFlow would trace a step that makes them twice."""
+        if not self.optimizer.built:
+            scope = getattr(self, "distribute_strategy", None)
+            with scope.scope() if scope is not None else contextlib.nullcontext():
+                self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
 
     def get_config(self):
         config = {argument: getattr(self, argument) for argument in self._arguments}

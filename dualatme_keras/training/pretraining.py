@@ -132,8 +132,12 @@ def write_pretrained(
         if not file.exists() or read_json(file) != told:
             shutil.rmtree(state, ignore_errors=True)
             write_json(file, told)
-        pretrain(config, preset, verbose, state).save(folder / "weights.keras")
-        replace_file(output, (folder / "weights.keras").read_bytes())
+        weights = folder / "weights.keras"
+        try:
+            pretrain(config, preset, verbose, state).save(weights)
+            replace_file(output, weights.read_bytes())
+        finally:
+            weights.unlink(missing_ok=True)  # half of it, on a full disk
         shutil.rmtree(folder)
 
 

@@ -57,7 +57,9 @@ class Networks:
 def predict(monkeypatch, capsys, *rows, failed=()):
     monkeypatch.setattr(recognition, "Recognizer", lambda *_arguments: Networks())
     monkeypatch.setattr(
-        clip_table, "predict_clips", lambda *_arguments: clip_table.PredictResult([*rows], dict(failed))
+        clip_table,
+        "predict_clips",
+        lambda *_arguments, **_workers: clip_table.PredictResult([*rows], dict(failed)),
     )
     with pytest.raises(SystemExit) as ended:
         script_calls.call(COMMANDS / "predict.py", "a.mp4", "--run=r", "--output=out.csv")
@@ -137,11 +139,18 @@ def test_who_is_asked(arguments, asked, told, monkeypatch, capsys):
     monkeypatch.setattr(serving, "LocalExport", lambda *given: ("LocalExport", *given))
     monkeypatch.setattr(preprocessing, "read_settings", str)
     predicted = clip_table.PredictResult([ROW], {})
-    monkeypatch.setattr(clip_table, "predict_clips", lambda *given: called.append(given[1:]) or predicted)
+    monkeypatch.setattr(
+        clip_table,
+        "predict_clips",
+        lambda *given, **workers: called.append((given[1:], workers)) or predicted,
+    )
     with pytest.raises(SystemExit) as ended:
-        script_calls.call(COMMANDS / "predict.py", "a", "b", "--figures=f", "--fps=30", *arguments)
+        script_calls.call(
+            COMMANDS / "predict.py", "a", "b", "--figures=f", "--fps=30", "--workers=3", *arguments
+        )
     assert ended.value.code == 0
-    assert called == [asked, (["a", "b"], "recognised.csv", "f", False, 30.0)]
+    workers = {"workers": 3, "executor": "processes", "ray_address": "auto"}
+    assert called == [asked, ((["a", "b"], "recognised.csv", "f", False, 30.0), workers)]
     assert capsys.readouterr().out.splitlines()[-3:] == [
         f"answered by: {told}",
         "table: recognised.csv",

@@ -138,6 +138,19 @@ def test_gradients_too_small_for_float16_train_all_the_same():
         assert np.linalg.norm(half[path] - expected) < 0.5 * np.linalg.norm(expected), path
 
 
+@pytest.mark.tensorflow
+def test_a_step_is_traced_once(monkeypatch):
+    """Which takes longer than many a training."""
+    steps, train_step = [], DualATME.train_step
+    monkeypatch.setattr(
+        DualATME, "train_step", lambda model, data: steps.append(data) or train_step(model, data)
+    )
+    model = tiny(implementation="plain", filters=(1, 1), bottleneck=1, hidden_units=2)
+    model.compile("adam", FocalLoss(), metrics=[UF1()])
+    model.fit(random_images(model, 6), np.arange(6) % 3, batch_size=3, epochs=2, verbose=0)
+    assert len(steps) == 1
+
+
 @pytest.mark.parametrize("implementation", ["plain", "fast"])
 def test_half_precision_learns(implementation):
     """Through `fit`, with the metrics of a run; a small last batch included."""

@@ -70,10 +70,10 @@ def test_workers_give_what_one_gives(settings, tmp_path, capfd):
     assert list((two[0] / "tensorboard" / "s01").rglob("events.*"))
 
 
-def test_images_read_from_files_give_what_images_in_memory_give(base, tmp_path, capsys):
+def test_images_read_from_files_give_what_images_in_memory_give(small, tmp_path, capsys):
     """Bit by bit; environment.json alone says where they were."""
     kept, read = (
-        rerun(base, tmp_path / images, epochs=2, subjects=("s01",), images=images).workdir
+        rerun(small, tmp_path / images, epochs=2, subjects=("s01",), images=images).workdir
         for images in ("memory", "files")
     )
     assert capsys.readouterr().out.count("images: read anew from files") == 1
@@ -112,7 +112,7 @@ def test_workers_give_what_one_gives_of_what_is_plugged_in(base, tmp_path):
     np.testing.assert_allclose(two.probabilities, one.probabilities, atol=1e-5)
 
 
-def test_error_in_a_worker_names_the_fold(base, tmp_path):
+def test_error_in_a_worker_names_the_fold(small, tmp_path):
     """Last, as it ends the workers."""
     with pytest.raises(DualATMEError, match=r"fold \w+, epoch \d+: Expected a finite loss. Received: nan"):
-        rerun(base, tmp_path / "nan", learning_rate=1e39, workers=2)  # infinite in float32
+        rerun(small, tmp_path / "nan", learning_rate=1e39, workers=2)  # infinite in float32
