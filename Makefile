@@ -1,5 +1,6 @@
 # make demo   install, paint clips, prepare them, train leave-one-subject-out, evaluate, export, recognise a clip
 # make test   install with the tools of development, check style, run the tests
+# make test-long  the tests that `make test` leaves out for their time (minutes)
 # make docs   install with mkdocs, build the documentation to site/; a dead link fails
 # make test-docs  install with mkdocs, run every block of README and docs and the notebook (minutes)
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
@@ -18,7 +19,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo docs test test-app test-docs test-jax mutants fuzz soak bench format clean
+.PHONY: demo docs test test-long test-app test-docs test-jax mutants fuzz soak bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -49,6 +50,9 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile
+
+test-long: .venv/installed-dev
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile -m long
 
 docs: .venv/installed-docs
 	$(BIN)/python benchmarks/architecture_drawing.py

@@ -76,6 +76,7 @@ def test_seeds(data, tmp_path, capsys):
     assert json.loads((tmp_path / "run" / "seeds.json").read_text())["seeds"] == [3, 4]
 
 
+@pytest.mark.long
 def test_compiled_with_xla_in_a_worker(data, tmp_path):
     """In processes of their own: once operations are deterministic, Keras leaves XLA aside with a warning.
     Once TensorFlow computes, its threads stay as many as they are."""

@@ -46,7 +46,7 @@ def _serve(answer, names, size):
         return answer(dict(zip(names, images, strict=True)))
 
     specs = [tf.TensorSpec((None, size, size, 3), tf.float32, name=name) for name in names]
-    return tf.function(serve, input_signature=specs)
+    return _function(serve, specs)
 
 
 def _serve_images(answer, names, size):
@@ -63,7 +63,7 @@ def _serve_images(answer, names, size):
         images = {name: decode(files[f"{name}_bytes"], f"{name}_bytes") for name in names}
         return answer(images)
 
-    return tf.function(serve_images, input_signature=[_string_spec(f"{name}_bytes") for name in names])
+    return _function(serve_images, [_string_spec(f"{name}_bytes") for name in names])
 
 
 def _serve_frames(answer, names, size, settings):
@@ -78,7 +78,12 @@ def _serve_frames(answer, names, size, settings):
 
     landmarks = tf.TensorSpec((None, 5, 2), tf.float32, name="landmarks")
     specs = [_string_spec("onset_bytes"), _string_spec("apex_bytes"), landmarks]
-    return tf.function(serve_frames, input_signature=specs)
+    return _function(serve_frames, specs)
+
+
+def _function(graph, specs):
+    # Without AutoGraph: nothing here branches in Python, and it would read all sources of what is called.
+    return tf.function(graph, input_signature=specs, autograph=False)
 
 
 def _string_spec(name):

@@ -24,7 +24,14 @@ def clips(tmp_path_factory):
     return clips, ImageTable(clips, data_root=folder)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "precision",
+    [
+        "float32",
+        "mixed_float16",
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("mixed_bfloat16", "float64")),
+    ],
+)
 def test_fitted_by_hand(precision, clips, tmp_path):
     clips, table = clips
     keras.utils.set_random_seed(1)

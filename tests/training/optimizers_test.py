@@ -39,6 +39,7 @@ def test_under_loss_scaling():
         np.testing.assert_allclose(ours, theirs, atol=1e-9)
 
 
+@pytest.mark.long
 def test_on_two_devices():
     with get_strategy(TrainConfig(distribute="mirrored")).scope():
         mirrored = trained(FusedAdam(0.01))[0]

@@ -36,6 +36,7 @@ def test_classes_of_another_number(base, tmp_path):
         rerun(base, tmp_path / "run", subjects=("s01",), class_names=names, epochs=1)
 
 
+@pytest.mark.long
 def test_two_devices_learn_too(small, tmp_path):
     """Two logical CPU devices; the last batch of 13 clips in 4s is one clip, so one device has none."""
     write_colours(tmp_path, clips_per_subject=13, subjects={"sub01": "casme2", "s01": "smic"})
@@ -63,7 +64,7 @@ def test_scale_of_a_fold_does_not_depend_on_the_folds_before(base, tmp_path):
     [
         {"precision": "mixed_float16", "learning_rate": 0.003},
         {"puzzle_source": "layer", "optimizer": "sgd", "loss": "balanced"},
-        {"loss": "cosine", "optimizer": "adamw"},
+        pytest.param({"loss": "cosine", "optimizer": "adamw"}, marks=pytest.mark.long),
     ],
     ids=["mixed precision", "puzzle layer", "cosine"],
 )

@@ -26,6 +26,7 @@ def double(base, tmp_path_factory):
     return rerun(base, tmp_path_factory.mktemp("double") / "run", **DOUBLE)
 
 
+@pytest.mark.long
 def test_both_implementations_train_to_the_same_answers(double, base, tmp_path):
     """What remains are ties, which images of one colour have in every max-pool."""
     fast = rerun(base, tmp_path / "fast", implementation="fast", **DOUBLE).predictions
@@ -34,6 +35,7 @@ def test_both_implementations_train_to_the_same_answers(double, base, tmp_path):
     np.testing.assert_allclose(fast.probabilities, double.predictions.probabilities, atol=0.05)
 
 
+@pytest.mark.long
 def test_several_steps_in_one_go_are_the_same_steps(double, base, tmp_path):
     several = rerun(base, tmp_path / "several", steps_per_execution=2, subjects=("s01",), **DOUBLE)
     rows = double.predictions.subjects == "s01"
