@@ -2,11 +2,12 @@
 
     python benchmarks/scaling.py --lists=LISTS --data_root=IMAGES --preset=facs --subjects=sub01,sub02,s01,s04
 
-The model: a run takes its start, and then its folds in rounds of as many as there are workers, each so many
-epochs. Start and seconds of an epoch come from runs by one worker of few and of many epochs; runs by two
-workers, and on a Ray cluster of one and of two nodes with a processor each, on this machine, are held to it.
-The forecast takes an epoch to last as its clips are many. It knows of no start beyond one, of no network
-between machines, and of no wait for files: it is a bound from below.
+The model: a run takes its start, that of its workers where it has any beside itself, and then its folds in
+rounds of as many as there are workers, each so many epochs. Start and seconds of an epoch come from runs by one
+worker of few and of many epochs, the start of workers from runs of few epochs by two workers, and on one Ray
+node. Runs of many epochs by two workers, and on a Ray cluster of one and of two nodes with a processor each,
+on this machine, are held to it. The forecast is for a cluster. It takes an epoch to last as its clips are many.
+It knows of no network between machines, and of no wait for files: it is a bound from below.
 """
 
 import math
@@ -56,7 +57,15 @@ def _on_ray(nodes, epochs):
 
 
 def modelled(start: float, epoch: float, jobs: int, epochs: int, workers: int) -> float:
-    """Seconds of a run of so many folds, of all seeds and networks together."""
+    """Seconds of a run of so many folds, of all seeds and networks together.
+
+    Args:
+        start: of the run and of its workers, seconds.
+        epoch: of a fold, seconds.
+        jobs: folds.
+        epochs: of each.
+        workers: side by side.
+    """
     return start + math.ceil(jobs / workers) * epochs * epoch
 
 
@@ -64,25 +73,34 @@ def main(_arguments):
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     few, many = map(int, _EPOCHS.value)
     kinds = {
-        "few epochs, 1 worker": (few, 1, lambda: _seconds(few, "--workers=1")),
+        "1 worker, few epochs": (few, 1, lambda: _seconds(few, "--workers=1")),
         "1 worker": (many, 1, lambda: _seconds(many, "--workers=1")),
+        "2 workers, few epochs": (few, 2, lambda: _seconds(few, "--workers=2")),
         "2 workers": (many, 2, lambda: _seconds(many, "--workers=2")),
+        "1 Ray node, few epochs": (few, 1, lambda: _on_ray(1, few)),
         "1 Ray node": (many, 1, lambda: _on_ray(1, many)),
         "2 Ray nodes": (many, 2, lambda: _on_ray(2, many)),
     }
     measured = {name: [] for name in kinds}
-    for _ in range(_RUNS.value):
+    for number in range(_RUNS.value):
         for name, (_epochs, _workers, measure) in kinds.items():
             measured[name].append(measure())
+            print(f"round {number + 1}, {name}: {measured[name][-1]:.1f} s", flush=True)
     medians = {name: statistics.median(values) for name, values in measured.items()}
     folds = len(_SUBJECTS.value)
-    epoch = (medians["1 worker"] - medians["few epochs, 1 worker"]) / ((many - few) * folds)
-    start = medians["few epochs, 1 worker"] - few * folds * epoch
-    print(f"start {start:.1f} s, an epoch of a fold {epoch:.3f} s\n")
+    epoch = (medians["1 worker"] - medians["1 worker, few epochs"]) / ((many - few) * folds)
+    starts = {
+        kind: medians[f"{kind}, few epochs"] - modelled(0, epoch, folds, few, workers)
+        for kind, workers in (("1 worker", 1), ("2 workers", 2), ("1 Ray node", 1))
+    }
+    starts["2 Ray nodes"] = starts["1 Ray node"]
+    told = ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in starts.items())
+    print(f"\nan epoch of a fold {epoch:.3f} s; start: {told}\n")
     print("| run | epochs | measured, s: median (range) | model, s |\n| --- | --- | --- | --- |")
     for name, (epochs, workers, _measure) in kinds.items():
-        values, model = measured[name], modelled(start, epoch, folds, epochs, workers)
-        fitted = " (fitted)" if workers == 1 and "Ray" not in name else ""
+        values = measured[name]
+        model = modelled(starts[name.removesuffix(", few epochs")], epoch, folds, epochs, workers)
+        fitted = " (fitted)" if name == "1 worker" or "few" in name else ""
         told = f"{medians[name]:.1f} ({min(values):.1f} to {max(values):.1f})"
         print(f"| {name} | {epochs} | {told} | {model:.1f}{fitted} |")
     print("\nForecast, not measured, hours:\n\n| what | 1 worker | 8 | 64 |\n| --- | --- | --- | --- |")
@@ -92,7 +110,7 @@ def main(_arguments):
     }
     for name, (jobs, larger) in sizes.items():
         hours = (
-            modelled(start, epoch * larger, jobs, _FORECAST_EPOCHS.value, workers) / 3600
+            modelled(starts["1 Ray node"], epoch * larger, jobs, _FORECAST_EPOCHS.value, workers) / 3600
             for workers in (1, 8, 64)
         )
         print(f"| {name} | {' | '.join(f'{each:.1f}' for each in hours)} |")
