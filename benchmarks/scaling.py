@@ -3,11 +3,11 @@
     python benchmarks/scaling.py --lists=LISTS --data_root=IMAGES --preset=facs --subjects=sub01,sub02,s01,s04
 
 The model: a run takes its start, that of its workers where it has any beside itself, and then its folds in
-rounds of as many as there are workers, each so many epochs. Start and seconds of an epoch come from runs by one
-worker of few and of many epochs, the start of workers from runs of few epochs by two workers, and on one Ray
-node. Runs of many epochs by two workers, and on a Ray cluster of one and of two nodes with a processor each,
-on this machine, are held to it. The forecast is for a cluster. It takes an epoch to last as its clips are many.
-It knows of no network between machines, and of no wait for files: it is a bound from below.
+rounds of as many as there are workers, each so many epochs. Start and seconds of an epoch come from runs by
+one worker of few and of many epochs, the start of workers from runs of few epochs by two workers, and on one
+Ray node. Runs of many epochs by two workers, and on a Ray cluster of one and of two nodes with a processor
+each, on this machine, are held to it. The forecast is for a cluster. It takes an epoch to last as its clips
+are many. It knows of no network between machines, and of no wait for files: it is a bound from below.
 """
 
 import math
