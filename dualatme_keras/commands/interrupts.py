@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
@@ -54,4 +55,6 @@ def _end(number):
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+    for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):  # which the tracker would remove
+        semaphore.unlink(missing_ok=True)
     os._exit(128 + number)

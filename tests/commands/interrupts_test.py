@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -58,6 +59,7 @@ def test_a_signal_ends_a_command_and_its_workers(number, code, started):
     assert (command.returncode, told) == (code, "\nstopped; the same command goes on\n")
     _gone, alive = psutil.wait_procs(below, timeout=5)
     assert not alive
+    assert not list(Path("/dev/shm").glob(f"*-{command.pid}-*"))  # semaphores of Linux
 
 
 def test_workers_end_with_a_parent_that_is_killed(started):
