@@ -25,7 +25,7 @@ OLDEST_SECONDS = 600
 _MOST_WAITING = 32
 
 _INTRODUCTION = """<h1>Dual-ATME: micro-expressions</h1>
-<p>A clip, what the network saw in it, and why it answered. All of it stays on this machine, and clips are
+<p>A clip, what the network saw in it, and its answer. All of it stays on this machine, and clips are
 deleted after their answer. The network can be wrong: look at its doubts.</p>"""
 
 

@@ -1,4 +1,4 @@
-"""Opens a page in the browser: a clip, what the network saw in it, and why it answered: `dualatme-app`.
+"""Opens a page in the browser: a clip, what the network saw in it, and its answer: `dualatme-app`.
 
 The weights that come with this package answer; `--run=runs/mine` asks your own.
 """
