@@ -78,7 +78,7 @@ fuzz: .venv/installed-fuzz
 
 soak: .venv/installed-dev $(LISTS)/subName.txt
 	$(BIN)/python benchmarks/kills.py --kills=30 -- $(BIN)/dualatme-train --lists=$(LISTS) \
-		--data_root=$(DATA_ROOT) --preset=facs --workers=2 --threads=1 --workdir={}
+		--data_root=$(DATA_ROOT) --preset=facs --epochs=20 --workers=2 --threads=1 --workdir={}
 	$(BIN)/python benchmarks/soak.py --minutes=10
 
 bench: .venv/installed-bench $(LISTS)/subName.txt
