@@ -16,6 +16,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ _FRAMES, _PREPARED, _RUN, _SCORED = "frames", "prepared", "run", "scored"
 _STEPS = ("frames", "prepare", "draw", "continue", "audit", "train", "score")
 _LISTS = "MEGC2019/v_cde_flow"
 _DRAWN = 1024
+_LINKS = 50_000
+"""File systems let a file have few names, such as 65,000."""
 
 
 def measure(command: list[str]) -> tuple[float, float, int, int]:
@@ -123,7 +126,11 @@ def draw_images(folder: Path) -> None:
         for kind, images in (("flow", drawn.entire), ("flow_puzzle", drawn.puzzled)):
             image = images[number % _DRAWN] ^ rng.integers(0, 2, images.shape[1:], "uint8")
             cv2.imwrite(str(base / kind / f"{name}_{kind}.png"), image, (cv2.IMWRITE_PNG_COMPRESSION, 1))
-        os.link(strip, base / "preview" / f"{name}.jpg")
+        preview = base / "preview" / f"{name}.jpg"
+        if number % _LINKS:
+            os.link(strip, preview)
+        else:
+            strip = shutil.copyfile(strip, preview)
         own = {"name": name, "subject": subject, "clip": clip, "label": label}
         own |= {"emotion": CLASS_NAMES[label], "path": f"own/flow/{name}_flow.png"}
         origin = record["origin"] | {"frames": str(_real_frames(frames, number))}
