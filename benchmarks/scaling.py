@@ -1,6 +1,7 @@
 """What a run costs by the number of workers: measured, beside a model of it, and the model's forecast.
 
-    python benchmarks/scaling.py --lists=LISTS --data_root=IMAGES --preset=facs --subjects=sub01,sub02,s01,s04
+    python benchmarks/scaling.py --lists=LISTS --data_root=IMAGES --preset=facs --clips=309 --epochs=2,42 \
+        --subjects=sub01,sub02,s01,s04
 
 The model: a run takes its start, that of its workers where it has any beside itself, and then its folds in
 rounds of as many as there are workers, each so many epochs. Start and seconds of an epoch come from runs by

@@ -376,6 +376,32 @@ def locked(path: str | os.PathLike, argument: str, file: str | os.PathLike | Non
         lock.release()
 
 
+@contextlib.contextmanager
+def unfinished(file: str | os.PathLike, argument: str) -> Iterator[Path]:
+    """Holds a folder beside a file, for what a call that makes the file leaves to one that goes on with it.
+
+    It is removed at the end where nothing was left in it.
+
+    Args:
+        file: that is made.
+        argument: what the caller's user calls it, for the error.
+
+    Yields:
+        The folder.
+
+    Raises:
+        DualATMEError: another process makes the file, or nobody can.
+    """
+    folder = Path(file).with_name(f".{Path(file).name}.unfinished")
+    with locked(folder, argument, file):
+        try:
+            yield folder
+        finally:
+            if all(map(is_lock, folder.iterdir())):
+                # Still locked: nobody else has begun. NFS keeps names of open files, and so the folder.
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def is_lock(path: Path) -> bool:
     """Whether a file is one of those by which a folder is held."""
     return path.name in (_LOCK, _HOLDER)

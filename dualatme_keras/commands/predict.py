@@ -79,7 +79,7 @@ def _check_flags(clips):
 
 def main(arguments):
     quiet_libraries()
-    if not _EXPORT.value:
+    if not (_EXPORT.value or _SERVER.value):
         compute_as_workers()
     _check_flags(arguments[1:])
     if len(arguments) < 2:

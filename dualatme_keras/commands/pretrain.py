@@ -9,7 +9,6 @@ from pathlib import Path
 from dualatme_keras.choices import PRESETS
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import check_file
 
 flags = Flags(__doc__)
 _OUTPUT = flags.DEFINE_string("output", "facs.keras", "file of weights to write, for --initial_weights too")
@@ -25,7 +24,6 @@ def main(_arguments):
         raise DualATMEError(
             f"Expected --output to be a .keras file in a folder that is there. Received: {output}."
         )
-    check_file(output, "output")
     from dualatme_keras.training.pretraining import PretrainConfig, write_pretrained
 
     given = {"images": _IMAGES.value, "seed": _SEED.value}

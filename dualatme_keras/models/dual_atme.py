@@ -216,7 +216,7 @@ class DualATME(keras.Model):
 
     def make_train_function(self, force: bool = False):
         """Makes the optimizer's variables first: TensorFlow would trace a step that makes them twice."""
-        if not self.optimizer.built:
+        if self.optimizer is not None and not self.optimizer.built:
             scope = getattr(self, "distribute_strategy", None)
             with scope.scope() if scope is not None else contextlib.nullcontext():
                 self.optimizer.build(self.trainable_variables)

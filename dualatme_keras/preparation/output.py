@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import importlib.metadata
 import io
 import json
 from pathlib import Path
@@ -21,6 +20,7 @@ from dualatme_keras.preprocessing import (
     draw_contact_sheet,
     read_settings,
 )
+from dualatme_keras.versions import installed_versions
 from dualatme_keras.video import image_file
 
 _PACKAGES = ("dualatme-keras", "mtcnn", "numpy", "opencv-contrib-python-headless", "opencv-contrib-python")
@@ -79,7 +79,7 @@ class PreparedFolder:
     def __init__(self, path, settings: PrepareSettings):
         self.path = Path(path)
         self._settings = dataclasses.asdict(settings)
-        versions = {"versions": {name: _version(name) for name in _PACKAGES}}
+        versions = {"versions": dict.fromkeys(_PACKAGES) | installed_versions(_PACKAGES)}
         file = self.path / SETTINGS_FILE
         changes = differing_settings(read_settings(file), settings) if file.exists() else []
         if changes:
@@ -257,10 +257,3 @@ def _manifest_row(record, clip, landmarks_from):
 
 def _told(record):
     return "; ".join(map(str, record.warnings))
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

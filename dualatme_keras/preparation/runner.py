@@ -30,7 +30,7 @@ from dualatme_keras.preprocessing import (
 )
 from dualatme_keras.progress import ClipProgress
 from dualatme_keras.text import shorten
-from dualatme_keras.workers import Scheduler
+from dualatme_keras.workers import Scheduler, one_thread
 
 LISTS = "MEGC2019/v_cde_flow"
 """Folder of the lists below the output, as published."""
@@ -42,7 +42,7 @@ _BYTES, _START_SECONDS = 400 * 2**20, 5
 """What a process with OpenCV takes, and until several of them are ready."""
 
 _DETECTOR_BYTES, _DETECTOR_START_SECONDS = 2**30, 20
-"""The same with a face detector, which brings TensorFlow."""
+"""The same with a face detector."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _results(config, folder, root, locate, clips):
     """Yields the name of each clip and why it failed, or None."""
     detects = config.landmarks in ("mtcnn", "mediapipe")
     scheduler = Scheduler(
-        config.workers,
+        1 if _finds_faces_on_a_gpu(config) else config.workers,
         config.executor,
         config.ray_address,
         bytes_of_each=_DETECTOR_BYTES if detects else _BYTES,
@@ -208,17 +208,19 @@ def _results(config, folder, root, locate, clips):
     work = functools.partial(_finish, root, locate, config, folder)
     # Processes here write too: it waits for the disk. Other machines may not see it.
     write = config.executor == "processes"
-    new_worker = functools.partial(_new_worker, functools.partial(work, write=write))
+    new_worker = functools.partial(one_thread, functools.partial(work, write=write))
     for (record, _), (reason, files) in scheduler.run(clips, work, lambda: new_worker):
         folder.write_files(files)
         yield record.name, reason
 
 
-def _new_worker(work):
-    import cv2
+def _finds_faces_on_a_gpu(config):
+    """Whose memory several processes would share."""
+    if config.landmarks != "mtcnn" or config.executor != "processes" or config.workers != "auto":
+        return False
+    import tensorflow as tf
 
-    cv2.setNumThreads(1)  # the other processors belong to other workers
-    return work
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _finish(root, locate, config, folder, clip_and_origin, write=True):

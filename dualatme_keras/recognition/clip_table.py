@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import tensorflow as tf
 
 from dualatme_keras.errors import DualATMEError
@@ -25,7 +24,7 @@ from dualatme_keras.recognition.journal import open_journal
 from dualatme_keras.recognition.remote import RemoteRecognizer
 from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.recognition.timeline import timeline_figure
-from dualatme_keras.workers import Scheduler, check_workers
+from dualatme_keras.workers import Scheduler, check_workers, one_thread
 
 _WORKER_BYTES = 2**30
 """What a process with TensorFlow, the face detector and matplotlib takes, without its networks."""
@@ -97,7 +96,13 @@ def predict_clips(
     identity = recognizer.identity()
     named = zip(map(os.fspath, clips), _stems(clips), strict=True)
     jobs = [(number, clip, stem) for number, (clip, stem) in enumerate(named)]
-    with open_journal(output, identity and {"recognizer": identity, **asked.settings()}) as journal:
+    decides = identity and {
+        "recognizer": identity,
+        "spot": spot,
+        "frames_per_second": frames_per_second,
+        "figures": figures and os.path.abspath(figures),
+    }
+    with open_journal(output, decides) as journal:
         keys = [journal.key(clip, stem) for _, clip, stem in jobs]
         table = _Table(output, recognizer.class_names)
         for number, key in enumerate(keys):
@@ -107,14 +112,17 @@ def predict_clips(
         left = [job for job in jobs if job[0] not in table.rows]
         progress = ClipProgress(len(jobs), len(table.rows), stream, task="recognise")
         here = functools.partial(asked.answer, progress=progress)
-        new_worker = functools.partial(_new_worker, asked)
+        new_worker = functools.partial(one_thread, asked.answer)
         try:
             for (number, _, _), (rows, pictures) in scheduler.run(left, here, lambda: new_worker):
                 for name, content in pictures.items():
                     _write(Path(figures, name), content)
                 failed = any(row["error"] for row in rows)
-                if not failed:
+                # An expression that is lost is lost again; a file may have been missing.
+                if not failed or len(rows) > 1:
                     journal.keep(keys[number], rows, [*pictures])
+                else:
+                    journal.complete = False
                 table.add(number, rows)
                 progress.finish_clip(failed)
         finally:
@@ -147,9 +155,6 @@ class _Asked:
     spot: bool
     frames_per_second: float | None
     draws: bool
-
-    def settings(self) -> dict:
-        return {name: getattr(self, name) for name in ("spot", "frames_per_second", "draws")}
 
     def answer(self, job, progress=None) -> tuple[list[dict], dict[str, bytes]]:
         """The rows of a clip, and its pictures as PNG files by name."""
@@ -192,11 +197,6 @@ class _Asked:
             name: figure_png(draw(what), dpi=130, padding=(0.08, 0.06))
             for name, (draw, what) in pictures.items()
         }
-
-
-def _new_worker(asked):
-    cv2.setNumThreads(1)  # the other processors belong to other workers
-    return asked.answer
 
 
 class _Table:

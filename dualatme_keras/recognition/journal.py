@@ -2,17 +2,19 @@
 
 import contextlib
 import hashlib
-import importlib.metadata
 import json
+import operator
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from dualatme_keras.files import locked
+from dualatme_keras.files import unfinished
+from dualatme_keras.versions import installed_versions
 
-_PACKAGES = ("dualatme-keras", "keras", "tensorflow", "numpy", "mtcnn")
-_OPENCV = ("opencv-contrib-python-headless", "opencv-contrib-python")
+_PACKAGES = (
+    *("dualatme-keras", "keras", "tensorflow", "numpy", "pillow", "mtcnn", "mediapipe"),
+    *("opencv-contrib-python-headless", "opencv-contrib-python"),
+)
 
 
 class Journal:
@@ -24,12 +26,16 @@ class Journal:
     Args:
         file: where.
         decides: what decides an answer besides the clip, for JSON; None finds and keeps nothing.
+
+    Attributes:
+        complete: whether every clip has an answer, as far as its user has said.
     """
 
     def __init__(self, file: Path, decides: dict | None):
         self._file = file
-        self._decides = decides if decides is None else {**decides, "versions": _versions()}
+        self._decides = decides if decides is None else {**decides, "versions": installed_versions(_PACKAGES)}
         self._known = self._read()
+        self.complete = True
 
     def key(self, clip: str, stem: str) -> str | None:
         """By which the answer to a clip is found again; None where it is not.
@@ -38,8 +44,8 @@ class Journal:
             clip: file or folder.
             stem: of the names of its pictures.
         """
-        facts = _facts(clip)
-        if self._decides is None or facts is None:
+        facts = None if self._decides is None else _facts(clip)
+        if facts is None:
             return None
         told = json.dumps([self._decides, clip, stem, facts], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
@@ -57,9 +63,13 @@ class Journal:
         if key is None:
             return
         # Numbers of frames may be NumPy's.
-        line = json.dumps({"key": key, "rows": rows, "pictures": pictures}, default=int)
+        line = json.dumps({"key": key, "rows": rows, "pictures": pictures}, default=operator.index)
         with open(self._file, "ab") as file:
             file.write(line.encode() + b"\n")
+
+    def remove(self) -> None:
+        """Forgets all."""
+        self._file.unlink(missing_ok=True)
 
     def _read(self):
         known = {}
@@ -81,7 +91,9 @@ class Journal:
 
 @contextlib.contextmanager
 def open_journal(output: str | os.PathLike, decides: dict | None) -> Iterator[Journal]:
-    """The journal of a table, which nobody else writes meanwhile; it is removed when the block ends well.
+    """The journal of a table, which nobody else writes meanwhile.
+
+    It is removed when the block ends well, unless a clip has no answer: then another call goes on.
 
     Args:
         output: the table.
@@ -90,16 +102,11 @@ def open_journal(output: str | os.PathLike, decides: dict | None) -> Iterator[Jo
     Raises:
         DualATMEError: another process writes the table, or nobody can.
     """
-    output = Path(output)
-    folder = output.with_name(f".{output.name}.unfinished")
-    file = folder / "rows.jsonl"
-    with locked(folder, "output", output):
-        try:
-            yield Journal(file, decides)
-            file.unlink(missing_ok=True)
-        finally:
-            if not file.exists():
-                shutil.rmtree(folder)
+    with unfinished(output, "output") as folder:
+        journal = Journal(folder / "rows.jsonl", decides)
+        yield journal
+        if journal.complete:
+            journal.remove()
 
 
 def _facts(clip):
@@ -112,11 +119,3 @@ def _facts(clip):
     except OSError:
         return None
     return [(name, status.st_size, status.st_mtime_ns) for name, status in told]
-
-
-def _versions():
-    versions = {}
-    for package in (*_PACKAGES, *_OPENCV):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return versions

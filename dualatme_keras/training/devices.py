@@ -14,6 +14,7 @@ import tensorflow as tf
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import resolve_implementation
 from dualatme_keras.training.config import TrainConfig
+from dualatme_keras.versions import installed_versions
 
 _PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scikit-learn", "pillow")
 
@@ -120,19 +121,11 @@ def describe_computation(config: TrainConfig) -> dict:
     if config.distribute != "none":
         device = f"{get_strategy(config).num_replicas_in_sync} x {device}"
     return {
-        "versions": _versions(("dualatme-keras", "keras", "tensorflow")),
+        "versions": installed_versions(("dualatme-keras", "keras", "tensorflow")),
         "implementation": resolve_implementation(config.implementation),
         "device": device,
         "threads": None if gpus else threads_of_each(config),
     }
-
-
-def _versions(packages):
-    versions = {}
-    for package in packages:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return versions
 
 
 def _gpu_names():
@@ -146,7 +139,7 @@ def describe_environment() -> dict:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "backend": keras.backend.backend(),
-        "packages": _versions(_PACKAGES),
+        "packages": installed_versions(_PACKAGES),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS"),
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "gpus": _gpu_names(),

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import locked, read_json, replace_file, write_json
+from dualatme_keras.files import check_file, read_json, replace_file, unfinished, write_json
 from dualatme_keras.losses import ActionUnitLoss
 from dualatme_keras.models import DualATME, copy_weights
 from dualatme_keras.synthetic import DrawnFlow, MotionSettings
@@ -121,33 +121,28 @@ def write_pretrained(
         DualATMEError: another process writes the file, or nobody can.
     """
     output = Path(output)
-    folder = output.with_name(f".{output.name}.unfinished")
-    with locked(folder, "output", output):
+    check_file(output, "output")
+    prepare_devices(TrainConfig(workers=1))  # before anything asks which devices there are
+    with unfinished(output, "output") as folder:
         told = {
             "config": repr(config),
             "preset": preset,
             "computed": describe_computation(TrainConfig(workers=1)),
         }
-        file, state = folder / "settings.json", folder / "state"
+        file, state, weights = folder / "settings.json", folder / "state", folder / "weights.keras"
         if not file.exists() or read_json(file) != told:
             shutil.rmtree(state, ignore_errors=True)
             write_json(file, told)
-        weights = folder / "weights.keras"
         try:
-            pretrain(config, preset, verbose, state).save(weights)
+            _pretrain(config, preset, verbose, state).save(weights)
             replace_file(output, weights.read_bytes())
         finally:
             weights.unlink(missing_ok=True)  # half of it, on a full disk
-        shutil.rmtree(folder)
+        shutil.rmtree(state, ignore_errors=True)
+        file.unlink()
 
 
-def pretrain(
-    config: PretrainConfig,
-    preset: str = "facs",
-    verbose: int = 2,
-    unfinished: Path | None = None,
-    **overrides,
-) -> DualATME:
+def pretrain(config: PretrainConfig, preset: str = "facs", verbose: int = 2, **overrides) -> DualATME:
     """Trains a network on drawn clips. No image of a person enters.
 
     The same settings give the same weights on the same machine. Operations are made reproducible for the
@@ -157,14 +152,17 @@ def pretrain(
         config: how.
         preset: the network, see `models.PRESETS`.
         verbose: as for `fit`.
-        unfinished: folder for the state of the last saved epoch, from which a call with the same arguments
-            goes on; None for none.
         **overrides: arguments of `DualATME` that replace those of the preset.
 
     Returns:
         The network, not compiled.
     """
     prepare_devices(TrainConfig(workers=1))
+    return _pretrain(config, preset, verbose, None, **overrides)
+
+
+def _pretrain(config, preset, verbose, state, **overrides):
+    """Goes on from the state of an epoch that a call with the same arguments has left in a folder."""
     keras.utils.set_random_seed(config.seed)
     model = DualATME.from_preset(preset, load_weights=False, **overrides)
     steps = config.steps * config.epochs
@@ -188,7 +186,7 @@ def pretrain(
     )
     flow = DrawnFlow(config.motion, config.batch_size, model.image_size, "minmax", config.seed)
     _make_variables(model)
-    checkpoint = Checkpoint(unfinished)
+    checkpoint = Checkpoint(state)
     done, before = checkpoint.restore(model)
     model.fit(
         DrawnDataset(flow, config.steps, bool(model.action_units), done),
@@ -205,7 +203,7 @@ def pretrain(
 
 
 def _make_variables(model):
-    """Makes those of optimizer and losses, for which TensorFlow would trace a step twice."""
+    """Those of optimizer and losses: a saved state has them, and TensorFlow would trace a step twice."""
     model.optimizer.build(model.trainable_variables)
     answers = keras.tree.map_structure(lambda output: keras.ops.zeros((1, *output.shape[1:])), model.output)
     truth = keras.ops.zeros((1,), "int64")

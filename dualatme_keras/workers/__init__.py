@@ -5,7 +5,7 @@ from dualatme_keras.workers.memory import available_memory
 from dualatme_keras.workers.parent import end_with_parent
 from dualatme_keras.workers.processes import ProcessExecutor, begin_workers_with
 from dualatme_keras.workers.scheduling import EXECUTORS, Scheduler, check_workers
-from dualatme_keras.workers.threads import compute_as_workers
+from dualatme_keras.workers.threads import compute_as_workers, one_thread
 
 __all__ = [
     "EXECUTORS",
@@ -17,4 +17,5 @@ __all__ = [
     "check_workers",
     "compute_as_workers",
     "end_with_parent",
+    "one_thread",
 ]

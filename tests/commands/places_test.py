@@ -145,7 +145,7 @@ def test_a_network_that_cannot_be_saved_leaves_the_earlier_one(tmp_path, monkeyp
             Path(path).write_bytes(b"half")
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(pretraining, "pretrain", lambda *_arguments: Network())
+    monkeypatch.setattr(pretraining, "_pretrain", lambda *_arguments: Network())
     output = tmp_path / "facs.keras"
     output.write_text("mine")
     assert "No space left on device" in end_of("pretrain", f"--output={output}")

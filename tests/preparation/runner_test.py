@@ -123,7 +123,8 @@ def test_one_worker_is_this_process_with_all_its_threads(trees, prepared, tmp_pa
     threads = cv2.getNumThreads()
     cv2.setNumThreads(2)
     try:
-        prepare_database(config(trees[0], tmp_path / "output", subjects=(trees[1][0].subject,)))
+        one = config(trees[0], tmp_path / "output", subjects=(trees[1][0].subject,), workers=1)
+        prepare_database(one)
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(threads)

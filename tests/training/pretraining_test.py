@@ -258,7 +258,7 @@ def test_weights_that_do_not_fit(changes, message, base, tmp_path):
 
 def test_the_command_writes_weights_that_are_read(tmp_path, capsys, monkeypatch):
     asked, network = [], DualATME.from_preset("facs", load_weights=False)
-    monkeypatch.setattr(pretraining, "pretrain", lambda *asked_for: asked.append(asked_for[:2]) or network)
+    monkeypatch.setattr(pretraining, "_pretrain", lambda *asked_for: asked.append(asked_for[:2]) or network)
     output = tmp_path / "mine.keras"
     script_calls.call(COMMAND, f"--output={output}", "--images=1280", "--seed=3")
     assert f"weights: {output}" in capsys.readouterr().out
