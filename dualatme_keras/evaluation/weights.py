@@ -6,6 +6,9 @@ from dualatme_keras.data import ImageTable, audit, read_lists
 from dualatme_keras.models import DualATME, prediction_model
 from dualatme_keras.runs import Predictions
 
+_MEMORY = 2**29
+"""Bytes that decoded images may take; more are read batch by batch, as each is looked at once."""
+
 
 def predict_lists(model: DualATME, lists, data_root=None, batch_size=128) -> Predictions:
     """Answers of one network for every clip of the test lists, see `answer_lists`."""
@@ -38,7 +41,7 @@ def answer_lists(
     report.raise_if_failed()
     if report.warnings:
         print(report)
-    table = ImageTable(read.clips, model.image_size, inputs, data_root)
+    table = ImageTable(read.clips, model.image_size, inputs, data_root, _MEMORY)
     answers = prediction_model(model).predict(table.dataset(read.clips, batch_size), verbose=0)
     predictions = Predictions.of_clips(read.clips, answers["probabilities"], model.class_names)
     return predictions, answers["action_units"].max(axis=-1) if model.action_units else None
