@@ -136,10 +136,11 @@ def write_pretrained(
         try:
             _pretrain(config, preset, verbose, state).save(weights)
             replace_file(output, weights.read_bytes())
+            shutil.rmtree(state, ignore_errors=True)
         finally:
             weights.unlink(missing_ok=True)  # half of it, on a full disk
-        shutil.rmtree(state, ignore_errors=True)
-        file.unlink()
+            if not state.exists():  # nothing to go on from
+                file.unlink()
 
 
 def pretrain(config: PretrainConfig, preset: str = "facs", verbose: int = 2, **overrides) -> DualATME:

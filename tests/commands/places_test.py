@@ -149,4 +149,4 @@ def test_a_network_that_cannot_be_saved_leaves_the_earlier_one(tmp_path, monkeyp
     output = tmp_path / "facs.keras"
     output.write_text("mine")
     assert "No space left on device" in end_of("pretrain", f"--output={output}")
-    assert [path.read_text() for path in tmp_path.rglob("*.keras")] == ["mine"]
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
