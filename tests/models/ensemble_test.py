@@ -15,10 +15,12 @@ def new_images(seed, clips=2):
     return {name: rng.uniform(-1, 1, (clips, 28, 28, 3)).astype("float32") for name in ("entire", "puzzled")}
 
 
-def randomise(model, seed):
-    """Moves all weights away from fresh ones."""
-    rng = np.random.default_rng(seed)
-    model.set_weights([w + rng.uniform(0, 0.1, w.shape).astype(w.dtype) for w in model.get_weights()])
+def new_network(seed, **parts):
+    """`tiny` with `parts`, all its weights away from fresh ones; the same of each seed."""
+    keras.utils.set_random_seed(seed)
+    model, rng = DualATME.from_preset("tiny", implementation="plain", **parts), np.random.default_rng(seed)
+    model.set_weights([w + rng.uniform(-0.1, 0.1, w.shape).astype(w.dtype) for w in model.get_weights()])
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,7 @@ def members(tmp_path_factory):
     """Three networks and their files."""
     folder, members = tmp_path_factory.mktemp("networks"), {}
     for seed in range(3):
-        model = DualATME.from_preset("tiny", implementation="plain")
-        randomise(model, seed)
+        model = new_network(seed)
         members[folder / f"{seed}.keras"] = model
         model.save(folder / f"{seed}.keras")
     return members
@@ -56,8 +57,7 @@ def test_answers_are_those_of_each_network(members, ensemble):
 def test_every_output_has_its_own_variables(tmp_path):
     """A linear path and action units: other outputs put layers in another order than in the file."""
     parts = {"linear_path": ("flow", "branches"), "action_units": (1, 12)}
-    model = DualATME.from_preset("tiny", implementation="plain", **parts)
-    randomise(model, 3)
+    model = new_network(3, **parts)
     model.save(tmp_path / "model.keras")
     images, ensemble = new_images(1), Ensemble([tmp_path / "model.keras"] * 2)
     answers, outputs = ensemble.predict(images), model(images, training=False)
@@ -91,8 +91,7 @@ def test_networks_of_another_architecture_are_refused(members, tmp_path):
 
 
 def test_number_format_of_the_networks_is_kept(tmp_path):
-    model = DualATME.from_preset("tiny", implementation="plain", dtype="float64")
-    randomise(model, 0)
+    model = new_network(0, dtype="float64")
     model.save(tmp_path / "model.keras")
     images = new_images(0)
     expected = keras.ops.softmax(model.predict_on_batch(images).astype("float32"), axis=-1)
