@@ -8,6 +8,7 @@ It stands in for `tensorflow_model_server` in tests: sockets on 127.0.0.1, the m
 import base64
 import contextlib
 import json
+import os
 import re
 import socket
 import socketserver
@@ -59,6 +60,8 @@ class PredictServer:
     Attributes:
         loaded: what `tf.saved_model.load` returned.
         rest_url, grpc_url: addresses, as `Client` takes them.
+        turns: a semaphore; as many requests as there are processors are computed at a time, as
+            `num_batch_threads` of TensorFlow Serving's batching bounds them, the others wait in a row.
         requests: number of Predict requests so far, those that failed included.
         status_requests: the same for the model's status.
     """
@@ -71,6 +74,7 @@ class PredictServer:
         meta_graph = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0]
         self.signatures = {name: meta_graph.signature_def[name] for name in self.loaded.signatures}
         self._lock = threading.Lock()
+        self.turns = threading.Semaphore(os.cpu_count())
         self.reset()
 
     def reset(self):
@@ -144,7 +148,8 @@ class PredictServer:
                 message = f"Expects {name} to be {expected.name} but {tensor.dtype.name} is provided"
                 raise Refused(Code.INVALID_ARGUMENT, message)
         try:
-            outputs = self.loaded.signatures[signature](**tensors)
+            with self.turns:
+                outputs = self.loaded.signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:
             raise Refused(Code.INVALID_ARGUMENT, error.message) from error
         return {name: value.numpy() for name, value in outputs.items()}
