@@ -49,10 +49,10 @@ $(DEMO_LISTS)/subName.txt: | .venv/installed-prepare,serving
 test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test-long: .venv/installed-dev
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile -m long
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder -m long
 
 docs: .venv/installed-docs
 	$(BIN)/python benchmarks/architecture_drawing.py

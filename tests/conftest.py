@@ -27,7 +27,21 @@ def pytest_configure(config):
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+LONGEST_FILES = [
+    *("training/loso_test", "training/pretraining_test", "serving/export_test", "serving/run_export_test"),
+    *("models/dual_atme_test", "models/parity_test", "training/same_answers_test", "training/kill_test"),
+    *("recognition/predict_test", "hostile/damage_test", "recognition/recognizer_test"),
+    "workers/cluster_test",
+]
+"""First, so that no process is left alone with one at the end."""
+
+
 def pytest_collection_modifyitems(items):
+    def place(item):
+        name = "/".join(item.path.with_suffix("").parts[-2:])
+        return LONGEST_FILES.index(name) if name in LONGEST_FILES else len(LONGEST_FILES)
+
+    items.sort(key=place)
     for item in items:
         if OTHER_BACKEND and item.get_closest_marker("tensorflow"):
             item.add_marker(pytest.mark.skip(reason="needs TensorFlow's tape, devices or graphs"))

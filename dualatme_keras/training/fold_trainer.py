@@ -34,7 +34,7 @@ where it is another, as that throws away what TensorFlow has compiled, which cos
 class FoldTrainer:
     """Trains a fresh network per fold without building and tracing a new one each time.
 
-    The compiled network stays for the next trainer of this process whose settings make the same one; a
+    The last four compiled networks stay for trainers of this process whose settings make the same ones; a
     network of `extensions` does not.
 
     Before each fold, weights, optimizer and random states are set to what a newly built network has
@@ -267,9 +267,10 @@ class FoldTrainer:
         self._model.optimizer.learning_rate = self._config.learning_rate
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=4)
 def _kept_network(config):
-    """The network that was compiled last: tracing one takes longer than many a run of few folds."""
+    """The networks that were compiled last: tracing one takes longer than many a run of few folds, and folds
+    that choose among settings come back to each."""
     return _compile_network(config, NO_EXTENSIONS)
 
 

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "serving"))
+import targets
 from mutations import mutate
 from targets import LONGEST, MOST_MEMORY, TARGETS
 from watch import Forbidden, only_below
@@ -18,8 +20,12 @@ from dualatme_keras.errors import DualATMEError
 
 
 @pytest.mark.parametrize("name", [name for name, target in TARGETS.items() if target.examples])
-def test_changed_files(name, tmp_path):
+def test_changed_files(name, tmp_path, tmp_path_factory, monkeypatch):
     target = TARGETS[name]
+    if name.startswith("request"):
+        from tiny_export import tiny_export  # which imports TensorFlow
+
+        monkeypatch.setattr(targets, "SERVED", tiny_export(tmp_path_factory))
     examples, read = target.begin(tmp_path)
     for example in examples:
         read(example)  # as it is, it is read

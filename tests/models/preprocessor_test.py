@@ -23,9 +23,8 @@ def pairs():
     "changes",
     [
         {},
-        {"puzzle": "flow", "encoding": "fixed", "image_size": 20},
-        {"stabilize": True, "encoding": "joint"},
-        {"stabilize": True, "puzzle": "flow"},
+        {"stabilize": True, "puzzle": "flow", "encoding": "fixed", "image_size": 20},
+        pytest.param({"stabilize": True, "encoding": "joint"}, marks=pytest.mark.long),
     ],
     ids=str,
 )

@@ -117,6 +117,7 @@ def test_faces_that_move(moving, label, expected, shipped):
     assert expected <= set(answer.shown_units)
 
 
+@pytest.mark.long
 def test_through_an_export(shipped, tmp_path):
     """The same units about the same frames; the numbers come with the answer."""
     version = export_saved_model(load_model("facs"), tmp_path)

@@ -12,15 +12,18 @@ from skimage import data
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "serving"))
 import script_calls
 from small_runs import write_run
 from spread_network import unrelated_inputs
+from tiny_export import tiny_export
 
 import dualatme_keras
 from dualatme_keras.models import load_model
 from dualatme_keras.plots.flow import flow_colours
 from dualatme_keras.preprocessing import PrepareSettings, eye_transform
-from dualatme_keras.serving import export_saved_model
+from dualatme_keras.recognition import RemoteRecognizer
+from dualatme_keras.serving import LocalExport, export_saved_model
 from dualatme_keras.synthetic.databases import synthetic_clips
 from dualatme_keras.synthetic.faces import new_look
 from dualatme_keras.synthetic.long_recording import LongRecording
@@ -157,7 +160,23 @@ def test_long_video(run, tmp_path):
     }
 
 
-def test_through_an_export(run, videos, tmp_path):
+def test_through_an_export(videos, tmp_path, tmp_path_factory):
+    """What is asked of it and becomes of its answer."""
+    export, table = tiny_export(tmp_path_factory), tmp_path / "graph.csv"
+    arguments = [f"--export={export}", f"--output={table}", f"--figures={tmp_path}"]
+    with pytest.raises(SystemExit) as ended:
+        script_calls.call(COMMAND, videos[0] / "made_up.mp4", *arguments)
+    assert ended.value.code == 0
+    assert (tmp_path / "made_up.png").stat().st_size > 0
+    (row,) = csv.DictReader(table.open(newline=""))
+    answer = RemoteRecognizer(LocalExport(export)).recognize(videos[0] / "made_up.mp4")
+    assert (row["label"], int(row["apex"])) == (answer.label, answer.apex)
+    for label, probability in answer.probabilities.items():
+        assert float(row[f"p_{label}"]) == pytest.approx(probability, abs=1e-4)
+
+
+@pytest.mark.long
+def test_an_export_answers_as_its_run(run, videos, tmp_path):
     """The frames as they are, to the graph; the class is the run's where the run has the graph's flow."""
     model = run / "final" / "model.keras"
     export = export_saved_model(model, tmp_path / "models", settings=PrepareSettings(margin=0.2))

@@ -3,19 +3,17 @@
 import sys
 from pathlib import Path
 
-import keras
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from predict_server import PredictServer
-from tiny_export import new_tiny_export
+from tiny_export import new_tiny, tiny_export
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """The network and the path of its export."""
-    keras.utils.set_random_seed(0)
-    return new_tiny_export(tmp_path_factory.mktemp("tiny") / "models")
+    return new_tiny(), tiny_export(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

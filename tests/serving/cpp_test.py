@@ -17,6 +17,9 @@ from PIL import Image
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+# Compiling takes a minute.
+pytestmark = pytest.mark.long
+
 SOURCE = Path(__file__).parent / "load_export.cc"
 LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
 BATCHES = (1, 5)

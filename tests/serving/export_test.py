@@ -16,6 +16,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from spread_network import unrelated_inputs
 from tiny_export import METRICS, SETTINGS
 
 from dualatme_keras.data import decode_image
@@ -373,20 +375,27 @@ def test_what_a_version_tells_of_itself(export, model):
     assert export.stat().st_mode & 0o005 == 0o005  # another user's server reads it
 
 
-def test_names_of_classes_and_preparation_are_the_networks(tmp_path):
-    names = ("calm", "moved", "other", "stirred")
-    network = DualATME.from_preset("tiny", class_names=names, preparation=SETTINGS)
+def test_what_the_network_knows_goes_with_it(tmp_path):
+    """Names of classes, preparation, and action units besides the class."""
+    names, units = ("calm", "moved", "other", "stirred"), (1, 4, 12)
+    network = DualATME.from_preset("tiny", class_names=names, preparation=SETTINGS, action_units=units)
     version = export_saved_model(network, tmp_path)
     assert (version / "assets" / "labels.txt").read_text().split() == list(names)
     assert read_settings(version / "assets" / "prepare.json") == SETTINGS
-    signatures = tf.saved_model.load(str(version)).signatures
-    assert "serve_frames" in signatures
-    remote = RemoteRecognizer(LocalExport(version), landmarks="template")
-    assert remote.class_names == names
-    inputs = {name: tf.random.uniform((5, 28, 28, 3), -1, 1) for name in ("entire", "puzzled")}
-    answers = signatures["serving_default"](**inputs)
-    labels = [label.decode() for label in answers["label"].numpy()]
-    assert labels == [names[index] for index in answers["probabilities"].numpy().argmax(axis=1)]
+    export = LocalExport(version)
+    inputs = unrelated_inputs(network)
+    answers, outputs = export.predict(inputs), network(inputs, training=False)
+    assert list(answers["label"]) == [names[index] for index in answers["probabilities"].argmax(axis=1)]
+    assert answers["action_unit_numbers"].tolist() == [list(units)] * 32
+    expected = tf.sigmoid(outputs["action_units"])
+    assert np.ptp(expected) > 1e-3  # the next line could fail
+    np.testing.assert_allclose(answers["action_units"], expected, atol=1e-5)
+
+    recording = next(clip[1] for clip in synthetic_clips("smic", 20, 1, 1, 120))
+    frames = [recording.frame(at) for at in (recording.timing.onset, recording.timing.apex)]
+    answer = RemoteRecognizer(export, landmarks="template").recognize(frames)
+    assert tuple(answer.probabilities) == names
+    assert list(answer.action_units) == list(units)
 
 
 def test_warm_up_requests_are_answered(export, signatures):

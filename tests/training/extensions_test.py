@@ -39,7 +39,11 @@ def elsewhere(config, tmp_path, name, **changes):
 
 
 @pytest.mark.filterwarnings("error:The structure of `inputs`")
-@pytest.mark.parametrize("names", [("entire",), ("puzzled", "entire")], ids=["one input", "two in a list"])
+@pytest.mark.parametrize(
+    "names",
+    [pytest.param(("entire",), marks=pytest.mark.long), ("puzzled", "entire")],
+    ids=["one input", "two in a list"],
+)
 def test_another_network_learns(names, config):
     config = dataclasses.replace(config, epochs=40, final_model=True)
     result = run_loso(config, linear(names))

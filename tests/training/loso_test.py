@@ -84,14 +84,14 @@ def test_final_model_knows_all_clips(finished, data):
     assert (answers.labels == answers.predictions).mean() > 0.9
 
 
-def test_seed_decides_everything_and_folds_are_independent(base, tmp_path, capsys):
-    rerun(base, tmp_path / "whole")
+def test_seed_decides_everything_and_folds_are_independent(small, tmp_path, capsys):
+    rerun(small, tmp_path / "whole")
     contents = (tmp_path / "whole" / "predictions.csv").read_bytes()
     # The last fold first, then the others, with what a stopped run leaves of a fold.
-    rerun(base, tmp_path / "parts", subjects=("s01",))
+    rerun(small, tmp_path / "parts", subjects=("s01",))
     shutil.copytree(tmp_path / "parts" / "folds" / "s01", tmp_path / "parts" / "folds" / ".006.partial")
     capsys.readouterr()
-    rerun(base, tmp_path / "parts")
+    rerun(small, tmp_path / "parts")
     printed = capsys.readouterr().out
     assert printed.count("finished before") == 1
     seconds = [float(number) for number in re.findall(r"([\d.]+) s, ", printed)]
@@ -113,10 +113,10 @@ def test_another_seed_is_another_run(base, finished, tmp_path):
     assert fold_seed(1, "006") == 1263718364
 
 
-def test_seeds_are_the_runs_they_would_be_alone(base, tmp_path):
-    config = dataclasses.replace(base, final_model=False, tensorboard=False, epochs=3)
+def test_seeds_are_the_runs_they_would_be_alone(small, tmp_path):
+    config = dataclasses.replace(small, final_model=False, tensorboard=False, epochs=3)
     both = run_seeds(config, (1, 2), (tmp_path / "seed_1", tmp_path / "seed_2"))
-    alone = rerun(base, tmp_path / "alone", seed=2)
+    alone = rerun(small, tmp_path / "alone", seed=2)
     np.testing.assert_array_equal(both[1].predictions.probabilities, alone.predictions.probabilities)
     assert not np.array_equal(both[0].predictions.probabilities, both[1].predictions.probabilities)
     assert json.loads((tmp_path / "seed_2" / "config.json").read_text())["seed"] == 2
@@ -137,11 +137,11 @@ def test_the_compiled_network_serves_the_next_run(base, tmp_path, monkeypatch):
         rerun(base, tmp_path / "sgd", subjects=("s01",), optimizer="sgd")
 
 
-def test_other_protocols(base, tmp_path):
-    held_out = rerun(base, tmp_path / "hde", protocol="hde", databases=("samm",), epochs=1)
+def test_other_protocols(small, tmp_path):
+    held_out = rerun(small, tmp_path / "hde", protocol="hde", databases=("samm",), epochs=1)
     assert set(held_out.predictions.subjects) == {"006"}
     with pytest.raises(DualATMEError, match="clips to train on"):
-        rerun(base, tmp_path / "sde", protocol="sde")  # one subject per database leaves nothing
+        rerun(small, tmp_path / "sde", protocol="sde")  # one subject per database leaves nothing
 
 
 def test_diverging_loss_names_fold_and_epoch(base, tmp_path):
@@ -174,9 +174,9 @@ def test_a_preset_given_as_a_function_is_that_preset_and_another_run(base, tmp_p
         run_loso(config, new_model)
 
 
-def test_auditing_the_protocol_changes_no_answer(base, tmp_path):
-    rerun(base, tmp_path / "plain")
-    rerun(base, tmp_path / "audited", audit_protocol=True)
+def test_auditing_the_protocol_changes_no_answer(small, tmp_path):
+    rerun(small, tmp_path / "plain")
+    rerun(small, tmp_path / "audited", audit_protocol=True)
     plain, audited = ((tmp_path / name / "predictions.csv").read_bytes() for name in ("plain", "audited"))
     assert plain == audited
     metrics = evaluate_run(tmp_path / "audited")
@@ -184,11 +184,11 @@ def test_auditing_the_protocol_changes_no_answer(base, tmp_path):
     assert {name: metrics["full"][name] for name in audit["last_epoch"]} == audit["last_epoch"]
     assert len(audit["epochs"]["uf1"]) == 3
     # Folds of several people too.
-    rerun(base, tmp_path / "hde", protocol="hde", audit_protocol=True)
+    rerun(small, tmp_path / "hde", protocol="hde", audit_protocol=True)
     evaluate_run(tmp_path / "hde")
     assert "protocol_audit" in json.loads((tmp_path / "hde" / "metrics.json").read_text())
     # The answers of an epoch are those of a run that ends there.
-    shorter = rerun(base, tmp_path / "shorter", epochs=2)
+    shorter = rerun(small, tmp_path / "shorter", epochs=2)
     assert shorter.metrics["full"]["uf1"] == audit["epochs"]["uf1"][1]
 
 
@@ -231,21 +231,21 @@ def test_images_of_other_settings_are_another_run(finished, base, data, tmp_path
         run_loso(moved)
 
 
-def test_exchanged_images_are_another_run(base, data, tmp_path):
+def test_exchanged_images_are_another_run(small, data, tmp_path):
     shutil.copytree(data, tmp_path / "copy")
     copy = {"data_root": str(tmp_path / "copy")}
-    rerun(base, tmp_path / "run", subjects=("sub01",), **copy)
+    rerun(small, tmp_path / "run", subjects=("sub01",), **copy)
     exchange_images(tmp_path / "copy", "smic")
     with pytest.raises(DualATMEError, match="Received: the images of smic changed. Choose another `workdir`"):
-        rerun(base, tmp_path / "run", **copy)
+        rerun(small, tmp_path / "run", **copy)
     with pytest.raises(DualATMEError, match="`continue_despite` out of .*images"):
-        rerun(base, tmp_path / "run", continue_despite=("images",), **copy)
+        rerun(small, tmp_path / "run", continue_despite=("images",), **copy)
     assert [fold.name for fold in (tmp_path / "run" / "folds").iterdir()] == ["sub01"]
 
 
-def test_accepted_differences_are_recorded(base, tmp_path):
+def test_accepted_differences_are_recorded(small, tmp_path):
     """Two folds of a run that began elsewhere."""
-    rerun(base, tmp_path / "run", subjects=("sub01",))
+    rerun(small, tmp_path / "run", subjects=("sub01",))
     config, environment = tmp_path / "run" / "config.json", tmp_path / "run" / "environment.json"
     record = json.loads(config.read_text())
     threads = record["computed_with"]["threads"]
@@ -257,9 +257,9 @@ def test_accepted_differences_are_recorded(base, tmp_path):
     with pytest.raises(
         DualATMEError, match=rf"Received: {re.escape(words)}. .*=\('device', 'threads'\)`, which"
     ):
-        rerun(base, tmp_path / "run")
+        rerun(small, tmp_path / "run")
     despite = {"continue_despite": ("device", "threads")}
-    rerun(base, tmp_path / "run", **despite)
+    rerun(small, tmp_path / "run", **despite)
     written = json.loads(environment.read_text())
     assert written["folds"] == ["sub01"]
     (continuation,) = written["continuations"]
@@ -268,10 +268,10 @@ def test_accepted_differences_are_recorded(base, tmp_path):
     assert continuation["packages"] == written["packages"]
     # The record stays that of the beginning; a call that trains nothing is no continuation.
     assert json.loads(config.read_text())["computed_with"] == record["computed_with"]
-    rerun(base, tmp_path / "run", **despite)
+    rerun(small, tmp_path / "run", **despite)
     assert json.loads(environment.read_text()) == written
     for _ in range(2):  # The second trains nothing.
-        rerun(base, tmp_path / "run", final_model=True, **despite)
+        rerun(small, tmp_path / "run", final_model=True, **despite)
         added = json.loads(environment.read_text())["continuations"][1:]
         assert [continuation["folds"] for continuation in added] == [[]]
 

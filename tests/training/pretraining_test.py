@@ -94,6 +94,7 @@ def test_a_stopped_call_goes_on_at_its_last_saved_epoch(tmp_path, monkeypatch):
         assert parts.ndim == 1 or not np.array_equal(parts, other_seed)
 
 
+@pytest.mark.long
 def test_without_action_units():
     config = dataclasses.replace(SMALL, images=640)
     model = pretrain(config, verbose=0, action_units=(), flow_normalization=True)
@@ -186,6 +187,7 @@ def test_folds_start_from_the_weights_that_ship(minmax, tmp_path):
     # Other classes: all but the last layer.
     rerun(base, tmp_path / "named", class_names=names, **changes)
     named = of_fold(tmp_path / "named")
+    assert named.class_names == names
     np.testing.assert_allclose(
         named.get_layer("hidden").kernel, shipped.get_layer("hidden").kernel, atol=1e-6
     )
@@ -226,9 +228,13 @@ def test_plus_is_facs_and_a_linear_classifier(minmax, tmp_path):
         np.testing.assert_allclose(answered, wanted, atol=5e-3)
         saved = of_fold(tmp_path / "plus", fold.name).predict(images, verbose=0)["action_units"]
         np.testing.assert_allclose(saved, facs.predict(images, verbose=0)["action_units"], atol=1e-4)
-    # The whole network can be trained too, from facs and with the linear classifier beside it.
+
+
+@pytest.mark.long
+def test_plus_can_be_trained_too(minmax, tmp_path):
+    """The whole network, from facs and with the linear classifier beside it."""
     rerun(minmax, tmp_path / "steps", preset="plus", solver="gradient", epochs=2, subjects=("sub01",))
-    trained, start = of_fold(tmp_path / "steps"), facs.get_layer("hidden").kernel
+    trained, start = of_fold(tmp_path / "steps"), DualATME.from_preset("facs").get_layer("hidden").kernel
     assert trained.action_units == ()
     assert np.abs(trained.get_layer("hidden").kernel - start).max() > 1e-3
     assert np.abs(trained.get_layer("linear_logits").kernel).max() > 0

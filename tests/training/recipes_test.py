@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from colour_runs import rerun
+from colour_runs import linear, rerun
 from demo_data import SUBJECTS
 
 from dualatme_keras.choices import MODELS, PRESETS, PUBLISHED_RECIPE, training_recipe
@@ -21,7 +21,7 @@ from dualatme_keras.data import ImageTable, make_folds, read_lists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import mirror_flow_image
 from dualatme_keras.models import OTHER_MODELS
-from dualatme_keras.training import TrainConfig
+from dualatme_keras.training import TrainConfig, run_loso
 from dualatme_keras.training.logistic_fit import fit_logistic
 from dualatme_keras.training.mixing import mix_batches
 
@@ -82,13 +82,13 @@ def test_settings_that_are_none(changes, message):
 def test_another_network_goes_through_the_same_runner(base, tmp_path):
     """One that has convolutions, and classes of another number; its files are those of any run."""
     changes = {"preset": "paper", "implementation": "auto", "model": "ststnet"}
-    result = rerun(base, tmp_path / "run", **changes, epochs=60, audit_protocol=True)
+    result = rerun(base, tmp_path / "run", **changes, epochs=60)
     assert result.metrics["full"]["accuracy"] > 0.6
     saved = keras.models.load_model(tmp_path / "run" / "folds" / "sub01" / "model.keras")
     assert saved.name == "ststnet"
     # Another network cannot go on with it.
     with pytest.raises(DualATMEError, match="model 'ststnet' -> 'sssnet'"):
-        rerun(base, tmp_path / "run", **{**changes, "model": "sssnet"}, epochs=60, audit_protocol=True)
+        rerun(base, tmp_path / "run", **{**changes, "model": "sssnet"}, epochs=60)
 
 
 def test_linear_is_a_logistic_regression(base, data, tmp_path):
@@ -203,27 +203,32 @@ def test_warped_and_mixed_clips(base, tmp_path, monkeypatch):
         return fit(self, batches, **options)
 
     monkeypatch.setattr(keras.Model, "fit", watched)
-    changes = {"subjects": ("sub01",), "epochs": 2}
+    # Hardly anything to trace.
+    network = linear(("entire", "puzzled"), sizes=(28, 28))
+    own = {"preset": "paper", "implementation": "auto", "final_model": False, "tensorboard": False}
+    base = dataclasses.replace(base, subjects=("sub01",), epochs=2, **own)
+
+    def trained(name, **changes):
+        config = dataclasses.replace(base, workdir=str(tmp_path / name), **changes)
+        return run_loso(config, network).predictions.probabilities
+
     warp = {"shift": 0.1, "zoom": 0.1, "rotation": 5.0, "magnitude": 0.5}
     plain, warped, again = (
-        rerun(base, tmp_path / name, **changes, **more).predictions.probabilities
-        for name, more in (("plain", {}), ("warped", warp), ("again", warp))
+        trained(name, **more) for name, more in (("plain", {}), ("warped", warp), ("again", warp))
     )
     np.testing.assert_array_equal(warped, again)
     assert np.abs(plain - warped).max() > 1e-4
     for (first, labels), (moved, same) in zip(*seen[:2], strict=True):
         np.testing.assert_array_equal(labels, same)
-        for name in ("entire", "puzzled"):
+        for name in range(2):
             assert (np.abs(moved[name] - first[name]).max(axis=(1, 2, 3)) > 0.05).all()
             # Colours of a clip stay what they are.
             np.testing.assert_array_equal(
                 np.argmax(np.mean(moved[name], axis=(1, 2)), axis=1),
                 np.argmax(np.mean(first[name], axis=(1, 2)), axis=1),
             )
-    mixed = rerun(
-        base, tmp_path / "mixed", **changes, mixup=0.4, loss="crossentropy", class_weight="balanced"
-    )
-    assert np.isfinite(mixed.predictions.probabilities).all()
+    mixed = trained("mixed", mixup=0.4, loss="crossentropy", class_weight="balanced")
+    assert np.isfinite(mixed).all()
     for (first, labels), (images, shares, weights) in zip(seen[0], seen[-1], strict=True):
         np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
         np.testing.assert_allclose(weights, 1, rtol=1e-6)
@@ -231,7 +236,7 @@ def test_warped_and_mixed_clips(base, tmp_path, monkeypatch):
         own = shares[np.arange(len(labels)), labels]
         assert ((own > 0.01) & (own < 0.99)).any()
         # A clip is as much of its colour as its label says.
-        means = [np.mean(one["entire"], axis=(1, 2)) for one in (first, images)]
+        means = [np.mean(one[0], axis=(1, 2)) for one in (first, images)]
         colours = np.stack([means[0][labels == label].mean(axis=0) for label in range(3)])
         np.testing.assert_allclose(means[1], shares @ colours, atol=0.04)
 

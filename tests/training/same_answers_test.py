@@ -114,6 +114,7 @@ def test_workers_give_what_one_gives_of_what_is_plugged_in(base, tmp_path):
     np.testing.assert_allclose(two.probabilities, one.probabilities, atol=1e-5)
 
 
+@pytest.mark.long
 def test_error_in_a_worker_names_the_fold(small, tmp_path):
     """Last, as it ends the workers."""
     with pytest.raises(DualATMEError, match=r"fold \w+, epoch \d+: Expected a finite loss. Received: nan"):
