@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,11 +52,20 @@ def _wait(reader):
 def _end(number):
     with contextlib.suppress(OSError):  # nobody reads it
         os.write(2, _WORDS)
+    children = psutil.Process().children(recursive=True)
+    _remove_semaphores()
+    # The main thread would begin new workers, with new semaphores, in place of those that are killed.
+    sys.setswitchinterval(60)
     # Those first that would say something about the end of others: joblib's tracker of semaphores.
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):  # which the tracker would remove
+    for process in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)  # which, unlike psutil, lets no thread in
+    _remove_semaphores()
+    os._exit(128 + number)
+
+
+def _remove_semaphores():
+    """Those of joblib, which its tracker would remove."""
+    for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):
         with contextlib.suppress(OSError):  # somebody else's, in a folder that containers share
             semaphore.unlink()
-    os._exit(128 + number)

@@ -151,7 +151,8 @@ def test_a_step_is_traced_once(monkeypatch):
     assert len(steps) == 1
 
 
-@pytest.mark.parametrize("implementation", [pytest.param("plain", marks=pytest.mark.long), "fast"])
+@pytest.mark.long
+@pytest.mark.parametrize("implementation", ["plain", "fast"])
 def test_half_precision_learns(implementation):
     """Through `fit`, with the metrics of a run; a small last batch included."""
     keras.utils.set_random_seed(1)

@@ -171,6 +171,7 @@ def test_every_fold_chooses_and_its_test_clips_do_not(base, data, tmp_path):
         rerun(base, tmp_path / "run", **select, subjects=("sub01",), final_model=True)
 
 
+@pytest.mark.long
 def test_candidates_that_take_other_images(base, tmp_path):
     """A network that looks at both images beside one that looks at one, whose clips are mirrored."""
     steps = {"solver": "gradient", "epochs": 1, "mirror": True}
