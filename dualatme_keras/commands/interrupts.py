@@ -53,19 +53,14 @@ def _end(number):
     with contextlib.suppress(OSError):  # nobody reads it
         os.write(2, _WORDS)
     children = psutil.Process().children(recursive=True)
-    _remove_semaphores()
-    # The main thread would begin new workers, with new semaphores, in place of those that are killed.
+    for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):  # else removed by joblib's tracker
+        with contextlib.suppress(OSError):  # somebody else's, in a folder that containers share
+            semaphore.unlink()
+    # From the first kill to the exit no other thread gets a turn: the main thread would begin new workers,
+    # with new semaphores, in place of those that are killed.
     sys.setswitchinterval(60)
     # Those first that would say something about the end of others: joblib's tracker of semaphores.
     for process in children:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)  # which, unlike psutil, lets no thread in
-    _remove_semaphores()
+            os.kill(process.pid, signal.SIGKILL)  # psutil's reads files, and lets others in meanwhile
     os._exit(128 + number)
-
-
-def _remove_semaphores():
-    """Those of joblib, which its tracker would remove."""
-    for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):
-        with contextlib.suppress(OSError):  # somebody else's, in a folder that containers share
-            semaphore.unlink()

@@ -173,8 +173,8 @@ def test_every_fold_chooses_and_its_test_clips_do_not(base, data, tmp_path):
 
 @pytest.mark.long
 def test_candidates_that_take_other_images(base, tmp_path):
-    """A network that looks at both images beside one that looks at one, whose clips are mirrored."""
-    steps = {"solver": "gradient", "epochs": 1, "mirror": True}
+    """A network that looks at both images beside one that looks at one, whose clips are moved."""
+    steps = {"solver": "gradient", "epochs": 1, "shift": 0.1, "mirror": True}
     candidates = {"both": {"epochs": 1}, "one": {"model": "linear", "preset": "paper", **steps}}
     select = {"select": write(tmp_path, candidates), "select_splits": 2, "implementation": "auto"}
     result = rerun(base, tmp_path / "run", **select, epochs=1, subjects=("sub01",))
