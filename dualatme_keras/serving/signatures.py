@@ -30,10 +30,12 @@ def new_signatures(
     answering = prediction_model(model)
     holder = tf.Module()
     holder.weights = [weight.value for weight in answering.weights]
-    answer = _labelled(answering, model.class_names, model.action_units)
     names, size = [tensor.name for tensor in model.inputs], model.image_size
+    # One function that all of them call: what a network answers is traced and written once.
+    images = {name: tf.TensorSpec((None, size, size, 3), tf.float32, name=name) for name in names}
+    answer = _function(_labelled(answering, model.class_names, model.action_units), [images])
     signatures = {
-        "serving_default": _serve(answer, names, size),
+        "serving_default": _serve(answer, images),
         "serve_images": _serve_images(answer, names, size),
     }
     if settings is not None:
@@ -41,12 +43,11 @@ def new_signatures(
     return holder, signatures
 
 
-def _serve(answer, names, size):
+def _serve(answer, specs):
     def serve(*images):
-        return answer(dict(zip(names, images, strict=True)))
+        return answer(dict(zip(specs, images, strict=True)))
 
-    specs = [tf.TensorSpec((None, size, size, 3), tf.float32, name=name) for name in names]
-    return _function(serve, specs)
+    return _function(serve, list(specs.values()))
 
 
 def _serve_images(answer, names, size):

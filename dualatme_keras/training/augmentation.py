@@ -5,35 +5,28 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
+from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.errors import DualATMEError
 
 
-def augment_batches(
-    dataset: tf.data.Dataset, augment: Callable | keras.Layer | Mapping[str, keras.Layer], seed: int
-) -> tf.data.Dataset:
+def augment_batches(dataset: tf.data.Dataset, augment: Callable, seed: int) -> tf.data.Dataset:
     """Applies `augment` to the images of each batch.
 
     Args:
         dataset: of `(images, labels)`, see `ImageTable.dataset`.
         augment: called with `images`, a dict of float32 `(batch, size, size, 3)` in [-1, 1], and `seed`, an
             int64 tensor `(2,)` that is another one for each batch; returns images of the same names and
-            shapes. Or a Keras layer that takes one image tensor: it does the same to all images of a clip.
-            Or such a layer for each name.
+            shapes.
         seed: decides the batches' seeds.
 
     Raises:
         DualATMEError: what `augment` returns are no such images.
     """
-    function = augment
-    if isinstance(augment, keras.Layer):
-        function = _of_layers(dict.fromkeys(dataset.element_spec[0], augment))
-    elif isinstance(augment, Mapping):
-        function = _of_layers(augment)
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
 
     def apply(batch, seed):
         images, labels = batch
-        return function(images, seed), labels
+        return augment(images, seed), labels
 
     # One after the other, which is what makes the order of random numbers sure.
     augmented = tf.data.Dataset.zip((dataset, seeds)).map(apply)
@@ -57,14 +50,23 @@ def _alike(expected, given):
     )
 
 
-def _of_layers(layers):
-    """A function of images and seed that leaves the layers' own random states alone."""
+def augment_by_layers(layers: keras.Layer | Mapping[str, keras.Layer]) -> Callable:
+    """Makes a function for `augment_batches` that leaves the layers' own random states alone.
+
+    It is traced once, however many datasets it is given to.
+
+    Args:
+        layers: takes one image tensor; it does the same to all images of a clip. Or a layer for each name.
+    """
+    if isinstance(layers, keras.Layer):
+        layers = dict.fromkeys(INPUTS, layers)
 
     def state_for(variable, place, seed):
         if not variable.path.endswith("seed_generator_state"):
             return variable.value
         return tf.cast(seed, variable.dtype) + tf.constant([place, 0], variable.dtype)
 
+    @tf.function(autograph=False)
     def apply(images, seed):
         results = {}
         for name, image in images.items():

@@ -9,13 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from dualatme_keras.data import Fold, ImageTable
+from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import RandomFlowMirror, RandomFlowWarp, mirror_flow_image
 from dualatme_keras.losses import get_loss
 from dualatme_keras.models import OTHER_MODELS, DualATME, prediction_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import Branches
-from dualatme_keras.training.augmentation import augment_batches
+from dualatme_keras.training.augmentation import augment_batches, augment_by_layers
 from dualatme_keras.training.checkpoints import Checkpoint, pass_epochs
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.training.devices import default_policy, get_strategy
@@ -110,8 +111,8 @@ class FoldTrainer:
         clips = len(fold.train)
         batch_size = min(self._config.batch_size, max(clips - clips % self._devices, 1))
         batches = table.dataset(fold.train, batch_size, shuffle_seed=seed)
-        if self._extensions.augment is not None:
-            batches = augment_batches(batches, self._extensions.augment, seed)
+        if self._augment is not None:
+            batches = augment_batches(batches, self._augment, seed)
         own = self._extensions.new_callbacks(fold)
         class_weight = self._class_weight(fold)
         if self._config.solver == "logistic":
@@ -119,14 +120,9 @@ class FoldTrainer:
         stop = StopOnDivergence(fold, self._model.loss, len(self._config.class_names))
         callbacks = [stop, *schedule_callbacks(self._config), *callbacks, *own]
         if self._config.mirror:
-            mirror = RandomFlowMirror(encoding=self._encoding, seed=0)
-            batches = augment_batches(batches, mirror, seed)
-        warp = {name: getattr(self._config, name) for name in ("shift", "zoom", "rotation", "magnitude")}
-        if any(warp.values()):
-            warp |= {"encoding": self._encoding, "seed": 0}
-            names = batches.element_spec[0]
-            layers = {name: RandomFlowWarp(**warp, puzzle=name == "puzzled") for name in names}
-            batches = augment_batches(batches, layers, seed + 1)
+            batches = augment_batches(batches, self._mirror, seed)
+        if any(self._warps.values()):
+            batches = augment_batches(batches, self._warp, seed + 1)
         batches = self._as_taken(batches)
         if self._config.mixup:
             classes = len(self._config.class_names)
@@ -173,6 +169,27 @@ class FoldTrainer:
         counts = np.bincount([clip.label for clip in fold.train])
         present = np.flatnonzero(counts)
         return {int(label): len(fold.train) / (len(present) * int(counts[label])) for label in present}
+
+    # Kept from fold to fold, as tracing them takes seconds.
+    @functools.cached_property
+    def _augment(self):
+        augment = self._extensions.augment
+        return augment_by_layers(augment) if isinstance(augment, keras.Layer) else augment
+
+    @functools.cached_property
+    def _mirror(self):
+        return augment_by_layers(RandomFlowMirror(encoding=self._encoding, seed=0))
+
+    @functools.cached_property
+    def _warp(self):
+        options = {"encoding": self._encoding, "seed": 0, **self._warps}
+        return augment_by_layers(
+            {name: RandomFlowWarp(**options, puzzle=name == "puzzled") for name in INPUTS}
+        )
+
+    @property
+    def _warps(self):
+        return {name: getattr(self._config, name) for name in ("shift", "zoom", "rotation", "magnitude")}
 
     @property
     def _encoding(self):

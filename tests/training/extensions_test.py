@@ -18,7 +18,7 @@ from dualatme_keras.data.pipeline import ImageTable
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME
 from dualatme_keras.training import TrainConfig, run_loso, run_seeds
-from dualatme_keras.training.augmentation import augment_batches
+from dualatme_keras.training.augmentation import augment_batches, augment_by_layers
 from dualatme_keras.training.extensions import Extensions
 
 
@@ -188,10 +188,11 @@ def _clips_of(result, subject):
 def test_batches_change_from_epoch_to_epoch_alike_for_a_seed(clips, layer):
     table = ImageTable(clips[1], 28, ("entire", "puzzled"), clips[0])
     table.images["puzzled"] = table.images["entire"]  # so that it can be told what happens to both
-    augment = keras.Sequential([keras.layers.RandomTranslation(0.3, 0.3), keras.layers.RandomFlip()])
+    layers = keras.Sequential([keras.layers.RandomTranslation(0.3, 0.3), keras.layers.RandomFlip()])
+    augment = augment_by_layers(layers) if layer else brighten()
 
     def epochs(seed):
-        dataset = augment_batches(table.dataset(clips[1], 5), augment if layer else brighten(), seed)
+        dataset = augment_batches(table.dataset(clips[1], 5), augment, seed)
         return [[images for images, _ in dataset.as_numpy_iterator()] for _ in range(2)]
 
     (first, second), again, other = epochs(7), epochs(7), epochs(8)
@@ -205,6 +206,8 @@ def test_batches_change_from_epoch_to_epoch_alike_for_a_seed(clips, layer):
     plain = [images["entire"] for images, _ in table.dataset(clips[1], 5).as_numpy_iterator()]
     assert [batch["entire"].shape for batch in first] == [batch.shape for batch in plain]
     assert not np.array_equal(first[0]["entire"], plain[0])
+    if layer:  # which takes seconds for some layers, as often as there are folds
+        assert augment.experimental_get_tracing_count() == 1
 
 
 def test_silence(config, tmp_path, capfd):
