@@ -6,6 +6,8 @@ Source: MEGC2019 cross-database challenge; Zhou et al., Entropy 25(3):460, secti
 import re
 from collections.abc import Iterable, Sequence
 
+from dualatme_keras.errors import DualATMEError
+
 CLASS_NAMES = ("negative", "positive", "surprise")
 """Class names; a label is an index into this tuple."""
 
@@ -28,6 +30,20 @@ def describe_classes(class_names: Sequence[str]) -> str:
     """`0 (negative), 1 (positive) or 2 (surprise)`, for messages."""
     *others, last = (f"{label} ({name})" for label, name in enumerate(class_names))
     return f"{', '.join(others)} or {last}"
+
+
+def check_class_names(class_names: Sequence[str], ground_truth: str | None = None) -> None:
+    """Raises `DualATMEError` unless these can be classes; with the organisers' list, unless they are its."""
+    if len({name.casefold() for name in class_names}) < max(2, len(class_names)) or not all(class_names):
+        raise DualATMEError(
+            "Expected `class_names` to be two names or more that differ by more than capitals. "
+            f"Received: {class_names!r}."
+        )
+    if ground_truth is not None and tuple(class_names) != CLASS_NAMES:
+        raise DualATMEError(
+            f"Expected the classes of the organisers' list, {', '.join(CLASS_NAMES)}, with `ground_truth`. "
+            f"Received: {ground_truth}, and `class_names` {', '.join(class_names)}."
+        )
 
 
 def database_title(name: str) -> str:

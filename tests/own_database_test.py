@@ -26,6 +26,7 @@ from dualatme_keras.runs import (
     write_predictions,
     write_run_folds,
 )
+from dualatme_keras.training import TrainConfig
 
 COMMAND = Path(dualatme_keras.__file__).parent / "commands" / "prepare.py"
 PEOPLE = {"Anna": "lab", "Bob": "lab", "sub01": "", "Cleo": ""}
@@ -51,8 +52,8 @@ def root(tmp_path_factory):
 
 
 def config(root, output, **changes):
-    settings = {"dataset": "folder", "root": str(root), "annotations": str(root / "table.csv")}
-    return PrepareConfig(**settings, output=str(output), landmarks="template", flow="dis", **changes)
+    settings = {"dataset": "folder", "root": str(root), "annotations": str(root / "table.csv"), **changes}
+    return PrepareConfig(**settings, output=str(output), landmarks="template", flow="dis")
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +166,37 @@ def test_a_database_is_for_own_clips_only():
         PrepareConfig(dataset="folder", database="my lab")
     with pytest.raises(DualATMEError, match="`class_names` with `dataset='folder'` only.*for samm"):
         PrepareConfig(dataset="samm", annotations="x.xlsx", class_names=("a", "b"))
+
+
+@pytest.mark.parametrize("settings", [PrepareConfig, TrainConfig])
+@pytest.mark.parametrize("names", [(), ("a",), ("a", ""), ("a", "A")])
+def test_what_cannot_be_classes(names, settings):
+    with pytest.raises(DualATMEError, match="two names or more that differ by more than capitals"):
+        settings(**OWN[settings], class_names=names)
+
+
+OWN = {PrepareConfig: {"dataset": "folder"}, TrainConfig: {}}
+
+
+@pytest.mark.parametrize("settings", OWN)
+def test_the_organisers_list_has_its_own_classes(settings):
+    with pytest.raises(DualATMEError, match="classes of the organisers' list.*Received: t.csv.* calm, tense"):
+        settings(**OWN[settings], ground_truth="t.csv", class_names=("calm", "tense"))
+
+
+def test_databases_of_other_classes_do_not_mix(root, prepared, tmp_path):
+    output = tmp_path / "out"
+    shutil.copytree(prepared[0], output)
+    before = {path: path.read_bytes() for path in output.rglob("*.*") if path.is_file()}
+    names = ("calm", "tense", "glad")
+    rows = [HEADER, ("clips/anna0", "Dora", 1, 1, 3, 3, "mood")]
+    (tmp_path / "mood.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
+    with pytest.raises(
+        DualATMEError, match="classes of the other clips .* negative, positive, surprise. Rec"
+    ):
+        prepare_database(config(root, output, annotations=str(tmp_path / "mood.csv"), class_names=names))
+    assert {path: path.read_bytes() for path in output.rglob("*.*") if path.is_file()} == before
+    # The same clips may be called otherwise.
+    result = prepare_database(config(root, output, class_names=names))
+    assert result.prepared == 8
+    assert "calm" in (output / "preview.html").read_text()

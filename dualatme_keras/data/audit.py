@@ -172,7 +172,9 @@ def _named_subject(own: SubjectLists) -> tuple[str, int] | None:
 def _duplicates(lists: LosoLists, index: _Index) -> Iterator[Finding]:
     # All test lists together must hold an image once; each train list by itself.
     tests = [entry for own in lists.subjects for entry in own.test]
-    repeated = (own.train for own in lists.subjects if np.bincount(index.image_of[own.train.codes]).max() > 1)
+    repeated = (
+        own.train for own in lists.subjects if np.bincount(index.image_of[own.train.codes]).max(initial=0) > 1
+    )
     for entries in (tests, *repeated):
         seen = {}
         for entry in entries:

@@ -1,5 +1,6 @@
 """Where the frames of a database's clip are, and which of them it needs."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def clip_numbers(record: ClipRecord, numbers: tuple[int, ...]) -> list[int]:
     record.check_order()
     onset = numbers[0] if record.onset is None else record.onset
     offset = numbers[-1] if record.offset is None else record.offset
+    if record.apex is not None:
+        dataclasses.replace(record, onset=onset).check_order()
     there = set(numbers)
     # With an annotated apex only two frames are needed; to spot one, all are.
     needed = {onset, record.apex} if record.apex is not None else {onset, offset}

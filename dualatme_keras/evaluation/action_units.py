@@ -3,11 +3,11 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
+from dualatme_keras.data.clips import stem
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.tables import align_columns, format_score
 from dualatme_keras.files import csv_records
@@ -104,8 +104,8 @@ def _match(coding, paths, subjects):
         by_subject.setdefault(subject, {})[clip] = units
     rows, found = {}, set()
     for index, (path, subject) in enumerate(zip(paths, subjects, strict=True)):
-        stem = PurePosixPath(path).stem
-        starts = (stem, stem.removeprefix(f"{subject}_"))
+        name = stem(path)
+        starts = (name, name.removeprefix(f"{subject}_"))
         names = [
             clip
             for clip in by_subject.get(subject, {})

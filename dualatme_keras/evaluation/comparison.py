@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,12 +56,15 @@ def compare_runs(runs: Sequence[str | os.PathLike]) -> dict:
         `database/subject` the share of clips right, `[first, run]`.
 
     Raises:
-        DualATMEError: fewer than two runs, a folder without predictions, or other clips than in the first.
+        DualATMEError: fewer than two runs, or one twice, a folder without predictions, or other clips than in
+            the first.
     """
-    predictions = {}
+    predictions, names = {}, Counter(Path(run).name for run in runs)
     for run in runs:
         seeds = [RunDirectory(run).seed(seed).path for seed in find_seeds(run)] or [Path(run)]
-        name = Path(run).name if Path(run).name not in predictions else str(run)
+        name = Path(run).name if names[Path(run).name] == 1 else str(run)
+        if name in predictions:
+            raise DualATMEError(f"Expected each run once. Received: {name} twice.")
         predictions[name] = [score_run(seed)[0] for seed in seeds]
     return compare_predictions(predictions)
 
@@ -121,7 +125,7 @@ def _compare(clips, first, other):
     right = [one.together == clips.labels for one in (first, other)]
     only_first, only_other = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     differing = only_first + only_other
-    shares = [(one.told == clips.labels).mean(axis=0) for one in (first, other)]
+    rights = [one.told == clips.labels for one in (first, other)]
     return {
         "name": other.name,
         "parts": {
@@ -134,7 +138,7 @@ def _compare(clips, first, other):
             "p": float(binomtest(only_other, differing).pvalue) if differing else 1.0,
         },
         "subjects": {
-            str(person): [float(share[people == person].mean()) for share in shares]
+            str(person): [float(right[:, people == person].mean()) for right in rights]
             for person in dict.fromkeys(people.tolist())
         },
     }

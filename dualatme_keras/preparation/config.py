@@ -4,7 +4,7 @@ import dataclasses
 
 from dualatme_keras.data.names import fault_of_database
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.megc2019 import CLASS_NAMES, check_class_names
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.workers import check_workers
 
@@ -71,6 +71,7 @@ class PrepareConfig(PrepareSettings):
                 f"Expected `class_names` with `dataset='folder'` only. Received: {self.class_names!r} for "
                 f"{self.dataset}, whose clips have those of MEGC2019."
             )
+        check_class_names(self.class_names, self.ground_truth)
         check_workers(self.workers, self.executor)
         if self.dataset in ("casme2", "samm") and self.annotations is None:
             raise DualATMEError(f"Expected `annotations` for {self.dataset}. Received: none.")

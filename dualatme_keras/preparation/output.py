@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from dualatme_keras.data.records import ClipRecord
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json, replace_file, wrong_fields
+from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import (
     LANDMARK_COLUMNS,
     SETTINGS_FILE,
@@ -56,6 +58,7 @@ _KINDS = {
     **dict.fromkeys(("label", "onset", "apex"), int),
     **dict.fromkeys((*LANDMARK_COLUMNS, "flow_max"), _NUMBER),
     "origin": dict,
+    "class_names": list,
 }
 _KINDS_OF_ORIGIN = {"dataset": str, "landmarks": (str, list)}
 """What a clip's record is read for."""
@@ -71,14 +74,23 @@ class PreparedFolder:
         path: the folder, created where absent.
         settings: written to prepare.json, with the versions used last; all images of a folder have the same,
             but for where landmarks come from.
+        class_names: of the labels 0, 1, ...
+        keep_flow: whether a finished clip has its flow fields too.
 
     Raises:
         DualATMEError: the folder holds images of other settings.
     """
 
-    def __init__(self, path, settings: PrepareSettings):
+    def __init__(
+        self,
+        path,
+        settings: PrepareSettings,
+        class_names: Sequence[str] = CLASS_NAMES,
+        keep_flow: bool = False,
+    ):
         self.path = Path(path)
         self._settings = dataclasses.asdict(settings)
+        self._class_names, self._keep_flow = list(class_names), keep_flow
         versions = {"versions": dict.fromkeys(_PACKAGES) | installed_versions(_PACKAGES)}
         file = self.path / SETTINGS_FILE
         changes = differing_settings(read_settings(file), settings) if file.exists() else []
@@ -93,7 +105,10 @@ class PreparedFolder:
     def finished(self, record: ClipRecord, origin: dict) -> bool:
         """Whether a clip's files are complete and were made from this origin (see `runner.clip_origin`)."""
         row = self._row(record)
-        if row is None or not all(path.is_file() for path in self._images(row)):
+        if row is None:
+            return False
+        files = [*self._images(row), *([self._flow_file(row)] if self._keep_flow else [])]
+        if not all(file.is_file() for file in files):
             return False
         # Records of earlier versions do not tell of the choice of the face: it was the largest.
         earlier, now = {"face": "largest"} | row["origin"], dict(origin)
@@ -110,10 +125,15 @@ class PreparedFolder:
         """Brings what the annotation says into the record of a finished clip; tells whether that was news."""
         row = self._row(record)
         names = ("label", "emotion", "action_units", "source")
-        known = row | {name: getattr(record, name) for name in names} | {"warnings": _told(record)}
+        known = row | {name: getattr(record, name) for name in names}
+        known |= {"warnings": _told(record), "class_names": self._class_names}
         if known != row:
             self._write_row(known)
         return known["label"] != row["label"]
+
+    def forget(self, record: ClipRecord) -> None:
+        """Takes a clip, if it was finished, out of manifest, preview and lists; its images stay."""
+        self._record_file(record.database, record.name).unlink(missing_ok=True)
 
     def leave_out(self, dataset: str, names: set[str]) -> list[str]:
         """Takes clips of a database that are not in `names` out of manifest, preview and lists."""
@@ -126,23 +146,32 @@ class PreparedFolder:
             self._record_file(row["database"], row["name"]).unlink()
         return [row["name"] for row in gone]
 
+    def check_classes(self, names: set[str]) -> None:
+        """Raises `DualATMEError` where a finished clip that is not in `names` has other classes."""
+        for row in self.manifest_rows():
+            classes = row["class_names"]
+            if row["name"] not in names and classes and classes != self._class_names:
+                raise DualATMEError(
+                    f"Expected the classes of the other clips in {self.path}, such as {row['name']} of "
+                    f"{row['database']}: {', '.join(map(str, classes))}. Received: "
+                    f"`class_names` {', '.join(self._class_names)}. Choose another `output`."
+                )
+
     def strip(self, row: dict) -> Path:
         """The picture of a clip for the preview."""
         return self.path / row["database"] / "preview" / f"{row['name']}.jpg"
 
-    def clip_files(
-        self, record: ClipRecord, clip: PreparedClip, origin: dict, keep_flow: bool
-    ) -> dict[Path, bytes]:
+    def clip_files(self, record: ClipRecord, clip: PreparedClip, origin: dict) -> dict[Path, bytes]:
         """The files of a clip in the order in which they are to be written, its record last."""
-        base = self.path / record.database
-        row = _manifest_row(record, clip, self._settings["landmarks"]) | {"origin": origin}
+        row = _manifest_row(record, clip, self._settings["landmarks"])
+        row |= {"origin": origin, "class_names": self._class_names}
         entire, puzzled, strip = self._images(row)
         files = {entire: image_file(clip.entire), puzzled: image_file(clip.puzzled)}
-        if keep_flow:
+        if self._keep_flow:
             content = io.BytesIO()
             flows = {"flow": clip.flow, "puzzle_flow": clip.puzzle_flow}
             np.savez_compressed(content, **{name: flow.astype("float16") for name, flow in flows.items()})
-            files[base / "flow_raw" / f"{record.name}.npz"] = content.getvalue()
+            files[self._flow_file(row)] = content.getvalue()
         files[strip] = image_file(draw_contact_sheet(clip), "JPEG", quality=90)
         return files | dict([self._row_file(row)])
 
@@ -170,6 +199,9 @@ class PreparedFolder:
     def _images(self, row):
         puzzled = self.path / row["database"] / "flow_puzzle" / f"{row['name']}_flow_puzzle.png"
         return self.path / row["path"], puzzled, self.strip(row)
+
+    def _flow_file(self, row):
+        return self.path / row["database"] / "flow_raw" / f"{row['name']}.npz"
 
     def _record_file(self, database, name):
         return self.path / database / "clips" / f"{name}.json"
@@ -215,6 +247,7 @@ def _read_row(file):
             f"Expected the record of clip {name} of {database} in {file}. Received: one of {found}. "
             "To make the clip anew, delete it."
         )
+    row = {"class_names": [], **row}  # earlier versions did not tell
     wrong = [*wrong_fields(row, _KINDS), *wrong_fields(row.get("origin"), _KINDS_OF_ORIGIN)]
     if wrong:
         raise DualATMEError(

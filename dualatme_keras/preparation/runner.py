@@ -103,7 +103,7 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
 
     Clips that an earlier call finished from the same frames, onset, apex, offset and landmarks are kept;
     labels, and which clips take part, are always those of this call. A clip that fails does not stop the
-    others.
+    others, and takes no part, whatever an earlier call made of it.
 
     Args:
         config: the settings.
@@ -114,7 +114,8 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
 
     Raises:
         DualATMEError: annotations, root or list are not as expected, or the output holds images of other
-            settings, or another database's subject of the same name, or is in use; nothing is written then.
+            settings or classes, or another database's subject of the same name, or is in use; no clip is
+            touched then.
     """
     start = time.perf_counter()
     every_record, missing = _records_taking_part(config)
@@ -132,19 +133,21 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
         )
     with locked(config.output, "output"):
         _check_subjects(config.output, records)
-        folder = PreparedFolder(config.output, config.settings)
+        folder = PreparedFolder(config.output, config.settings, config.class_names, config.keep_flow)
         # One's own clips may come from several tables; a database's annotations are all there is.
         names = {record.name for record in every_record}
         left_out = folder.leave_out(config.dataset, names) if config.dataset != "folder" else []
+        folder.check_classes({record.name for record in records})
         finished = [record for record in records if folder.finished(record, origins[record.name])]
         relabelled = [record.name for record in finished if folder.relabel(record)]
         done = {record.name for record in finished}
         left = [(record, origins[record.name]) for record in records if record.name not in done]
         progress = ClipProgress(len(records), len(finished), stream)
         failed = {}
-        for name, reason in _results(config, folder, root, locate, left):
+        for record, reason in _results(config, folder, root, locate, left):
             if reason:
-                failed[name] = reason
+                failed[record.name] = reason
+                folder.forget(record)
             progress.finish_clip(failed=bool(reason))
         rows = folder.manifest_rows()
         folder.write_manifest(rows)
@@ -196,7 +199,7 @@ def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) 
 
 
 def _results(config, folder, root, locate, clips):
-    """Yields the name of each clip and why it failed, or None."""
+    """Yields the record of each clip and why it failed, or None."""
     detects = config.landmarks in ("mtcnn", "mediapipe")
     scheduler = Scheduler(
         1 if _finds_faces_on_a_gpu(config) else config.workers,
@@ -211,7 +214,7 @@ def _results(config, folder, root, locate, clips):
     new_worker = functools.partial(one_thread, functools.partial(work, write=write))
     for (record, _), (reason, files) in scheduler.run(clips, work, lambda: new_worker):
         folder.write_files(files)
-        yield record.name, reason
+        yield record, reason
 
 
 def _finds_faces_on_a_gpu(config):
@@ -231,7 +234,7 @@ def _finish(root, locate, config, folder, clip_and_origin, write=True):
         clip = prepare_record(record, root, locate, config.settings)
     except DualATMEError as error:
         return str(error), {}
-    files = folder.clip_files(record, clip, origin, config.keep_flow)
+    files = folder.clip_files(record, clip, origin)
     if not write:
         return None, files
     folder.write_files(files)

@@ -83,19 +83,19 @@ class RunDirectory:
 
     def fold_models(self) -> list[Path]:
         """Networks of the finished folds, by name."""
-        return sorted(self.path.glob("folds/*/model.keras"))
+        return sorted(self.path.glob("folds/[!.]*/model.keras"))
 
     def fold_histories(self) -> list[Path]:
         """Training histories of the finished folds, by name."""
-        return sorted(self.path.glob("folds/*/history.csv"))
+        return sorted(self.path.glob("folds/[!.]*/history.csv"))
 
     def fold_epochs(self) -> list[Path]:
         """Answers of each epoch for the test clips, where the protocol was audited, by fold."""
-        return sorted(self.path.glob(f"folds/*/{EPOCHS_FILE}"))
+        return sorted(self.path.glob(f"folds/[!.]*/{EPOCHS_FILE}"))
 
     def fold_selections(self) -> list[Path]:
         """What each fold chose from, where it chose its settings, by fold."""
-        return sorted(self.path.glob(f"folds/*/{SELECTION_FILE}"))
+        return sorted(self.path.glob(f"folds/[!.]*/{SELECTION_FILE}"))
 
     def tensorboard(self, fold: str) -> Path:
         """Folder of a fold's event files."""

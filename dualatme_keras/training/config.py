@@ -14,7 +14,7 @@ from dualatme_keras.choices import (
 )
 from dualatme_keras.data.folds import PROTOCOLS
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.megc2019 import CLASS_NAMES, check_class_names
 from dualatme_keras.runs.continuation import CONTINUE_DESPITE
 from dualatme_keras.workers import check_workers
 
@@ -226,10 +226,7 @@ class TrainConfig:
             ("images", IMAGES),
         ):
             self._check_choice(name, allowed)
-        if len(set(self.class_names)) < max(2, len(self.class_names)) or not all(self.class_names):
-            raise DualATMEError(
-                f"Expected `class_names` to be two different names or more. Received: {self.class_names!r}."
-            )
+        check_class_names(self.class_names, self.ground_truth)
         for name in ("learning_rate", "logistic_c"):
             value = getattr(self, name)
             if not 0 < value < math.inf:

@@ -184,6 +184,15 @@ def test_a_clip_in_train_lists_only(lists_dir):
     assert "2 train lists" in report.errors[0].message
 
 
+def test_lists_to_score_alone_may_be_of_one_subject(clips, tmp_path):
+    """Without train lists, and nobody to train on."""
+    write_lists(clips[:4], tmp_path, train_lists=False)
+    for file in tmp_path.glob("sub02*"):
+        file.unlink()
+    _edit(tmp_path, "subName.txt", lambda lines: [line for line in lines if line != "sub02"])
+    assert "duplicate" not in _kinds(_audit(tmp_path).errors)
+
+
 def test_images_are_looked_for_when_asked(clips, lists_dir, tmp_path):
     root = tmp_path / "data"
     _make_images(clips, root)

@@ -330,6 +330,12 @@ def test_faulty_frames(frames, message, tmp_path):
         clip_numbers(record, tuple(range(46, 87)))
 
 
+def test_the_apex_comes_after_the_first_frame_too():
+    """Which is the onset where none is told."""
+    with pytest.raises(DualATMEError, match="apex after the onset.*onset 46, apex 46"):
+        clip_numbers(ClipRecord("lab", "Anna", "clip", 0, apex=46), (46, 47))
+
+
 def test_missing_frames_are_named(tmp_path):
     (record,) = read_casme2(
         write_book(tmp_path / "c.xlsx", S=[CASME2, casme2_row("01", "EP1", "fear", apex="/")])

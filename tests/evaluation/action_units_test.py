@@ -14,7 +14,7 @@ sub02,EP01_1,2,
 """
 PATHS = [
     "casme2/flow/sub01_EP02_01f_img59-img46_flow.png",
-    "casme2/flow/sub01_EP19_05f.png",
+    "casme2\\flow\\sub01_EP19_05f.png",
     "casme2/flow/EP01.png",
     "casme2/flow/EP01_1.png",
     "casme2/flow/sub03_EP02_01f.png",

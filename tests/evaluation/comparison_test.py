@@ -95,8 +95,9 @@ def test_permutation_of_people_is_that_of_all_there_are(runs, told):
     assert p == pytest.approx(np.mean(extreme), abs=0.015)
 
 
-def test_the_same_run_does_not_differ(runs):
-    same, turned = compare_runs([runs[0], runs[0]]), compare_runs(runs[::-1])
+def test_the_same_answers_do_not_differ(runs, told, tmp_path):
+    again = write_run(tmp_path / "again", told[0])
+    same, turned = compare_runs([runs[0], again]), compare_runs(runs[::-1])
     (one,) = same["against_first"]
     assert one["parts"]["smic"]["uar"] == {"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0}
     assert one["mcnemar"] == {"first": 0, "run": 0, "p": 1.0}
@@ -130,6 +131,29 @@ def test_seeds_count_together(tmp_path, told):
     }
     share = np.mean([answers(0.75, seed + 10)[:8] == LABELS[:8] for seed in (1, 2, 3)])
     assert one["subjects"]["casme2/sub01"][1] == pytest.approx(share)
+
+
+def test_people_of_as_many_right_answers_are_alike(tmp_path):
+    """Of three clips and seeds, whichever of them are right; thirds do not round alike."""
+    rows = np.arange(3)
+    for name, rights in (
+        ("one", [(1, 1, 1), (0, 1, 1), (0, 1, 1)]),
+        ("two", [(1, 1, 1), (1, 1, 0), (1, 1, 0)]),
+    ):
+        for seed, right in enumerate(rights, 1):
+            told = np.where(right, LABELS[:3], (LABELS[:3] + 1) % 3)
+            write_run(tmp_path / name / f"seed_{seed}", np.concatenate([told, LABELS[3:]]), rows)
+    result = compare_runs([tmp_path / "one", tmp_path / "two"])
+    assert "people told better: 0, worse: 0, alike: 1" in format_comparison(result)
+
+
+def test_runs_of_one_name_are_told_apart(runs, told, tmp_path):
+    namesake = write_run(tmp_path / "old" / "second", told[0])
+    result = compare_runs([namesake, runs[1], runs[0]])
+    assert [run["name"] for run in result["runs"]] == [str(namesake), str(runs[1]), "first"]
+    assert [one["mcnemar"]["run"] > 0 for one in result["against_first"]] == [True, False]
+    with pytest.raises(DualATMEError, match="each run once. Received: .*second twice"):
+        compare_runs([runs[1], runs[1]])
 
 
 def test_the_command(runs, tmp_path, capsys):

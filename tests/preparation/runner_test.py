@@ -147,6 +147,22 @@ def test_a_failing_clip_is_listed_and_the_others_done(trees, tmp_path, capsys):
     assert len(manifest(tmp_path / "output")) == 4
 
 
+def test_a_finished_clip_that_fails_takes_no_part(trees, prepared, tmp_path):
+    """Its images are of frames that the annotations no longer name."""
+    output, root = tmp_path / "output", tmp_path / "frames"
+    shutil.copytree(prepared[0], output)
+    shutil.copytree(trees[0] / FRAMES["casme2"], root)
+    shutil.rmtree(root / "sub01" / "EP01_01f")
+    result = prepare_database(config(trees[0], output, root=str(root)))
+    assert list(result.failed) == ["sub01_EP01_01f"]
+    names = {row["name"] for row in manifest(output)}
+    assert len(names) == 17
+    assert "sub01_EP01_01f" not in names
+    assert not any("sub01_EP01_01f" in clip.path for clip in read_lists(result.lists).clips)
+    assert prepare_database(config(trees[0], output)).prepared == 6
+    assert len(manifest(output)) == 18
+
+
 def test_a_corrected_manifest_makes_only_its_clips_anew(trees, prepared, tmp_path, capsys):
     output, table = tmp_path / "output", tmp_path / "corrected.csv"
     shutil.copytree(prepared[0], output)
@@ -252,6 +268,9 @@ def test_other_settings_are_refused(trees, prepared):
 
 
 def test_raw_flow_on_request(trees, tmp_path):
+    """Of clips that were finished without it too."""
+    prepare_database(config(trees[0], tmp_path, subjects=("sub01",)))
+    assert not (tmp_path / "casme2" / "flow_raw").exists()
     prepare_database(config(trees[0], tmp_path, subjects=("sub01",), keep_flow=True))
     with np.load(next((tmp_path / "casme2" / "flow_raw").glob("*.npz"))) as arrays:
         assert arrays["flow"].shape == arrays["puzzle_flow"].shape == (112, 112, 2)
