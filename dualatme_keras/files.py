@@ -178,6 +178,11 @@ def _flush_folder(path):
         os.close(folder)
 
 
+def is_leftover(path: Path) -> bool:
+    """Whether a file is one that `replace_file` had not finished."""
+    return path.match(".*.tmp")
+
+
 def remove_leftovers(path) -> None:
     """Removes what killed processes left of `replace_file` in a folder that nobody else writes to."""
     for file in Path(path).glob(".*.tmp"):

@@ -187,10 +187,10 @@ def test_every_setting_has_a_flag(received):
     # What cannot be given together.
     of_presets = ("preset", "initial_weights", "implementation", "puzzle_source")
     combinations = (
-        ("workers", "tensorboard", "model", "select"),
-        ("distribute", "executor", "model", "audit_protocol"),
+        ("workers", "tensorboard", "model", "select", "class_names"),
+        ("distribute", "executor", "model", "audit_protocol", "ground_truth"),
     )
-    for left_out in (*combinations, ("distribute", "executor", "select", *of_presets)):
+    for left_out in (*combinations, ("distribute", "executor", "select", "ground_truth", *of_presets)):
         values = {name: value for name, value in OTHERS.items() if name not in left_out}
         given = {
             name: ",".join(value) if isinstance(value, tuple) else value for name, value in values.items()
@@ -209,6 +209,8 @@ def test_weights_of_a_preset_bring_its_network(received):
         with pytest.raises(SystemExit, match="seen"):
             call("train", *given)
         assert received.pop().preset == preset
+    with pytest.raises(SystemExit, match="Received: --initial_weights=facs with --model=linear"):
+        call("train", "--model=linear", "--initial_weights=facs")
     with pytest.raises(
         SystemExit, match="--initial_weights to be a file .*: facs. Received: 'nowhere.keras'"
     ):

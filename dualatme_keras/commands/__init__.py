@@ -127,11 +127,13 @@ class Flags:
 
     Args:
         description: what `--help` says before it lists the flags.
+        continues: whether the same command goes on where it was stopped.
         **flags_of: the flag of each argument of the library that the command calls otherwise.
     """
 
-    def __init__(self, description: str, **flags_of: str):
+    def __init__(self, description: str, continues: bool = False, **flags_of: str):
         self._description = description
+        self._stopped = "stopped; the same command goes on" if continues else "stopped"
         self._flags_of = flags_of
         self._values = absl.flags.FlagValues()
 
@@ -150,7 +152,7 @@ class Flags:
             main: what the command does.
             arguments: name of the command and its arguments; those of the process by default.
         """
-        ending = ending_on_signals() if arguments is None else contextlib.nullcontext()
+        ending = ending_on_signals(self._stopped) if arguments is None else contextlib.nullcontext()
         try:
             with ending:
                 self._run(main, sys.argv if arguments is None else arguments)

@@ -11,24 +11,25 @@ from pathlib import Path
 
 import psutil
 
-_WORDS = b"\nstopped; the same command goes on\n"
-
 
 @contextlib.contextmanager
-def ending_on_signals() -> Iterator[None]:
+def ending_on_signals(words: str = "stopped") -> Iterator[None]:
     """Within the block, SIGINT ends the process with 130 and SIGTERM with 143, as a shell reports them.
 
     Python calls its handlers between two instructions of the main thread, which may wait for a library for
     long, and an exception in the middle of a library comes out as that library's traceback. So a thread is
     told by the operating system's handler and ends the process. Nothing has to be tidied up: whatever is
     written appears when it is complete, and locks go back to the system.
+
+    Args:
+        words: what is said then.
     """
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     names = (signal.SIGINT, signal.SIGTERM)
     before = {name: signal.signal(name, _nothing) for name in names}
     before_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_wait, args=(reader,), daemon=True).start()
+    threading.Thread(target=_wait, args=(reader, f"\n{words}\n".encode()), daemon=True).start()
     try:
         yield
     finally:
@@ -42,16 +43,16 @@ def _nothing(_number, _frame):
     """A handler of its own, since without one the system's would not write to the thread."""
 
 
-def _wait(reader):
+def _wait(reader, words):
     for number in iter(lambda: reader.recv(1), b""):
         if number[0] in (signal.SIGINT, signal.SIGTERM):
-            _end(number[0])
+            _end(number[0], words)
     reader.close()
 
 
-def _end(number):
+def _end(number, words):
     with contextlib.suppress(OSError):  # nobody reads it
-        os.write(2, _WORDS)
+        os.write(2, words)
     children = psutil.Process().children(recursive=True)
     for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):  # else removed by joblib's tracker
         with contextlib.suppress(OSError):  # somebody else's, in a folder that containers share

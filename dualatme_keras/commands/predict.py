@@ -12,7 +12,7 @@ from dualatme_keras.files import check_file, check_folder
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
 from dualatme_keras.workers import compute_as_workers
 
-flags = Flags(__doc__, frames_per_second="fps")
+flags = Flags(__doc__, continues=True, frames_per_second="fps")
 _PRESET = "facs"
 _RUN = define_run(flags)
 _SERVER = flags.DEFINE_string("server", None, "instead of --run: http://HOST:8501 or grpc://HOST:8500")

@@ -10,7 +10,7 @@ from dualatme_keras.preprocessing import ENCODINGS, FACE_CHOICES, METHODS, PUZZL
 from dualatme_keras.text import count, shorten
 from dualatme_keras.workers import compute_as_workers
 
-flags = Flags(__doc__)
+flags = Flags(__doc__, continues=True)
 _DEFAULTS = PrepareConfig(dataset="folder")
 
 

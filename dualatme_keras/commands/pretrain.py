@@ -10,7 +10,7 @@ from dualatme_keras.choices import PRESETS
 from dualatme_keras.commands import Flags, quiet_libraries
 from dualatme_keras.errors import DualATMEError
 
-flags = Flags(__doc__)
+flags = Flags(__doc__, continues=True)
 _OUTPUT = flags.DEFINE_string("output", "facs.keras", "file of weights to write, for --initial_weights too")
 _PRESET = flags.DEFINE_enum("preset", "facs", list(PRESETS), "network; facs alone tells action units")
 _IMAGES = flags.DEFINE_integer("images", None, "clips drawn in all; default: as for the weights that ship")

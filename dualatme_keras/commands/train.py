@@ -35,7 +35,7 @@ from dualatme_keras.training import (
     TrainConfig,
 )
 
-flags = Flags(__doc__)
+flags = Flags(__doc__, continues=True)
 _DEFAULTS = TrainConfig()
 _define = functools.partial(define_setting, _DEFAULTS)
 
@@ -177,7 +177,8 @@ def _one_source_of_lists(values):
 def _config() -> TrainConfig:
     values = setting_values(_SETTINGS)
     values["continue_despite"] = tuple(RENAMED.get(name, name) for name in values["continue_despite"])
-    if preset_weights(values["initial_weights"]) and not _PRESET.present:
+    presets = values["model"] == _DEFAULTS.model
+    if presets and preset_weights(values["initial_weights"]) and not _PRESET.present:
         values["preset"] = values["initial_weights"]
     if _DATAVERSION.value:
         values["lists"] = os.path.join("data", "MEGC2019", _DATAVERSION.value)

@@ -18,7 +18,7 @@ from dualatme_keras.evaluation.tables import (
 )
 from dualatme_keras.files import write_json
 from dualatme_keras.megc2019 import ALL_DATABASES, database_title
-from dualatme_keras.runs import Predictions, RunDirectory, score_predictions
+from dualatme_keras.runs import Predictions, RunDirectory, read_run_folds, score_predictions
 
 
 def find_seeds(workdir: str | os.PathLike) -> list[int]:
@@ -36,8 +36,9 @@ def score_seeds(workdir: str | os.PathLike, report: bool = False) -> dict:
     Returns:
         `{"seeds": [...], "scores": {part: {score: {"mean", "deviation", "values"}}}, "together": {part:
         {score: value}}, "missing_folds": None}`: parts as in metrics.json; the standard deviation is that of
-        a sample, None for a single seed; `together` is what the seeds answer by the mean of their
-        probabilities; where folds are missing `missing_folds` says how many are there.
+        a sample, None for a single seed. A fold that is missing in a seed counts in none. `together` is what
+        the seeds answer by the mean of their probabilities; where folds are missing `missing_folds` says how
+        many are there.
 
     Raises:
         DualATMEError: there is no run, or the runs are not of the same clips.
@@ -47,13 +48,22 @@ def score_seeds(workdir: str | os.PathLike, report: bool = False) -> dict:
         raise DualATMEError(f"Expected folders seed_N with finished runs. Received: {workdir} without any.")
     runs = [RunDirectory(workdir).seed(seed).path for seed in seeds]
     predictions, metrics = zip(*map(score_run, runs), strict=True)
-    for seed, other in zip(seeds, predictions, strict=True):
-        if set(other.paths) != set(predictions[0].paths):
-            raise DualATMEError(
-                f"Expected the same clips from every seed in {workdir}. "
-                f"Received: {len(other)} clips from seed {seed}, {len(predictions[0])} from seed {seeds[0]}. "
-                "Is a run not finished yet?"
-            )
+    shared = set.intersection(*(set(one.paths.tolist()) for one in predictions))
+    if any(len(one) > len(shared) for one in predictions):
+        # A fold that diverged in one of them counts in none.
+        folds = [read_run_folds(run) for run in runs]
+        for seed, other in zip(seeds, predictions, strict=True):
+            if not shared or None in folds:
+                raise DualATMEError(
+                    f"Expected the same clips from every seed in {workdir}, or runs that tell their folds. "
+                    f"Received: {len(other)} clips from seed {seed}, of which all seeds have {len(shared)}. "
+                    "Is a run not finished yet?"
+                )
+        predictions = [one.of_paths([path for path in one.paths if path in shared]) for one in predictions]
+        metrics = [
+            of_run.add_counts(score_predictions(one), one)
+            for of_run, one in zip(folds, predictions, strict=True)
+        ]
     if report:
         for run in runs:
             evaluate_run(run)

@@ -77,12 +77,12 @@ def _in_words(name, before, after):
         for key in _changed(before, after):
             yield from _in_words(f"{name}.{key}", before.get(key), after.get(key))
     else:
-        yield f"{name} {_shown(before)} -> {_shown(after)}"
+        yield f"{name} {_shown(name, before)} -> {_shown(name, after)}"
 
 
 def _changed(before, after):
     return [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
 
 
-def _shown(value):
-    return "that of prepare.json" if isinstance(value, dict) else repr(value)
+def _shown(name, value):
+    return "that of prepare.json" if name == "preparation" and value else repr(value)

@@ -9,6 +9,7 @@ from dualatme_keras.choices import (
     LOSSES,
     MODELS,
     PRESETS,
+    PUBLISHED_RECIPE,
     PUZZLE_SOURCES,
     training_recipe,
 )
@@ -289,6 +290,8 @@ class TrainConfig:
     def resolved(self) -> "TrainConfig":
         """These settings, with the network's own where there was None, see `choices.training_recipe`."""
         recipe = training_recipe(self.model, self.preset)
+        if self.solver == "gradient" and recipe["solver"] != "gradient":
+            recipe["epochs"] = PUBLISHED_RECIPE["epochs"]  # a regression's single one trains nothing
         missing = {name: value for name, value in recipe.items() if getattr(self, name) is None}
         return dataclasses.replace(self, **missing) if missing else self
 

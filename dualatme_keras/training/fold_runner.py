@@ -21,6 +21,7 @@ from dualatme_keras.training.devices import prepare_devices, threads_of_each
 from dualatme_keras.training.divergence import Diverged
 from dualatme_keras.training.extensions import Extensions
 from dualatme_keras.training.fold_trainer import FoldTrainer
+from dualatme_keras.training.initial_weights import receive_weights, sent_weights
 from dualatme_keras.training.scheduling import computes_alike_here, fold_scheduler
 from dualatme_keras.training.selection import candidate_config, choose, inner_folds
 
@@ -72,11 +73,15 @@ class FoldRunner:
     @functools.cached_property
     def _trainers(self) -> dict[str, FoldTrainer]:
         """One for each candidate; a single one where there is nothing to choose."""
-        configs = {name: candidate_config(self._config, one) for name, one in self._candidates.items()}
         return {
             name: FoldTrainer(config, self._preparation, self._extensions)
-            for name, config in (configs or {"": self._config}).items()
+            for name, config in self._configs.items()
         }
+
+    @property
+    def _configs(self):
+        configs = {name: candidate_config(self._config, one) for name, one in self._candidates.items()}
+        return configs or {"": self._config}
 
     @functools.cached_property
     def _table(self) -> ImageTable:
@@ -231,11 +236,17 @@ class FoldRunner:
             self._extensions.packed(),
             dict(self._candidates),
             self._table,
+            {path: content for one in self._configs.values() for path, content in _sent(one).items()},
         )
 
 
-def _new_worker(config, clips, preparation, extensions, candidates, table):
+def _sent(config):
+    return sent_weights(config.resolved().initial_weights)
+
+
+def _new_worker(config, clips, preparation, extensions, candidates, table, weights):
     prepare_devices(config)
+    receive_weights(weights)
     runner = FoldRunner(config, clips, preparation, Extensions.unpacked(extensions), candidates)
     runner._table = table
 

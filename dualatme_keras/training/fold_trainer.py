@@ -282,6 +282,7 @@ class FoldTrainer:
         for variable, value in zip(self._model.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
         self._model.optimizer.learning_rate = self._config.learning_rate
+        self._model._initial_epoch = None  # where Keras's BackupAndRestore let another fold begin
 
 
 @functools.lru_cache(maxsize=4)
@@ -294,7 +295,7 @@ def _kept_network(config):
 def _compile_network(config, extensions):
     """Returns the network and the values that the variables of its optimizer begin with."""
     with get_strategy(config).scope():
-        model = _build(config, extensions)
+        model = _build(config, extensions, start=False)  # every fold sets all variables
         if config.solver == "logistic":
             model.compile(new_optimizer(config), jit_compile=False)
             return model, [variable.numpy() for variable in model.optimizer.variables]
@@ -320,7 +321,8 @@ def _compile_network(config, extensions):
     return model, [variable.numpy() for variable in model.optimizer.variables]
 
 
-def _build(config, extensions, preparation=None):
+def _build(config, extensions, preparation=None, start=True):
+    """A network; with `start`, with the weights that a fold begins with."""
     if extensions.new_model is not None:
         return extensions.build_model(config)
     overrides = {}
@@ -341,7 +343,7 @@ def _build(config, extensions, preparation=None):
         dtype=config.precision,
         **overrides,
     )
-    if config.initial_weights != "none":
+    if start and config.initial_weights != "none":
         set_initial_weights(model, config.initial_weights, preparation, config.solver != "logistic")
     return model
 

@@ -3,8 +3,11 @@
 import functools
 import hashlib
 import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 
-from dualatme_keras.choices import initial_weights_file
+from dualatme_keras.choices import initial_weights_file, preset_weights
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models import DualATME, copy_weights, load_model
 from dualatme_keras.models.linear import LINEAR_LOGITS
@@ -19,8 +22,26 @@ def weights_digest(weights: str | os.PathLike | None) -> str | None:
     """
     if weights in (None, "none"):
         return None
-    with open(initial_weights_file(weights), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(_content(os.fspath(weights))).hexdigest()
+
+
+def sent_weights(weights: str | os.PathLike) -> dict[str, bytes]:
+    """What `receive_weights` of a machine that does not have the file needs."""
+    if weights == "none" or preset_weights(weights):
+        return {}
+    return {os.fspath(weights): _content(os.fspath(weights))}
+
+
+def receive_weights(sent: Mapping[str, bytes]) -> None:
+    """From now on, these files have this content in this process."""
+    _received.update(sent)
+
+
+_received: dict[str, bytes] = {}
+
+
+def _content(weights):
+    return _received[weights] if weights in _received else initial_weights_file(weights).read_bytes()
 
 
 def set_initial_weights(
@@ -68,4 +89,9 @@ def set_initial_weights(
 @functools.lru_cache(maxsize=1)
 def _load(weights, digest):
     """The network that was loaded last: every fold starts from it. Another content is another network."""
-    return load_model(weights)
+    if weights not in _received:
+        return load_model(weights)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "weights").with_suffix(Path(weights).suffix)
+        file.write_bytes(_received[weights])
+        return load_model(file)

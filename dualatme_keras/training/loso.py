@@ -1,5 +1,6 @@
 """The whole experiment: one training per fold, predictions pooled, scored once."""
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -26,7 +27,12 @@ from dualatme_keras.training.fold_runner import FoldRunner
 from dualatme_keras.training.initial_weights import weights_digest
 from dualatme_keras.training.lists import read_training_lists
 from dualatme_keras.training.progress import Progress
-from dualatme_keras.training.selection import candidate_config, inner_folds, read_candidates
+from dualatme_keras.training.selection import (
+    candidate_config,
+    describe_candidates,
+    inner_folds,
+    read_candidates,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +159,7 @@ def run_seeds(
         "images_sha256": runner.image_digests(),
         "preparation": preparation and dataclasses.asdict(preparation),
         "initial_weights_sha256": digests if candidates else digests[0],
-        "candidates": candidates or None,
+        **describe_candidates(candidates, configs),
         "computed_with": describe_computation(config),
         **extensions.record(config),
     }
@@ -184,15 +190,16 @@ def _run_folds(config, folds, run, runner, stream):
         left, config.seed, run, lambda fold: [progress.epoch_callback(fold.name)], progress.side_by_side
     )
     diverged = {}
-    for fold, result in results:
-        if result.diverged is None:
-            run.write_fold(fold.name, result.files)
-            progress.finish_fold(fold.name, run.read_fold(fold.name), result.seconds)
-        elif config.keep_going:
-            diverged[fold.name] = str(result.diverged)
-            progress.miss_fold(fold.name, diverged[fold.name])
-        else:
-            raise result.diverged
+    with contextlib.closing(results):  # other folds are broken off, whoever keeps an error's traceback
+        for fold, result in results:
+            if result.diverged is None:
+                run.write_fold(fold.name, result.files)
+                progress.finish_fold(fold.name, run.read_fold(fold.name), result.seconds)
+            elif config.keep_going:
+                diverged[fold.name] = str(result.diverged)
+                progress.miss_fold(fold.name, diverged[fold.name])
+            else:
+                raise result.diverged
     return diverged
 
 

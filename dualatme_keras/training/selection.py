@@ -91,6 +91,23 @@ def candidate_config(config: TrainConfig, candidate: Mapping) -> TrainConfig:
     return dataclasses.replace(config, **{**others, **candidate})
 
 
+def describe_candidates(candidates: Mapping[str, Mapping], configs: Sequence[TrainConfig]) -> dict:
+    """What a run records of its candidates: all settings that each comes to, and their order, which decides
+    among equals.
+
+    Args:
+        candidates: settings of each by name; none where folds choose nothing.
+        configs: the settings of a run as each candidate has them, resolved.
+    """
+    if not candidates:
+        return {"candidates": None}
+    settings = [{name: getattr(config, name) for name in SELECTABLE} for config in configs]
+    return {
+        "candidates": dict(zip(candidates, settings, strict=True)),
+        "order_of_candidates": list(candidates),
+    }
+
+
 def inner_folds(fold: Fold, splits: int, seed: int) -> tuple[Fold, ...]:
     """Divides the training subjects of a fold into parts that are left out one after the other.
 

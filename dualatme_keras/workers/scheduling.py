@@ -92,6 +92,7 @@ class Scheduler:
         self._elsewhere = executor == "ray"
         self._threads, self._bytes, self._start_seconds = threads, bytes_of_each, start_seconds
         self._seconds: list[float] = []
+        self._began = 0  # processes, which stay and have their memory already
         self._processes = functools.cache(lambda number: ProcessExecutor(number, threads))
 
     def run(
@@ -122,7 +123,7 @@ class Scheduler:
             return
         workers = self._workers
         if workers == "auto":
-            workers = most_workers(len(left), self._bytes, self._threads)
+            workers = self._began or most_workers(len(left), self._bytes, self._threads)
         tell(1)
         while left and here and self._stays_here(len(left), workers):
             job = left.pop(0)
@@ -132,6 +133,7 @@ class Scheduler:
             yield job, result
         if left:
             tell(workers)
+            self._began = workers
             yield from self._processes(workers).run(new_worker(), left)
 
     def _stays_here(self, jobs, workers):

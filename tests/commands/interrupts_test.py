@@ -26,7 +26,7 @@ COMMAND = textwrap.dedent(
     if __name__ == "__main__":
         from dualatme_keras.commands import Flags
 
-        Flags("waits").run(main)
+        Flags("waits", continues=True).run(main)
     """
 )
 

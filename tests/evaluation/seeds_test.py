@@ -101,9 +101,31 @@ def test_seeds_of_a_part_of_the_protocol(tmp_path):
         score_seeds(tmp_path)
 
 
+def test_a_fold_that_diverged_in_one_seed_counts_in_none(tmp_path):
+    names = ("sub01", "sub02", "sub03", "sub04")
+    clips = [Clip(f"casme2/{index}.png", names[index % 4], "casme2", index % 3) for index in range(CLIPS)]
+    folds = [Fold(name, (), tuple(clip for clip in clips if clip.subject == name)) for name in names]
+    for seed in (1, 2):
+        one = predictions(seed)
+        there = one.subjects != "sub03" if seed == 2 else one.subjects != ""
+        (tmp_path / f"seed_{seed}").mkdir()
+        write_run_folds(tmp_path / f"seed_{seed}", folds)
+        write_predictions(
+            tmp_path / f"seed_{seed}" / "predictions.csv",
+            Predictions(*(column[there] for column in one.columns)),
+        )
+    result = score_seeds(tmp_path)
+    assert result["missing_folds"] == "3 of 4 folds"
+    others = [predictions(seed) for seed in (1, 2)]
+    others = [one.of_paths(one.paths[one.subjects != "sub03"]) for one in others]
+    assert result["scores"]["full"]["uf1"]["values"] == [
+        score_predictions(one)["full"]["uf1"] for one in others
+    ]
+
+
 def test_other_clips_are_refused(workdir):
     write_predictions((workdir / "seed_9") / "predictions.csv", predictions(9, clips=CLIPS - 1))
-    with pytest.raises(DualATMEError, match="23 clips from seed 9, 24 from seed 2"):
+    with pytest.raises(DualATMEError, match="24 clips from seed 2, of which all seeds have 23"):
         score_seeds(workdir)
 
 

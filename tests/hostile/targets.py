@@ -347,7 +347,10 @@ def torch_weights(folder):
 def keras_file(folder):
     from dualatme_keras.models import DualATME
 
-    DualATME.from_preset("tiny", preparation=dataclasses.asdict(PrepareSettings())).save(folder / "new.keras")
+    model = DualATME.from_preset(
+        "tiny", backbone="convolution", preparation=dataclasses.asdict(PrepareSettings())
+    )
+    model.save(folder / "new.keras")
     return (folder / "new.keras").read_bytes()
 
 

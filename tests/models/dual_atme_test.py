@@ -123,7 +123,7 @@ def test_dropout_only_in_training():
 def small_step(dtype):
     """How one step with gradients below float16's smallest number moves each kernel, by path."""
     keras.utils.set_random_seed(1)
-    model = tiny(dtype=dtype, implementation="plain", dropout=0.0, similarity_weight=0.0)
+    model = tiny(backbone="convolution", dtype=dtype, dropout=0.0, similarity_weight=0.0)
     before = {variable.path: variable.numpy() for variable in model.trainable_variables}
     model.compile(keras.optimizers.SGD(1e6), lambda labels, logits: 1e-6 * FocalLoss()(labels, logits))
     model.train_on_batch(random_images(model, 12), np.arange(12) % 3)
@@ -145,7 +145,7 @@ def test_a_step_is_traced_once(monkeypatch):
     monkeypatch.setattr(
         DualATME, "train_step", lambda model, data: steps.append(data) or train_step(model, data)
     )
-    model = tiny(implementation="plain", filters=(1, 1), bottleneck=1, hidden_units=2)
+    model = tiny(backbone="convolution")
     model.compile("adam", FocalLoss(), metrics=[UF1()])
     model.fit(random_images(model, 6), np.arange(6) % 3, batch_size=3, epochs=2, verbose=0)
     assert len(steps) == 1
@@ -173,7 +173,7 @@ def test_loss_scaling_is_kept_in_files(tmp_path):
     """A network that was saved while it trained goes on with the scale that it had."""
     from dualatme_keras.training.optimizers import FusedAdam
 
-    model = tiny(dtype="mixed_float16")
+    model = tiny(backbone="convolution", dtype="mixed_float16")
     model.compile(FusedAdam(1e-3), FocalLoss())
     model.train_on_batch(random_images(model, 6), np.arange(6) % 3)
     model.save(tmp_path / "model.keras")
@@ -421,7 +421,7 @@ def test_presets_with_and_without_weights():
 
 
 def test_action_units_are_told_besides_the_class(tmp_path):
-    model = tiny(action_units=(1, 12, 17), flow_normalization=True, feature_filters=3)
+    model = tiny(backbone="convolution", action_units=(1, 12, 17), flow_normalization=True, feature_filters=3)
     images = random_images(model)
     outputs = model(images)
     assert {name: tuple(output.shape) for name, output in outputs.items()} == {

@@ -16,9 +16,9 @@ def new_images(seed, clips=2):
 
 
 def new_network(seed, **parts):
-    """`tiny` with `parts`, all its weights away from fresh ones; the same of each seed."""
+    """A small one with `parts`, all its weights away from fresh ones; the same of each seed."""
     keras.utils.set_random_seed(seed)
-    model, rng = DualATME.from_preset("tiny", implementation="plain", **parts), np.random.default_rng(seed)
+    model, rng = DualATME.from_preset("tiny", backbone="convolution", **parts), np.random.default_rng(seed)
     model.set_weights([w + rng.uniform(-0.1, 0.1, w.shape).astype(w.dtype) for w in model.get_weights()])
     return model
 
@@ -85,7 +85,7 @@ def test_threads_do_not_mix_their_answers(ensemble):
 
 def test_networks_of_another_architecture_are_refused(members, tmp_path):
     first = next(iter(members))
-    DualATME.from_preset("tiny", implementation="plain", attention="none").save(tmp_path / "other.keras")
+    DualATME.from_preset("tiny", backbone="convolution", attention="none").save(tmp_path / "other.keras")
     with pytest.raises(DualATMEError, match="one architecture.*0.keras and .*other.keras"):
         Ensemble([first, tmp_path / "other.keras"])
 

@@ -25,7 +25,7 @@ def write_run(path, settings=SETTINGS, folds=2, final=True, seed=0, **arguments)
     models = []
     for number, name in enumerate(names):
         keras.utils.set_random_seed(seed + number)
-        models.append(spread(DualATME.from_preset("tiny", **arguments), 0.5))
+        models.append(spread(DualATME.from_preset("tiny", backbone="convolution", **arguments), 0.5))
         (path / name).mkdir(parents=True)
         models[-1].save(path / name / "model.keras")
     return models

@@ -184,6 +184,13 @@ def test_a_run_begins_in_an_empty_folder_only(tmp_path):
     }
 
 
+def test_a_run_that_was_killed_in_its_first_moments_begins_anew(tmp_path):
+    (tmp_path / ".config.json.123.tmp").write_text("{")
+    with begin_run(tmp_path, RECORD) as run:
+        assert run.config.exists()
+    assert not list(tmp_path.glob("*.tmp"))
+
+
 def test_a_run_in_use_is_left_alone(tmp_path):
     """Also what a killed process left of a file is removed by who has the folder, and by nobody else."""
     left = tmp_path / "run" / ".metrics.json.123.tmp"

@@ -378,7 +378,9 @@ def test_what_a_version_tells_of_itself(export, model):
 def test_what_the_network_knows_goes_with_it(tmp_path):
     """Names of classes, preparation, and action units besides the class."""
     names, units = ("calm", "moved", "other", "stirred"), (1, 4, 12)
-    network = DualATME.from_preset("tiny", class_names=names, preparation=SETTINGS, action_units=units)
+    network = DualATME.from_preset(
+        "tiny", backbone="convolution", class_names=names, preparation=SETTINGS, action_units=units
+    )
     version = export_saved_model(network, tmp_path)
     assert (version / "assets" / "labels.txt").read_text().split() == list(names)
     assert read_settings(version / "assets" / "prepare.json") == SETTINGS
@@ -449,7 +451,7 @@ def test_failed_export_leaves_nothing(model, tmp_path, monkeypatch):
 
 
 def test_single_branch_from_a_keras_file(tmp_path):
-    model = DualATME.from_preset("tiny", branches="entire", similarity_weight=0.0)
+    model = DualATME.from_preset("tiny", backbone="convolution", branches="entire", similarity_weight=0.0)
     model.save(tmp_path / "model.keras")
     version = export_saved_model(tmp_path / "model.keras", tmp_path / "new" / "models")
     loaded = tf.saved_model.load(str(version))

@@ -45,6 +45,14 @@ def test_lowest_numbers(name, lowest):
             TrainConfig(**{name: wrong})
 
 
+@pytest.mark.parametrize("network", [{"preset": "plus"}, {"model": "linear"}])
+def test_steps_of_a_network_that_is_fitted_take_epochs(network):
+    """Which a regression has one of."""
+    assert TrainConfig(**network).resolved().epochs == 1
+    assert TrainConfig(**network, solver="gradient").resolved().epochs == 60
+    assert TrainConfig(**network, solver="gradient", epochs=3).resolved().epochs == 3
+
+
 @pytest.mark.parametrize("rate", [0.0, -1e-3, float("inf"), float("nan")])
 def test_learning_rates_that_are_none(rate):
     with pytest.raises(DualATMEError, match="`learning_rate` to be a positive"):
@@ -67,9 +75,11 @@ def test_ablations_differ_from_the_paper_in_what_they_are_called_after():
     }
 
 
-@pytest.mark.parametrize("names", [(), ("one",), ("one", "one"), ("one", "")])
+@pytest.mark.parametrize("names", [(), ("one",), ("one", "One"), ("one", "")])
 def test_classes_that_are_none(names):
-    with pytest.raises(DualATMEError, match="`class_names` to be two different names"):
+    with pytest.raises(
+        DualATMEError, match="`class_names` to be two names or more that differ by more than capitals"
+    ):
         TrainConfig(class_names=names)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from colour_runs import rerun
 
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.training import checkpoints, run_loso
 
 
@@ -98,6 +100,52 @@ def test_what_a_fold_chose_from_is_not_tried_again(small, stopping, tmp_path, mo
     rerun(small, tmp_path / "parts", **changes)
     assert len(fits) == 6
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_keras_backups_of_a_fold_leave_the_others_alone(small, stopping, tmp_path):
+    """A fold that goes on at its backup is followed by folds that begin anew."""
+
+    def callbacks(fold):
+        return [keras.callbacks.BackupAndRestore(tmp_path / fold.name)]
+
+    config = dataclasses.replace(
+        small, workdir=str(tmp_path / "run"), epochs=4, final_model=False, tensorboard=False
+    )
+    ended = []
+
+    class End(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1 and not ended:
+                ended.append(epoch)
+                raise Stop
+
+    with pytest.raises(Stop):
+        run_loso(config, callbacks=lambda fold: [*callbacks(fold), End()])
+    shutil.rmtree(config.workdir)  # other callbacks are another run
+    run_loso(config, callbacks=callbacks)
+    histories = [np.genfromtxt(file, delimiter=",")[1:] for file in Path(config.workdir).rglob("history.csv")]
+    assert sorted(map(len, histories)) == [2, 4, 4]
+
+
+def test_folds_side_by_side_are_broken_off_with_one_that_diverges(small, tmp_path, monkeypatch):
+    """Although the error, and its traceback, are kept."""
+    from dualatme_keras.training import fold_runner
+    from dualatme_keras.training.divergence import diverged
+
+    closed = []
+
+    def run_all(self, folds, *_arguments):
+        try:
+            for fold in folds:
+                error = diverged(fold, 2, "a finite loss", float("nan"))
+                yield fold, fold_runner.FoldResult(None, error, 0.1)
+        finally:
+            closed.append(True)
+
+    monkeypatch.setattr(fold_runner.FoldRunner, "run_all", run_all)
+    with pytest.raises(DualATMEError, match="finite loss") as kept:
+        rerun(small, tmp_path / "run")
+    assert closed, kept
 
 
 def test_folds_that_diverge_may_be_passed_over(small, tmp_path, capsys, monkeypatch):

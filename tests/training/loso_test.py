@@ -159,10 +159,10 @@ def test_a_preset_given_as_a_function_is_that_preset_and_another_run(base, tmp_p
     expected = rerun(base, tmp_path / "named", **changes)
 
     def new_model():
-        return DualATME.from_preset("tiny", implementation="plain")
+        return DualATME.from_preset("convolution")
 
     config = dataclasses.replace(
-        base, **changes, preset="paper", implementation="auto", epochs=3, final_model=False, tensorboard=False
+        base, **changes, preset="paper", epochs=3, final_model=False, tensorboard=False
     )
     given = run_loso(dataclasses.replace(config, workdir=str(tmp_path / "given")), new_model)
     np.testing.assert_array_equal(given.predictions.probabilities, expected.predictions.probabilities)
@@ -198,10 +198,10 @@ def test_run_of_other_settings_is_refused(finished, base):
         run_loso(dataclasses.replace(base, batch_size=6, seed=2))
     with pytest.raises(
         DualATMEError,
-        match=r"Received: implementation plain -> fast \(`implementation='plain'` keeps it\)\. "
+        match=r"Received: implementation fast -> plain \(`implementation='fast'` keeps it\)\. "
         r".*`continue_despite=\('implementation',\)`",
     ):
-        run_loso(dataclasses.replace(base, implementation="auto"))  # there is no GPU here
+        run_loso(dataclasses.replace(base, implementation="plain"))
     assert Path(base.workdir, "predictions.csv").read_bytes() == before
     assert json.loads(Path(base.workdir, "config.json").read_text())["seed"] == 1
 

@@ -21,7 +21,7 @@ def test_classes_of_another_number(base, tmp_path):
     names = ("red", "green", "blue", "none")
     own = dict.fromkeys(("loss", "epochs", "batch_size", "learning_rate"))
     # Nothing to trace.
-    changes = {"model": "linear", "preset": "paper", "implementation": "auto", "subjects": ("s01",)}
+    changes = {"model": "linear", "preset": "paper", "subjects": ("s01",)}
     base = dataclasses.replace(base, **changes, **own)
     result = rerun(base, tmp_path / "run", class_names=names, epochs=None, final_model=True)
     assert result.predictions.class_names == names

@@ -25,6 +25,7 @@ from dualatme_keras.training import (
     DrawnDataset,
     PretrainConfig,
     checkpoints,
+    initial_weights,
     pretrain,
     pretraining,
     write_pretrained,
@@ -146,7 +147,7 @@ def of_fold(run, name="sub01"):
 
 def test_folds_start_from_given_weights(base, tmp_path):
     keras.utils.set_random_seed(5)
-    start = DualATME.from_preset("tiny")
+    start = DualATME.from_preset("convolution")
     start.save(tmp_path / "start.keras")
     rerun(base, tmp_path / "run", initial_weights=str(tmp_path / "start.keras"), **STAYS)
     rerun(base, tmp_path / "fresh", **STAYS)
@@ -161,10 +162,27 @@ def test_folds_start_from_given_weights(base, tmp_path):
     # The same content under another name goes on; another content does not.
     (tmp_path / "start.keras").rename(tmp_path / "same.keras")
     rerun(base, tmp_path / "run", initial_weights=str(tmp_path / "same.keras"), **STAYS)
-    DualATME.from_preset("tiny").save(tmp_path / "other.keras")
+    DualATME.from_preset("convolution").save(tmp_path / "other.keras")
     for other in (str(tmp_path / "other.keras"), None):
         with pytest.raises(DualATMEError, match="initial_weights_sha256"):
             rerun(base, tmp_path / "run", initial_weights=other, **STAYS)
+
+
+def test_weights_may_be_sent_to_where_their_file_is_not(tmp_path):
+    """As to the machines of a cluster."""
+    start = DualATME.from_preset("facs")
+    start.save(tmp_path / "start.keras")
+    sent = initial_weights.sent_weights(tmp_path / "start.keras")
+    digest = initial_weights.weights_digest(tmp_path / "start.keras")
+    (tmp_path / "start.keras").unlink()
+    with pytest.raises(DualATMEError, match="no such file"):
+        initial_weights.weights_digest(tmp_path / "start.keras")
+    initial_weights.receive_weights(sent)
+    fresh = DualATME.from_preset("facs", load_weights=False)
+    initial_weights.set_initial_weights(fresh, tmp_path / "start.keras")
+    np.testing.assert_array_equal(fresh.get_layer("hidden").kernel, start.get_layer("hidden").kernel)
+    assert initial_weights.weights_digest(tmp_path / "start.keras") == digest
+    assert initial_weights.sent_weights("facs") == initial_weights.sent_weights("none") == {}
 
 
 @pytest.fixture
@@ -240,7 +258,13 @@ def test_plus_can_be_trained_too(minmax, tmp_path):
     assert np.abs(trained.get_layer("linear_logits").kernel).max() > 0
 
 
-def test_plus_tells_the_classes_of_facs(minmax, tmp_path):
+def test_plus_tells_the_classes_of_its_weights(minmax, tmp_path):
+    names = ("red", "green", "blue")
+    own = DualATME.from_preset("facs", load_weights=False, class_names=names)
+    own.save(tmp_path / "own.keras")
+    changes = {"initial_weights": str(tmp_path / "own.keras"), "class_names": names, "subjects": ("sub01",)}
+    result = rerun(minmax, tmp_path / "own", preset="plus", **OWN, **changes)
+    assert result.predictions.class_names == names
     with pytest.raises(DualATMEError, match="classes of facs, negative, .*Received: red, .*'gradient'"):
         rerun(minmax, tmp_path / "run", preset="plus", **OWN, class_names=("red", "green", "blue"))
 
@@ -255,7 +279,7 @@ def test_plus_tells_the_classes_of_facs(minmax, tmp_path):
     ],
 )
 def test_weights_that_do_not_fit(changes, message, base, tmp_path):
-    DualATME.from_preset("tiny", hidden_units=8).save(tmp_path / "FILE.keras")
+    DualATME.from_preset("convolution", hidden_units=8).save(tmp_path / "FILE.keras")
     changes = {"initial_weights": changes["initial_weights"].replace("FILE", str(tmp_path / "FILE.keras"))}
     with pytest.raises(DualATMEError, match=message):
         rerun(base, tmp_path / "run", **changes)

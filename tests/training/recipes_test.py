@@ -81,7 +81,7 @@ def test_settings_that_are_none(changes, message):
 
 def test_another_network_goes_through_the_same_runner(base, tmp_path):
     """One that has convolutions, and classes of another number; its files are those of any run."""
-    changes = {"preset": "paper", "implementation": "auto", "model": "ststnet"}
+    changes = {"preset": "paper", "model": "ststnet"}
     result = rerun(base, tmp_path / "run", **changes, epochs=60)
     assert result.metrics["full"]["accuracy"] > 0.6
     saved = keras.models.load_model(tmp_path / "run" / "folds" / "sub01" / "model.keras")
@@ -93,7 +93,7 @@ def test_another_network_goes_through_the_same_runner(base, tmp_path):
 
 def test_linear_is_a_logistic_regression(base, data, tmp_path):
     """Of each clip and its mirror image, in classes of equal weight; a clip and its mirror image answer."""
-    changes = {"preset": "paper", "implementation": "auto", "model": "linear"}
+    changes = {"preset": "paper", "model": "linear"}
     settings = dict.fromkeys(("loss", "epochs", "batch_size", "learning_rate"))
     result = rerun(base, tmp_path / "run", **changes, **settings, audit_protocol=True)
     lists = read_lists(base.lists)
@@ -205,7 +205,7 @@ def test_warped_and_mixed_clips(base, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", watched)
     # Hardly anything to trace.
     network = linear(("entire", "puzzled"), sizes=(28, 28))
-    own = {"preset": "paper", "implementation": "auto", "final_model": False, "tensorboard": False}
+    own = {"preset": "paper", "final_model": False, "tensorboard": False}
     base = dataclasses.replace(base, subjects=("sub01",), epochs=2, **own)
 
     def trained(name, **changes):

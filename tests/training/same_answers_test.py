@@ -18,7 +18,7 @@ from dualatme_keras.training import TrainConfig, run_loso, run_seeds
 from dualatme_keras.training.devices import threads_of_each
 
 # In float64, where other orders of summing round too little to matter; 3 steps in an epoch.
-DOUBLE = {"epochs": 20, "precision": "float64", "batch_size": 5}
+DOUBLE = {"preset": "tiny", "implementation": "plain", "epochs": 20, "precision": "float64", "batch_size": 5}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def double(base, tmp_path_factory):
 @pytest.mark.long
 def test_both_implementations_train_to_the_same_answers(double, base, tmp_path):
     """What remains are ties, which images of one colour have in every max-pool."""
-    fast = rerun(base, tmp_path / "fast", implementation="fast", **DOUBLE).predictions
+    fast = rerun(base, tmp_path / "fast", **{**DOUBLE, "implementation": "fast"}).predictions
     assert double.metrics["full"]["accuracy"] > 0.9
     np.testing.assert_array_equal(fast.predictions, double.predictions.predictions)
     np.testing.assert_allclose(fast.probabilities, double.predictions.probabilities, atol=0.05)

@@ -132,7 +132,7 @@ LEARNS = {"model": "linear", "flow_normalization": False}
 
 def quick(base):
     own = dict.fromkeys(("loss", "epochs", "batch_size", "learning_rate"))
-    return dataclasses.replace(base, preset="paper", implementation="auto", **own)
+    return dataclasses.replace(base, preset="paper", **own)
 
 
 def test_every_fold_chooses_and_its_test_clips_do_not(base, data, tmp_path):
@@ -165,7 +165,13 @@ def test_every_fold_chooses_and_its_test_clips_do_not(base, data, tmp_path):
     files = [tmp_path / run / fold for run in ("run", "again")]
     assert len({(file / "selection.json").read_bytes() for file in files}) == 1
     assert len({(file / "predictions.csv").read_bytes() for file in files}) == 2
-    # Other candidates are another run.
+    # Other candidates are another run, also what the run's settings make of them, and another order.
+    write(tmp_path, {"learns": LEARNS, "still": STILL})
+    with pytest.raises(DualATMEError, match=r"order_of_candidates \['still', 'learns'\] -> \['learns', 's"):
+        rerun(base, tmp_path / "run", **select, subjects=("sub01",), final_model=True)
+    write(tmp_path, {"still": STILL, "learns": LEARNS})
+    with pytest.raises(DualATMEError, match=r"candidates.learns.class_weight 'balanced' -> 'none'"):
+        rerun(base, tmp_path / "run", **select, subjects=("sub01",), final_model=True, class_weight="none")
     write(tmp_path, {"still": {**STILL, "epochs": 2}, "learns": LEARNS})
     with pytest.raises(DualATMEError, match=r"candidates.still.epochs 1 -> 2"):
         rerun(base, tmp_path / "run", **select, subjects=("sub01",), final_model=True)
@@ -176,7 +182,7 @@ def test_candidates_that_take_other_images(base, tmp_path):
     """A network that looks at both images beside one that looks at one, whose clips are moved."""
     steps = {"solver": "gradient", "epochs": 1, "shift": 0.1, "mirror": True}
     candidates = {"both": {"epochs": 1}, "one": {"model": "linear", "preset": "paper", **steps}}
-    select = {"select": write(tmp_path, candidates), "select_splits": 2, "implementation": "auto"}
+    select = {"select": write(tmp_path, candidates), "select_splits": 2}
     result = rerun(base, tmp_path / "run", **select, epochs=1, subjects=("sub01",))
     assert result.metrics["full"]["samples"] == 6
     record = json.loads((tmp_path / "run" / "folds" / "sub01" / "selection.json").read_text())

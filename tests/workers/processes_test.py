@@ -11,7 +11,7 @@ import joblib
 import pytest
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.workers import ProcessExecutor
+from dualatme_keras.workers import ProcessExecutor, Scheduler, scheduling
 
 # Processes cannot import tests, however those are called.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -63,6 +63,20 @@ def test_the_error_of_a_job_is_that_of_all(tmp_path):
     with pytest.raises(DualATMEError, match="^job -3$"):
         run(tmp_path, [1, -3, 2])
     assert len(run(tmp_path, range(3))) == 3  # others start afterwards
+
+
+def test_processes_that_stay_need_no_memory_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduling, "available_memory", lambda: 2 * 2**20)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    scheduler = Scheduler("auto", bytes_of_each=2**20)
+    seen = []
+    for _ in range(2):  # alone, and what they would take is in use
+        worker = functools.partial(new_worker, tmp_path)
+        results = dict(scheduler.run(range(6), None, lambda worker=worker: worker, seen.append))
+        assert len(results) == 6
+        monkeypatch.setattr(scheduling, "available_memory", lambda: 0)
+    assert seen == [1, 2, 1, 2]
+    assert len(list(tmp_path.glob("start_*"))) <= 2
 
 
 def test_joblib_keeps_its_own_processes(tmp_path):
