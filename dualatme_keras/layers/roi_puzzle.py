@@ -42,6 +42,7 @@ class ROIPuzzle(keras.layers.Layer):
         tile_sizes(self.size)
 
     def call(self, inputs, boxes=None):
+        inputs = ops.cast(inputs, self.compute_dtype)  # Keras does so with floats alone
         batch, height, width = ops.shape(inputs)[0], inputs.shape[1], inputs.shape[2]
         if boxes is None:
             boxes = ops.broadcast_to(ops.convert_to_tensor(self.boxes, "float32"), (batch, 3, 4))

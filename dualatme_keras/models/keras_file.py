@@ -75,22 +75,32 @@ def _stored_parameters(content, path):
     return sum(counts)
 
 
+_SIZES = ("image_size", "bottleneck", "attention_kernel_size", "attention_reduction", "hidden_units")
+
+
 def _least_parameters(arguments, path):
     """Numbers in those layers of a `DualATME` that grow with its arguments."""
     if not isinstance(arguments, dict):
         raise DualATMEError(f"Expected the arguments of a network in {path}. Received: {arguments!r:.80}.")
     known = {name: each.default for name, each in inspect.signature(DualATME).parameters.items()}
     values = known | with_new_names(arguments)
+    lists = {name: values[name] for name in ("filters", "class_names", "action_units")}
+    if not all(isinstance(value or [], (list, tuple)) for value in lists.values()) or (
+        len(values["filters"] or ()) != 2
+    ):
+        raise DualATMEError(f"Expected lists, two numbers in `filters`, in {path}. Received: {lists!r:.200}.")
     classes = values["num_classes"] or len(values["class_names"] or CLASS_NAMES)
-    sizes = [values[name] for name in ("image_size", "bottleneck", "attention_kernel_size", "hidden_units")]
+    sizes = [values[name] for name in _SIZES]
     sizes += [classes, *values["filters"]]
     reduced = values["feature_filters"]
     if not all(type(size) is int and size > 0 for size in (*sizes, *([reduced] if reduced else []))):
         raise DualATMEError(f"Expected positive numbers as sizes of a network in {path}. Received: {sizes}.")
-    size, bottleneck, attended, hidden, _, first, second = sizes
+    size, bottleneck, attended, reduction, hidden, _, first, second = sizes
     channels, kernels = second, 9 * first * second
     if values["backbone"] == "inception":
         channels, kernels = 4 * second, 25 * bottleneck * (first + second) + 4 * first * second
     features = (size // 4) ** 2 * (reduced or channels) * (2 if values["branches"] == "both" else 1)
-    kernels += channels * (reduced or 0) + (attended**2 if values["attention"] != "none" else 0)
-    return kernels + hidden * (features + classes)
+    kernels += channels * (reduced or 0)
+    if values["attention"] != "none":
+        kernels += attended**2 + 2 * channels * max(1, channels // reduction)
+    return kernels + hidden * (features + classes + 2 * len(values["action_units"] or ()))

@@ -41,6 +41,12 @@ def assign_torch_tensors(model, tensors, source="the state dict"):
         DualATMEError: a name is missing or not known, or a shape differs; nothing is assigned then.
     """
     wanted = torch_variables(model)
+    known = {variable.path for variable, _convert in wanted.values()}
+    if others := [weight.path for weight in model.weights if weight.path not in known]:
+        raise DualATMEError(
+            "Expected a network with the weights of the published one alone. "
+            f"Received: one with {shorten(others)} besides."
+        )
     given = {name for name in tensors if not name.endswith("num_batches_tracked")}
     missing, unknown = sorted(set(wanted) - given), sorted(given - set(wanted))
     if missing or unknown:

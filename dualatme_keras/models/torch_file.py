@@ -14,6 +14,7 @@ import pickletools
 import struct
 import zipfile
 import zlib
+from types import NoneType
 
 import numpy as np
 
@@ -156,19 +157,22 @@ def _read_legacy(path):
         content = io.BytesIO(file.read())  # of which no more can be read than there is
     if _interpret(content) != _LEGACY_MAGIC:
         raise ValueError("no magic number of torch.save")
-    _protocol, system, value, keys = (_interpret(content) for _ in range(4))
+    met = _Memo()
+    _protocol, system, value, keys = (_interpret(content, memo) for memo in (None, None, met, None))
     if not system["little_endian"]:
         raise _Refused("Expected little-endian tensors. Received: big-endian ones.")
-    item_sizes = {tensor.key: np.dtype(tensor.dtype).itemsize for tensor in _state_dict(value).values()}
     storages = {}
-    for key in keys:
+    for key in map(_checked_key, keys):
         count = int.from_bytes(content.read(8), "little")
-        storages[key] = content.read(count * item_sizes[key])
+        storages[key] = content.read(count * np.dtype(met.storages[key]).itemsize)
     return value, storages
 
 
 def _check_size(tensors, file_size):
     """Tensors may share a storage, but not so that they are many times as large as the file."""
+    for tensor in tensors:
+        if not all(type(length) is int and length >= 0 for length in tensor.shape):
+            raise _Refused(f"Expected shapes of tensors. Received: {tensor.shape!r:.100}.")
     declared = sum(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in tensors)
     if declared > 4 * file_size:
         raise _Refused(
@@ -210,9 +214,16 @@ def _state_dict(value, prefix="", met=None):
     return {}
 
 
-def _interpret(file):
+class _Memo(dict):
+    """Values of a pickle by their number. `storages` are those that it names, and their kinds of numbers."""
+
+    def __init__(self):
+        self.storages = {}
+
+
+def _interpret(file, memo=None):
     """Runs the opcodes of one pickle over plain values and returns what it describes."""
-    stack, memo = [], {}
+    stack, memo = [], _Memo() if memo is None else memo
     for opcode, argument, _position in pickletools.genops(file):
         if opcode.name == "STOP":
             return stack.pop()
@@ -270,14 +281,21 @@ def _append_all(stack, memo, argument):
     stack[-1].extend(items)
 
 
+def _checked_key(key):
+    """Names and numbers alone: tuples in tuples, deep enough, end the process where they are hashed."""
+    if not isinstance(key, (str, bytes, int, float, NoneType)):
+        raise _Refused(f"Expected names or numbers as keys. Received: a {type(key).__name__}.")
+    return key
+
+
 def _set_item(stack, memo, argument):
     value, key = stack.pop(), stack.pop()
-    stack[-1][key] = value
+    stack[-1][_checked_key(key)] = value
 
 
 def _set_items(stack, memo, argument):
     items = _pop_to_mark(stack)
-    stack[-1].update(zip(items[::2], items[1::2], strict=True))
+    stack[-1].update(zip(map(_checked_key, items[::2]), items[1::2], strict=True))
 
 
 def _push_name(stack, memo, argument):
@@ -297,7 +315,7 @@ def _reduce(stack, memo, argument):
     arguments, function = stack.pop(), stack.pop()
     name = function.name
     if name == _ORDERED_DICT:
-        stack.append(dict(*arguments))
+        stack.append({_checked_key(key): value for pairs in arguments for key, value in pairs})
     elif name in _SETS:
         stack.append(list(*arguments))
     elif name == _REBUILD_PARAMETER:
@@ -329,7 +347,9 @@ def _persistent(stack, memo, argument):
     kind, *rest = stack.pop()
     if kind == "storage":
         storage, key = rest[:2]
-        stack.append((_STORAGES[storage.name.removeprefix("torch.")], key))
+        dtype = _STORAGES[storage.name.removeprefix("torch.")]
+        memo.storages[_checked_key(key)] = dtype
+        stack.append((dtype, key))
     elif kind == "module":  # the older form adds a module's source, which nobody needs here
         stack.append(rest[0])
     else:

@@ -111,8 +111,9 @@ class FoldTrainer:
         clips = len(fold.train)
         batch_size = min(self._config.batch_size, max(clips - clips % self._devices, 1))
         batches = table.dataset(fold.train, batch_size, shuffle_seed=seed)
+        # Seeds of their own, or what one does to a clip would hang on what another does.
         if self._augment is not None:
-            batches = augment_batches(batches, self._augment, seed)
+            batches = augment_batches(batches, self._augment, seed + 2)
         own = self._extensions.new_callbacks(fold)
         class_weight = self._class_weight(fold)
         if self._config.solver == "logistic":
@@ -126,7 +127,7 @@ class FoldTrainer:
         batches = self._as_taken(batches)
         if self._config.mixup:
             classes = len(self._config.class_names)
-            batches = mix_batches(batches, self._config.mixup, classes, seed, class_weight)
+            batches = mix_batches(batches, self._config.mixup, classes, seed + 3, class_weight)
             class_weight = None  # in the batches
         done, before = 0, {}
         if checkpoint and not own and self._config.distribute == "none":

@@ -59,8 +59,8 @@ def set_initial_weights(
         new_classes: whether the classes may be others.
 
     Raises:
-        DualATMEError: the weights are of another architecture, or were trained on images of another encoding,
-            or tell other classes than they may.
+        DualATMEError: the weights are of another architecture, or were trained on images of another encoding
+            or normalisation, or tell other classes or action units than they may.
     """
     source = _load(os.fspath(weights), weights_digest(weights))
     known = source.preparation
@@ -75,6 +75,13 @@ def set_initial_weights(
             f"Expected the classes of {weights}, {', '.join(source.class_names)}: `solver='logistic'` leaves "
             f"the network as it is. Received: {', '.join(model.class_names)}. Choose `solver='gradient'`."
         )
+    kept = () if new_classes else ("action_units",)  # `logistic` leaves what tells them as it is
+    for name in ("flow_normalization", *kept):
+        given, wanted = (one.get_config()[name] for one in (source, model))
+        if given != wanted:
+            raise DualATMEError(
+                f"Expected `{name}` as {weights} was trained with: {given}. Received: {wanted}."
+            )
     if not source.linear_path:
         fresh.append(LINEAR_LOGITS)
     try:

@@ -129,6 +129,19 @@ def test_half_precision(images, policy):
     assert error < 0.03 * expected.mean()
 
 
+def test_half_precision_of_as_many_clips_as_a_batch_has():
+    """More pixels than float16 counts."""
+    shape, filters = (128, 28, 28, 3), 6
+    noise = np.random.default_rng(3).standard_normal(shape) * 0.2 - 0.4
+    images = np.clip(noise, -1, 1).astype("float32")
+    plain, fast = pair(images, filters, "mixed_float16")
+    outputs = [np.asarray(block(images, training=True), "float32") for block in (plain, fast)]
+    assert np.abs(outputs[1] - outputs[0]).mean() < 0.03 * outputs[0].mean()
+    for expected, variable in zip(plain.weights, fast.weights, strict=True):
+        if "moving" in variable.name:
+            np.testing.assert_allclose(variable, expected, rtol=0.01, atol=0.01)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -206,6 +206,10 @@ def test_puzzle_layer_equals_numpy():
     puzzles = layers.ROIPuzzle((28, 27))(images, boxes=boxes)
     for image, own, puzzle in zip(images, boxes, puzzles, strict=True):
         np.testing.assert_allclose(puzzle, cut_puzzle(image, own, (28, 27)), atol=1e-5)
+    whole = (127.5 * (images + 1)).astype("uint8")
+    np.testing.assert_array_equal(
+        layers.ROIPuzzle((28, 27))(whole), layers.ROIPuzzle((28, 27))(whole.astype("float32"))
+    )
     default = layers.ROIPuzzle((28, 27))(images)
     np.testing.assert_allclose(default[0], cut_puzzle(images[0], size=(28, 27)), atol=1e-5)
 

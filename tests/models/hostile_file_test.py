@@ -71,6 +71,22 @@ FORGERIES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_units": 30_000, "action_units": [1] * 50_000}, "the weights of the network"),
+        ({"filters": [4, 40_000], "attention_reduction": 1}, "the weights of the network"),
+        ({"filters": None}, "two numbers in `filters`"),
+        ({"filters": [1]}, "two numbers in `filters`"),
+        ({"num_classes": None, "class_names": 5}, "Expected lists"),
+    ],
+)
+def test_networks_larger_than_their_weights(changes, message, saved):
+    path = saved(lambda config: {**config, "config": {**config["config"], **changes}})
+    with pytest.raises(DualATMEError, match=message):
+        load_model(path)
+
+
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_what_a_config_names_is_not_called(forgery, saved, tmp_path):
     marker = tmp_path / "called"

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from torch_files import as_tensors, pickled, stand_in, write_legacy, write_state_dict, write_zip
+from torch_files import Tensor, as_tensors, pickled, stand_in, write_legacy, write_state_dict, write_zip
 
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.models.torch_file import read_torch_tensors
@@ -73,6 +73,36 @@ def test_many_names_of_one_storage(tmp_path):
         many = {f"name{number}": tensors["one"] for number in range(5000)}
         write_zip(tmp_path / "many.pth", pickled(names, many), storages)
     refused(tmp_path / "many.pth", "Expected tensors that the file holds. Received: 524")
+
+
+class Below(Tensor):
+    def __reduce__(self):
+        return self.names.rebuild_tensor, (self.storage, 0, (-1, 10**12), (1, 1), False, None)
+
+
+def test_a_size_below_nothing_does_not_make_room_for_others(tmp_path):
+    with stand_in() as names:
+        tensors, storages = as_tensors(names, {"one": np.zeros(2**18, "float32")})
+        one = tensors["one"]
+        many = {f"name{number}": one for number in range(500)}
+        below = Below(names, one.storage)
+        write_zip(tmp_path / "many.pth", pickled(names, {**many, "below": below}), storages)
+    refused(tmp_path / "many.pth", r"Expected shapes of tensors. Received: \(-1, 1000")
+
+
+@pytest.mark.parametrize("place", ["item", "items", "storage"])
+def test_keys_of_many_tuples(place, tmp_path):
+    """Hashing them would end the process."""
+    deep = b")" + b"\x85" * 200_000
+    content = {
+        "item": b"}" + deep + b"Ns.",
+        "items": b"}(" + deep + b"Nu.",
+        "storage": b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\n"
+        + deep
+        + b"X\x03\x00\x00\x00cpuK\x01tQ.",
+    }[place]
+    write_zip(tmp_path / "deep.pth", b"\x80\x02" + content)
+    refused(tmp_path / "deep.pth", "Expected names or numbers as keys. Received: a tuple")
 
 
 def test_modules_that_hold_each_other(tmp_path):

@@ -47,6 +47,23 @@ def as_module(names, tensors):
 FORMS = ("state dict", "checkpoint", "data parallel", "whole module", "legacy state dict", "legacy module")
 
 
+def test_an_older_file_may_hold_other_tensors(torch_stand_in, tmp_path):
+    """Those of an optimizer, whose storages stand in the file too."""
+    arrays = {"weight": np.arange(4, dtype="float32"), "step": np.arange(3, dtype="int64")}
+    tensors, storages = as_tensors(torch_stand_in, arrays)
+    value = {"state_dict": {"weight": tensors["weight"]}, "optimizer": {"state": {0: tensors["step"]}}}
+    write_legacy(tmp_path / "model.pth", torch_stand_in, value, storages)
+    (read,) = read_torch_tensors(tmp_path / "model.pth").items()
+    np.testing.assert_array_equal(read[1], arrays["weight"])
+
+
+def test_a_network_of_more_than_the_file_has_is_refused(torch_stand_in, torch_tensors, tmp_path):
+    tensors, storages = as_tensors(torch_stand_in, torch_tensors)
+    write_zip(tmp_path / "model.pth", pickled(torch_stand_in, tensors), storages)
+    with pytest.raises(DualATMEError, match="published one alone. Received: one with action_unit"):
+        load_torch_checkpoint(tmp_path / "model.pth", action_units=(1, 2))
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_all_forms_of_file(form, torch_stand_in, torch_tensors, expected, tmp_path):
     path = tmp_path / "model.pth"
@@ -191,7 +208,7 @@ def test_tensors_are_parts_of_their_storage(offset, shape, strides, values, torc
         (0, (7,), (0,), r"shape \(7,\) in a storage of 6"),
         (-1, (1,), (1,), "negative"),
         (3, (2,), (-1,), "negative"),
-        (0, (-1, -1), (1, 1), "negative"),
+        (0, (-1, -1), (1, 1), "Expected shapes of tensors"),
     ],
 )
 def test_tensors_beyond_their_storage_are_refused(offset, shape, strides, message, torch_stand_in, tmp_path):

@@ -31,7 +31,7 @@ def base(data, tmp_path_factory):
         preset="convolution",  # traced in a third of the time of Inception
         epochs=20,
         batch_size=7,  # 12 clips to train on: the last batch is a small one; 6 to test, traced once
-        learning_rate=0.02,
+        learning_rate=2e-3,
         final_model=True,
         tensorboard=True,
         workers=1,  # in this process, which keeps its compiled network
@@ -41,4 +41,4 @@ def base(data, tmp_path_factory):
 @pytest.fixture(scope="session")
 def small(base):
     """For what is not the network's: one that is traced yet faster."""
-    return dataclasses.replace(base, model="ststnet", preset="paper")
+    return dataclasses.replace(base, model="ststnet", preset="paper", learning_rate=0.02)

@@ -212,6 +212,15 @@ def test_folds_start_from_the_weights_that_ship(minmax, tmp_path):
     assert np.abs(named.get_layer("logits").kernel - shipped.get_layer("logits").kernel).max() > 0.01
 
 
+def test_weights_of_another_normalisation_are_refused(minmax, tmp_path):
+    """Which has no weights by which that could be told."""
+    changes = {"preset": "facs", "initial_weights": "facs", "flow_normalization": False, **STAYS}
+    with pytest.raises(
+        DualATMEError, match="`flow_normalization` as facs was trained with: True. Rec.*False"
+    ):
+        rerun(minmax, tmp_path / "run", **changes)
+
+
 OWN = dict.fromkeys(("loss", "epochs", "batch_size", "learning_rate"))
 """What a network brings itself."""
 

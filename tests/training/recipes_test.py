@@ -19,7 +19,7 @@ from demo_data import SUBJECTS
 from dualatme_keras.choices import MODELS, PRESETS, PUBLISHED_RECIPE, training_recipe
 from dualatme_keras.data import ImageTable, make_folds, read_lists
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.layers import mirror_flow_image
+from dualatme_keras.layers import RandomFlowMirror, mirror_flow_image
 from dualatme_keras.models import OTHER_MODELS
 from dualatme_keras.training import TrainConfig, run_loso
 from dualatme_keras.training.logistic_fit import fit_logistic
@@ -192,6 +192,25 @@ def test_mirrored_clips_and_answers(small, tmp_path):
     both = [images, {name: mirror_flow_image(image) for name, image in images.items()}]
     wanted = sum(np.asarray(keras.ops.softmax(network(one))) for one in both) / 2
     np.testing.assert_allclose(answers, wanted, atol=1e-5)
+
+
+def test_what_is_done_to_clips_is_drawn_apart(base, tmp_path, monkeypatch):
+    """A mirror that is plugged in does not undo that of the settings, clip by clip."""
+    seen, fit = [], keras.Model.fit
+
+    def watched(self, batches, **options):
+        seen.append(np.concatenate([np.asarray(images) for images, *_ in batches]))
+        return fit(self, batches, **options)
+
+    monkeypatch.setattr(keras.Model, "fit", watched)
+    own = {"preset": "paper", "final_model": False, "tensorboard": False, "epochs": 1}
+    base = dataclasses.replace(base, subjects=("sub01",), **own)
+    mirror = RandomFlowMirror(encoding="fixed")
+    for name, changes, augment in (("plain", {}, None), ("twice", {"mirror": True}, mirror)):
+        config = dataclasses.replace(base, workdir=str(tmp_path / name), **changes)
+        run_loso(config, linear(("entire",), sizes=(28,)), augment=augment)
+    changed = (np.abs(seen[1] - seen[0]).max(axis=(1, 2, 3)) > 0.01).mean()
+    assert 0 < changed < 1
 
 
 def test_warped_and_mixed_clips(base, tmp_path, monkeypatch):
