@@ -15,7 +15,7 @@ from dualatme_keras.app.examples import EXAMPLES, Example
 from dualatme_keras.app.uploads import MOST_BYTES, MOST_FRAMES, Upload
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.plots.page import Html, text
-from dualatme_keras.recognition import Recognizer
+from dualatme_keras.recognition import Recognition, Recognizer
 from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 ONE, SEVERAL = "A clip of one expression", "A longer video: find its expressions"
@@ -61,6 +61,8 @@ def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
             frames = gr.File(
                 label="Frames of the webcam", file_count="multiple", visible="hidden", elem_id="frames"
             )
+            # A box of its own: what stands in the other one is that of the next file.
+            webcam_rate = gr.Textbox(label="Its frames per second", visible="hidden", elem_id="webcam_rate")
         with gr.Tab("Made-up examples"):
             gr.HTML(
                 "<p>Painted faces, no person's. The button says what is painted.</p>", elem_classes="dualatme"
@@ -76,8 +78,8 @@ def add_clip_tab(recognizer: Recognizer, folder: Path) -> None:
     )
     answer = gr.HTML("", elem_classes="dualatme", elem_id="answer", apply_default_css=False)
     event = {"show_progress": "hidden", "concurrency_limit": _AT_ONCE, "api_visibility": "private"}
-    for source in (files, folder_of_frames, frames):
-        source.upload(answers.of_files, [source, kind, rate], [status, answer, source], **event)
+    for source, its_rate in ((files, rate), (folder_of_frames, rate), (frames, webcam_rate)):
+        source.upload(answers.of_files, [source, kind, its_rate], [status, answer, source], **event)
     for button, example in zip(buttons, EXAMPLES, strict=True):
         button.click(functools.partial(answers.of_example, example), None, [status, answer], **event)
 
@@ -156,6 +158,7 @@ class ClipAnswers:
                     rate,
                     progress=lambda done, of: tell(f"Looked at {done} of {of} frames"),
                     answered=lambda done, of: tell(f"Recognised {done} of {of} expressions"),
+                    keep=Recognition.without_frames,
                 )
         tell("Drawing")
         return video_piece(found) if spot else answer_piece(found)
@@ -177,13 +180,15 @@ def _with_progress(work: Callable) -> Iterator[tuple[str, str]]:
             that the visitor is to read.
     """
     begun, line = time.monotonic(), ["Beginning"]
-    with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(work, lambda words: line.__setitem__(0, words))
-        while not future.done():
-            # Screen readers tell each line once, not the seconds.
-            seconds = f'<span aria-hidden="true">… {time.monotonic() - begun:.0f} s</span>'
-            yield _status(Html(f"{text(line[0])}{seconds}")), ""
-            time.sleep(_POLL_SECONDS)
+    thread = ThreadPoolExecutor(1)
+    future = thread.submit(work, lambda words: line.__setitem__(0, words))
+    # Nobody waits for the work of a visitor who left: Gradio closes this generator where all are served.
+    thread.shutdown(wait=False)
+    while not future.done():
+        # Screen readers tell each line once, not the seconds.
+        seconds = f'<span aria-hidden="true">… {time.monotonic() - begun:.0f} s</span>'
+        yield _status(Html(f"{text(line[0])}{seconds}")), ""
+        time.sleep(_POLL_SECONDS)
     result = future.result()
     if isinstance(result, DualATMEError):
         yield _failed(str(result)), ""

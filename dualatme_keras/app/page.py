@@ -1,6 +1,7 @@
 """The page and its server: a tab for clips, a tab for runs."""
 
 import contextlib
+import errno
 import os
 import socket
 import tempfile
@@ -103,6 +104,11 @@ def _check_free(host, port):
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise DualATMEError(
+                f"Expected `host` to be an address of this machine. Received: {host} "
+                f"({error.strerror or error})."
+            ) from error
         raise DualATMEError(
             f"Expected a free `port`. Received: {port} at {host} ({error.strerror}). Give another `port`."
         ) from error

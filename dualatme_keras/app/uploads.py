@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Clip, check_frame_count
+from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Clip, check_frame_count, frame_number
 
 MOST_BYTES = 200 * 2**20
 """Of a file, and of all files of a clip."""
@@ -30,7 +30,7 @@ class Upload:
 
     def __init__(self, files: Sequence[str | os.PathLike], folder: str | os.PathLike):
         self._own = tempfile.TemporaryDirectory(prefix="clip_", dir=folder)
-        self._files = []
+        self._files, self._bytes = [], 0
         try:
             for file in map(Path, files):
                 self._take(file)
@@ -54,7 +54,8 @@ class Upload:
             )
         os.replace(file, target)
         self._files.append(target)
-        if sum(each.stat().st_size for each in self._files) > MOST_BYTES:
+        self._bytes += target.stat().st_size
+        if self._bytes > MOST_BYTES:
             raise DualATMEError(f"Expected at most {MOST_BYTES >> 20} MB. Received: more.")
 
     def close(self) -> None:
@@ -70,14 +71,16 @@ class Upload:
     def clip(self) -> tuple[Clip, str]:
         """What the files are, as `Recognizer.recognize` takes it, and a name for it.
 
-        A video; two images, onset and apex in the order of their names, but that one called apex is last; or
+        A video; two images, onset and apex in the order of their numbers and names, but that one called apex
+        is last; or
         the frames of a folder, in which other files than images do not count.
 
         Raises:
             DualATMEError: they are none of these, or too many frames.
         """
         videos = [file for file in self._files if file.suffix.lower() in VIDEO_SUFFIXES]
-        images = sorted(file for file in self._files if file.suffix.lower() in IMAGE_SUFFIXES)
+        images = [file for file in self._files if file.suffix.lower() in IMAGE_SUFFIXES]
+        images.sort(key=lambda file: (frame_number(file) or 0, file.name))
         if len(videos) == 1 and len(self._files) == 1:
             check_frame_count(videos[0], MOST_FRAMES)
             return videos[0], videos[0].stem

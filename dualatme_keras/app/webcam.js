@@ -20,11 +20,14 @@ function capture(duration) {
   const frames = [], times = [];
   return new Promise((resolve) => {
     function take(now) {
+      if (times.length && now - times[0] > 1000 * duration) {
+        Promise.all(frames).then((blobs) => resolve([blobs, times]));
+        return;
+      }
       context.drawImage(video, 0, 0, canvas.width, canvas.height);
       times.push(now);
       frames.push(new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.95)));
-      if (now - times[0] < 1000 * duration) video.requestVideoFrameCallback(take);
-      else Promise.all(frames).then((blobs) => resolve([blobs, times]));
+      video.requestVideoFrameCallback(take);
     }
     video.requestVideoFrameCallback(take);
   });
@@ -44,7 +47,7 @@ async function run() {
     const [blobs, times] = await capture(Number(seconds.value));
     const rate = (1000 * (times.length - 1)) / (times[times.length - 1] - times[0]);
     status.textContent = `Recorded ${blobs.length} frames, ${rate.toFixed(1)} a second. See the answer below.`;
-    fill(document.querySelector("#rate input, #rate textarea"), rate.toFixed(2));
+    fill(document.querySelector("#webcam_rate input, #webcam_rate textarea"), rate.toFixed(2));
     const files = new DataTransfer();
     blobs.forEach((blob, number) =>
       files.items.add(new File([blob], `webcam_${String(number).padStart(4, "0")}.jpg`, { type: "image/jpeg" })));

@@ -133,6 +133,8 @@ class ClipRecognizer(abc.ABC):
 
     def _find_onset_apex(self, frames, onset, apex, offset):
         numbers = frames.between(onset, offset)
+        if not numbers:
+            raise DualATMEError(f"Expected the onset before the offset. Received: {onset} and {offset}.")
         if len(numbers) == 2 and apex is None:
             apex = numbers[1]
         if apex is None:
@@ -226,11 +228,11 @@ def _check_length(frames: Frames, count: int):
     if rate is None:
         longest, length, long = f"{MOST_FRAMES} frames", f"{count} frames", count > MOST_FRAMES
     else:
-        seconds = count / rate
+        seconds = round((count - 1) / rate, 1)  # from the first to the last
         longest, length = f"{LONGEST_SECONDS:g} seconds", f"{seconds:.1f} seconds"
         long = seconds > LONGEST_SECONDS
     if long:
         raise DualATMEError(
             f"Expected the clip of one expression, {longest} at most. Received: {frames.name} of {length}. "
-            "Find its expressions with `spot`, or give onset and offset of the one."
+            "Find its expressions with `spot`, or cut out the one."
         )

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import OnsetApex, PrepareSettings
 from dualatme_keras.recognition.clip_recognizer import ClipRecognizer, face_source, identity_of_faces
@@ -26,6 +27,17 @@ class PredictClient(Protocol):
 
     def predict(self, inputs: Mapping, signature: str) -> dict[str, np.ndarray]:
         """Answers of a signature, by name."""
+
+
+def _check_classes(answer, class_names):
+    """Raises `DualATMEError` where the network has other classes than those that its numbers would get."""
+    probabilities, label = answer["probabilities"][0], str(answer["label"][0])
+    if len(probabilities) != len(class_names) or label != class_names[int(probabilities.argmax())]:
+        raise DualATMEError(
+            f"Expected a network of the classes {', '.join(class_names)}. Received: one that tells "
+            f"{len(probabilities)}, {label!r} among them. An export on this machine tells its own: give it "
+            "as `export`."
+        )
 
 
 class RemoteRecognizer(ClipRecognizer):
@@ -78,6 +90,7 @@ class RemoteRecognizer(ClipRecognizer):
             },
             signature="serve_frames",
         )
+        _check_classes(answer, self.class_names)
         return Recognition.of_members(
             answer["probabilities"],
             answer.get("similarity"),

@@ -48,7 +48,8 @@ class Client:
             then anew whenever bytes of the answer arrive.
         retries: tries after the first.
         backoff: pause before the second try, in seconds.
-        batch_size: largest number of items in one request; larger batches are sent in parts.
+        batch_size: largest number of items in one request; larger batches are sent in parts. A server that
+            joins requests refuses more than its own `max_batch_size`, 8 in the file beside an export.
 
     Raises:
         DualATMEError: a setting is out of range, the address has another form, or packages are missing.
@@ -74,7 +75,7 @@ class Client:
         timeout: float = 10.0,
         retries: int = 4,
         backoff: float = 0.2,
-        batch_size: int = 32,
+        batch_size: int = 8,
     ):
         for name, value, good in (
             ("timeout above 0 seconds", timeout, timeout > 0),

@@ -103,7 +103,8 @@ def open_frames(clip: Clip, name: str | None = None, frames_per_second: float | 
         frames_per_second: of the clip; as its file tells by default.
 
     Raises:
-        DualATMEError: there is nothing, no video or frames in it, or no such frame rate.
+        DualATMEError: there is nothing, nothing that can be read, no video or frames in it, or no such frame
+            rate.
     """
     if frames_per_second is not None and not 0 < frames_per_second < math.inf:
         raise DualATMEError(
@@ -111,10 +112,18 @@ def open_frames(clip: Clip, name: str | None = None, frames_per_second: float | 
         )
     if not isinstance(clip, (str, os.PathLike)):
         return _FramesInMemory(clip, name or "clip", frames_per_second)
-    path = Path(clip)
-    if not os.fspath(clip) or not path.exists():
+    try:
+        return _open_path(Path(clip), os.fspath(clip), name, frames_per_second)
+    except OSError as error:
         raise DualATMEError(
-            f"Expected a video file or a folder of frames. Received: {os.fspath(clip)!r}, which is not there."
+            f"Expected a clip that can be read. Received: {os.fspath(clip)} ({error.strerror or error})."
+        ) from error
+
+
+def _open_path(path, clip, name, frames_per_second):
+    if not clip or not path.exists():
+        raise DualATMEError(
+            f"Expected a video file or a folder of frames. Received: {clip!r}, which is not there."
         )
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise DualATMEError(
@@ -166,16 +175,21 @@ def _open_video(path):
     return capture
 
 
+def frame_number(file: Path) -> int | None:
+    """The last number in the name of a frame's file; None where it has none."""
+    match = _NUMBER.search(file.stem)
+    return int(match[1]) if match else None
+
+
 class _FrameFolder(Frames):
     """Frames as image files; two files of the same number are an error."""
 
     def __init__(self, path, name, frames_per_second):
         self._files = {}
         for file in sorted(path.iterdir()):
-            match = _NUMBER.search(file.stem)
-            if file.suffix.lower() not in IMAGE_SUFFIXES or not match:
+            number = frame_number(file)
+            if file.suffix.lower() not in IMAGE_SUFFIXES or number is None:
                 continue
-            number = int(match[1])
             if number in self._files:
                 raise DualATMEError(
                     f"Expected one file per frame in {path}. "

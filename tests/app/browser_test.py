@@ -279,7 +279,8 @@ def test_a_webcam_is_answered(visit, server):
     page.get_by_text(re.compile(r"Recorded \d+ frames")).wait_for(timeout=60_000)
     assert "Answered in" in status_of(page)
     assert page.get_by_role("heading", name=re.compile("webcam_0000 to webcam_")).is_visible()
-    assert float(page.locator("#rate input, #rate textarea").first.input_value()) > 1
+    assert page.locator("#rate input, #rate textarea").first.input_value() == ""  # that of the next file
+    assert float(page.locator("#webcam_rate input, #webcam_rate textarea").first.input_value()) > 1
     assert files_of(server) == []
 
 

@@ -6,6 +6,8 @@ import dataclasses
 import io
 import json
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -73,6 +75,9 @@ def test_two_frames_and_folders(recognizer, folder, faces):
     pair = [stored(folder, name, image_file(image)) for name, image in images.items()]
     *_, (_status, answer, _files) = ClipAnswers(recognizer, folder).of_files(pair, ONE, "")
     assert "<h2>b_onset to a_apex</h2>" in answer
+    pair = [stored(folder, f"img{n}.png", image_file(face)) for n, face in ((10, faces[-1]), (9, faces[0]))]
+    *_, (_status, answer, _files) = ClipAnswers(recognizer, folder).of_files(pair, ONE, "")
+    assert "<h2>img9 to img10</h2>" in answer
     frames = [stored(folder, f"img{n}.png", image_file(face)) for n, face in enumerate(faces)]
     frames.append(stored(folder, ".DS_Store", b"of a file manager"))
     *_, (_status, answer, _files) = ClipAnswers(recognizer, folder).of_files(frames, ONE, "20")
@@ -105,6 +110,20 @@ def test_bad_files_get_words(recognizer, folder, name, content, kind, rate, word
     assert str(folder) not in status
     assert (answer, files) == ("", None)
     assert files_in(folder) == []
+
+
+def test_nobody_waits_for_a_visitor_who_left(recognizer, folder, faces, monkeypatch):
+    """The page's server closes what it got, where it serves all others too."""
+    release = threading.Event()
+    monkeypatch.setattr(type(recognizer), "recognize", lambda *_arguments, **_options: release.wait(30))
+    clip = write_video(folder / "mine.mp4", faces)
+    steps = ClipAnswers(recognizer, folder).of_files([str(clip)], ONE, "")
+    for _ in range(3):
+        next(steps)
+    begun = time.monotonic()
+    steps.close()
+    assert time.monotonic() - begun < 1
+    release.set()
 
 
 def test_arguments_are_named_as_on_the_page(recognizer, folder, faces):

@@ -253,13 +253,20 @@ def test_spotting_takes_the_frame_rate(recognizer, frames):
 
 def test_a_clip_too_long_for_one_expression_is_refused(recognizer, frames):
     """A minute takes hundreds of megabytes and has many apexes. A known apex is not looked for."""
-    long = [frames[0], frames[1]] * 151
+    long = [frames[0], frames[1]] * 152
     with pytest.raises(DualATMEError, match="10 seconds at most. Received: clip of 10.1 seconds.*`spot`"):
         recognizer.recognize(long, frames_per_second=30)
-    with pytest.raises(DualATMEError, match="2000 frames at most. Received: clip of 2114 frames.*`spot`"):
+    with pytest.raises(DualATMEError, match="2000 frames at most. Received: clip of 2128 frames.*`spot`"):
         recognizer.recognize(long * 7)
-    found = recognizer.recognize(long, apex=301, frames_per_second=30)
-    assert (found.apex, found.apex_seconds) == (301, pytest.approx(301 / 30))
+    found = recognizer.recognize(long, apex=303, frames_per_second=30)
+    assert (found.apex, found.apex_seconds) == (303, pytest.approx(303 / 30))
+    with pytest.raises(DualATMEError, match="motion"):  # ten seconds from the first frame to the last
+        recognizer.recognize(long[:1] * 301, frames_per_second=30)
+
+
+def test_an_onset_after_the_offset_is_refused(recognizer, frames):
+    with pytest.raises(DualATMEError, match="the onset before the offset. Received: 3 and 1"):
+        recognizer.recognize(frames, onset=3, offset=1)
 
 
 HUGE = np.broadcast_to(np.uint8(0), (10000, 10000, 3))

@@ -12,11 +12,11 @@ from dualatme_keras.synthetic.databases import synthetic_clips
 class Export:
     """Answers as an export, and has its settings."""
 
-    def __init__(self, settings):
-        self.settings = settings
+    def __init__(self, settings, label="positive"):
+        self.settings, self.label = settings, label
 
     def predict(self, inputs, signature):
-        return {"probabilities": np.array([[0.2, 0.5, 0.3]], "float32")}
+        return {"probabilities": np.array([[0.2, 0.5, 0.3]], "float32"), "label": np.array([self.label])}
 
 
 def test_an_export_spots_the_apex_of_its_run(run):
@@ -33,6 +33,17 @@ def test_an_export_spots_the_apex_of_its_run(run):
         found = served.recognize(frames)
         assert (found.apex, found.motion) == (mine.apex, mine.motion)
         np.testing.assert_array_equal(found.onset_apex.landmarks, mine.onset_apex.landmarks)
+
+
+@pytest.mark.parametrize(("classes", "label"), [(3, "surprise"), (2, "positive")])
+def test_a_network_of_other_classes_is_refused(classes, label):
+    """A server does not tell its classes, but calls its answer by one."""
+    client = Export(None, label)
+    if classes == 2:
+        client.class_names = ("negative", "positive")
+    frames = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), "uint8")
+    with pytest.raises(DualATMEError, match=f"of the classes negative.*tells 3, '{label}' among them"):
+        RemoteRecognizer(client, "template").recognize(frames)
 
 
 def test_images_with_landmarks_of_a_file_need_a_detector_for_clips():

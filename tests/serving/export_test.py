@@ -377,12 +377,12 @@ def test_what_a_version_tells_of_itself(export, model):
 
 def test_what_the_network_knows_goes_with_it(tmp_path):
     """Names of classes, preparation, and action units besides the class."""
-    names, units = ("calm", "moved", "other", "stirred"), (1, 4, 12)
+    names, units = ("calm", "gerührt", "other", "überrascht"), (1, 4, 12)
     network = DualATME.from_preset(
         "tiny", backbone="convolution", class_names=names, preparation=SETTINGS, action_units=units
     )
     version = export_saved_model(network, tmp_path)
-    assert (version / "assets" / "labels.txt").read_text().split() == list(names)
+    assert (version / "assets" / "labels.txt").read_text(encoding="utf-8").split() == list(names)
     assert read_settings(version / "assets" / "prepare.json") == SETTINGS
     export = LocalExport(version)
     inputs = unrelated_inputs(network)

@@ -21,6 +21,23 @@ RAMP = np.arange(2**16, dtype="uint16").reshape(256, 256)
 PICTURE = np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype="uint8")
 
 
+@pytest.mark.parametrize("name", ["clip.mp4", "folder"])
+def test_what_cannot_be_read_is_told_of_that_clip(name, tmp_path, monkeypatch):
+    """Whatever becomes of others beside it: a drive that is gone, a file of somebody else."""
+
+    def fail(*_arguments, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "clip.mp4").touch()
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr("builtins.open", fail)
+    monkeypatch.setattr(Path, "iterdir", fail)
+    with pytest.raises(
+        DualATMEError, match=f"a clip that can be read. Received: .*{name} .Permission denied"
+    ):
+        open_frames(tmp_path / name)
+
+
 def test_grey_of_16_bits_keeps_its_upper_8(tmp_path):
     big = io.BytesIO()
     Image.fromarray(RAMP).save(big, "TIFF")
