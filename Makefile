@@ -6,7 +6,7 @@
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
 # make test-app install with Playwright, drive the page of dualatme-app in Chromium (minutes)
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
-# make fuzz    install with a fuzzer, give what reads files 100,000 damaged ones, show what came of them
+# make fuzz    install with a fuzzer, give what reads files over 100,000 damaged ones, show what came of them
 # make soak    kill a training run 30 times at random moments, then ten minutes of load on an export (an hour)
 # make bench  install with PyTorch, compare the speed of training; LISTS=... DATA_ROOT=... for other data
 PYTHON ?= python3

@@ -202,6 +202,7 @@ def _run(config):
 
     result = run_loso(config)
     print(f"\n{format_table(result.metrics)}\n\nrun: {result.workdir}")
+    print(f"its report: dualatme-evaluate --workdir={result.workdir}")
     _tell_of_export(result)
 
 
@@ -214,6 +215,7 @@ def _run_seeds(config):
     for result in run_seeds(config, seeds, [RunDirectory(config.workdir).seed(seed).path for seed in seeds]):
         _tell_of_export(result)
     print(f"\n{format_seeds(score_seeds(config.workdir))}\n\nruns: {config.workdir}/seed_*")
+    print(f"their reports: dualatme-evaluate --workdir={config.workdir}")
 
 
 def _tell_of_export(result):
