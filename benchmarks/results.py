@@ -1,4 +1,4 @@
-"""The tables of docs/results.md and of README: trains what is missing, keeps the answers, writes the tables.
+"""The tables of results, model cards and README: trains what is missing, keeps the answers, writes the tables.
 
     results.py train --sets=A,B --runs=runs/results [--only=plus,linear] [--seeds=1,2,3]
     results.py keep --sets=A,B --runs=runs/results
@@ -33,7 +33,7 @@ from dualatme_keras.runs import Predictions, RunDirectory, read_predictions, sco
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-PAGES = (ROOT / "docs" / "results.md", ROOT / "README.md")
+PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "model_cards.md", ROOT / "README.md")
 SETS = ("megc2019_flow", "megc2019_flow_tvl1")
 SEEDS = (1, 2, 3)
 THREADS = "--threads=1"
@@ -254,8 +254,12 @@ class Kept:
         """95% of UF1 over subjects, of all seeds."""
         columns = zip(*(one.columns for one in self.answers), strict=True)
         _, subjects, databases, labels, told, _ = map(np.concatenate, columns)
-        low, high = pooled_scores(labels, told, subjects, databases)["full"]["intervals"]["uf1"]
-        return f"[{_score(low, 2)}, {_score(high, 2)}]"
+        return _interval(pooled_scores(labels, told, subjects, databases)["full"], "uf1")
+
+
+def _interval(scores, key):
+    low, high = scores["intervals"][key]
+    return f"[{_score(low, 2)}, {_score(high, 2)}]"
 
 
 @functools.cache
@@ -441,6 +445,19 @@ def readme_table() -> str:
     return _table(rows)
 
 
+def weights_table() -> str:
+    """What the weights that ship, which are those of seed 1, tell of clips that they have not seen."""
+    rows = [("clips", *(f"`{folder}`" for folder in SETS))]
+    scores = [score_predictions(read(folder, "facs").answers[0]) for folder in SETS]
+    for part, title in (("full", "all"), ("casme2", "CASME II"), ("smic", "SMIC-HS")):
+        cells = [
+            " / ".join(f"{_score(one[part][key])} {_interval(one[part], key)}" for key in ("uf1", "uar"))
+            for one in scores
+        ]
+        rows.append((f"{title}, {scores[0][part]['samples']}", *cells))
+    return _table(rows)
+
+
 TABLES = {
     **{f"networks {folder}": functools.partial(networks_table, folder) for folder in SETS},
     "parts of plus": functools.partial(variants_table, PLUS),
@@ -449,6 +466,7 @@ TABLES = {
     "leak": leak_table,
     "databases": protocols_table,
     "agreement": agreement_table,
+    "weights": weights_table,
     "readme": readme_table,
 }
 
