@@ -1,4 +1,4 @@
-"""The tables of results, model cards and README: trains what is missing, keeps the answers, writes the tables.
+"""Tables of results, model cards and README: trains what is missing, keeps the answers, writes the tables.
 
     results.py train --sets=A,B --runs=runs/results [--only=plus,linear] [--seeds=1,2,3]
     results.py keep --sets=A,B --runs=runs/results

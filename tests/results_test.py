@@ -1,4 +1,4 @@
-"""The tables of README, docs/results.md and docs/model_cards.md are those of results/, and results/ has what they claim."""
+"""The tables of the pages are those of results/, and results/ has what they claim."""
 
 import importlib.util
 import re
