@@ -36,8 +36,7 @@ def run(data, tmp_path_factory):
         f"--lists={data / 'lists'}",
         f"--data_root={data}",
         f"--workdir={workdir}",
-        "--preset=tiny",
-        "--implementation=plain",
+        "--preset=convolution",  # quickly traced
         "--workers=1",
         "--learningrate=0.02",
         "--batchsize=4",
@@ -65,7 +64,7 @@ def test_published_flag_names_reach_the_run(run):
 def test_seeds(data, tmp_path, capsys):
     """Two seeds, scored together; with the network that the run above has compiled."""
     places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / 'run'}"]
-    settings = ["--preset=tiny", "--implementation=plain", "--loss=crossentropy", "--epochs=2", "--workers=1"]
+    settings = ["--preset=convolution", "--loss=crossentropy", "--epochs=2", "--workers=1"]
     call("train", *places, *settings, "--seeds=2", "--seed=3")
     seeds = [(tmp_path / "run" / seed / "predictions.csv").read_bytes() for seed in ("seed_3", "seed_4")]
     assert seeds[0] != seeds[1]

@@ -303,7 +303,7 @@ def test_train_tells_scores_and_how_to_serve_the_run(monkeypatch, capsys):
     monkeypatch.setattr(evaluation, "format_seeds", str)
     script_calls.call(COMMANDS / "train.py", "--workdir=w", "--seed=5")
     assert called == [5]
-    assert capsys.readouterr().out == "\nscores\n\nrun: w\n"
+    assert capsys.readouterr().out == "\nscores\n\nrun: w\nits report: dualatme-evaluate --workdir=w\n"
     script_calls.call(COMMANDS / "train.py", "--workdir=w", "--seed=5", "--seeds=2")
     assert called == [5, 5, 6]
     assert capsys.readouterr().out.splitlines() == [
@@ -313,7 +313,8 @@ def test_train_tells_scores_and_how_to_serve_the_run(monkeypatch, capsys):
         f"to serve it: dualatme-export --run={Path('w/seed_6')}",
         "",
         "scores of w",
-        "",
+        "runs: w/seed_*",
+        "their reports: dualatme-evaluate --workdir=w",
         "runs: w/seed_*",
     ]
 

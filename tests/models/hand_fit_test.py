@@ -27,9 +27,8 @@ def clips(tmp_path_factory):
 @pytest.mark.parametrize(
     "precision",
     [
-        "float32",
         "mixed_float16",
-        *(pytest.param(each, marks=pytest.mark.long) for each in ("mixed_bfloat16", "float64")),
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("float32", "mixed_bfloat16", "float64")),
     ],
 )
 def test_fitted_by_hand(precision, clips, tmp_path):

@@ -27,7 +27,7 @@ def test_versions_of_keras_with_known_holes_are_not_installed(version):
 @pytest.fixture
 def saved(tmp_path):
     """A small network's file, and a function that writes it anew with another config."""
-    DualATME.from_preset("tiny", backbone="convolution").save(tmp_path / "model.keras")
+    DualATME.from_preset("tiny").save(tmp_path / "model.keras")
 
     def forge(change):
         with zipfile.ZipFile(tmp_path / "model.keras") as archive:

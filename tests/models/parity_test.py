@@ -75,8 +75,10 @@ def focal(y_true, y_pred):
     ("variant", "model"),
     [
         ("paper", "fast"),
-        ("released", "plain"),
-        *(pytest.param(*one, marks=pytest.mark.long) for one in (("paper", "plain"), ("released", "fast"))),
+        *(
+            pytest.param(*one, marks=pytest.mark.long)
+            for one in (("paper", "plain"), ("released", "plain"), ("released", "fast"))
+        ),
     ],
     indirect=True,
 )

@@ -22,7 +22,7 @@ def pairs():
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.long),
         {"stabilize": True, "puzzle": "flow", "encoding": "fixed", "image_size": 20},
         pytest.param({"stabilize": True, "encoding": "joint"}, marks=pytest.mark.long),
     ],

@@ -17,7 +17,7 @@ class Server:
     """Answers as an exported graph."""
 
     def predict(self, inputs, signature):
-        return {"probabilities": np.array([[0.2, 0.5, 0.3]], "float32")}
+        return {"probabilities": np.array([[0.2, 0.5, 0.3]], "float32"), "label": np.array(["positive"])}
 
 
 def test_what_moves_most_in_per_cent_of_the_distance_between_the_eyes():

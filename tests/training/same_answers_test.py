@@ -90,6 +90,7 @@ def test_images_read_from_files_give_what_images_in_memory_give(small, tmp_path,
     ]
 
 
+@pytest.mark.long
 def test_workers_give_what_one_gives_of_what_is_plugged_in(base, tmp_path):
     """All three are sent there."""
 
