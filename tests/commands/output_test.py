@@ -313,9 +313,9 @@ def test_train_tells_scores_and_how_to_serve_the_run(monkeypatch, capsys):
         f"to serve it: dualatme-export --run={Path('w/seed_6')}",
         "",
         "scores of w",
+        "",
         "runs: w/seed_*",
         "their reports: dualatme-evaluate --workdir=w",
-        "runs: w/seed_*",
     ]
 
 
