@@ -15,7 +15,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -78,6 +78,8 @@ def check_file(path, argument: str) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():  # a device or pipe, which a file would take the place of
+            raise OSError(errno.EINVAL, "no regular file")
         make_folder(path.parent)
         _try_to_write(path.parent)
     except OSError as error:
@@ -85,6 +87,25 @@ def check_file(path, argument: str) -> None:
             f"Expected `{argument}` to be a file that can be written. "
             f"Received: {path} ({error.strerror or error}). Choose another place."
         ) from error
+
+
+def check_apart(outputs: Mapping[str, str | None], inputs: Iterable[str] = ()) -> None:
+    """Raises `DualATMEError` where a file that is to be written is one that is read, or two are one file.
+
+    Args:
+        outputs: the files by what the caller's user calls them; None where none is written.
+        inputs: what is read.
+    """
+    taken = {os.path.realpath(path): path for path in inputs}
+    for argument, path in outputs.items():
+        if path is None:
+            continue
+        if (place := os.path.realpath(path)) in taken:
+            raise DualATMEError(
+                f"Expected `{argument}` to be a file of its own. Received: {path}, which is "
+                f"{taken[place]} too."
+            )
+        taken[place] = path
 
 
 def check_folder(path, argument: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import (
     WritingError,
+    check_apart,
     check_file,
     check_folder,
     is_lock,
@@ -118,6 +119,23 @@ def test_what_cannot_be_written_is_named(tmp_path):
         check_file(tmp_path, "output")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_device_is_no_file(tmp_path):
+    """Which a file would take the place of, where the user may."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/null"):
+        with pytest.raises(DualATMEError, match="`output` to be a file that can be written.*no regular file"):
+            check_file(path, "output")
+
+
+def test_outputs_are_no_inputs(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "clip.mp4")
+    check_apart({"output": str(tmp_path / "a.csv"), "intervals": None}, [str(tmp_path / "link")])
+    with pytest.raises(DualATMEError, match="`output` to be a file of its own.*clip.mp4, .*link too"):
+        check_apart({"output": str(tmp_path / "clip.mp4")}, [str(tmp_path / "link")])
+    with pytest.raises(DualATMEError, match="`intervals` to be a file of its own"):
+        check_apart({"output": "out.csv", "intervals": "./out.csv"})
 
 
 def test_what_can_be_written_is_left_alone(tmp_path):

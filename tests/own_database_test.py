@@ -180,6 +180,14 @@ def test_the_organisers_list_has_its_own_classes(settings):
         settings(**OWN[settings], ground_truth="t.csv", class_names=("calm", "tense"))
 
 
+def test_an_output_below_the_root_is_no_clip(root, tmp_path):
+    place = tmp_path / "clips" / "anna" / "negative" / "one"
+    shutil.copytree(root / "clips" / "anna0", place)
+    shutil.copytree(place, tmp_path / "clips" / "bob" / "negative" / "one")
+    own = config(tmp_path / "clips", tmp_path / "clips" / "data", annotations=None)
+    assert prepare_database(own).prepared == prepare_database(own).prepared == 2
+
+
 def test_databases_of_other_classes_do_not_mix(root, prepared, tmp_path):
     output = tmp_path / "out"
     shutil.copytree(prepared[0], output)

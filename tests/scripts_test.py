@@ -1,6 +1,7 @@
 """train.py and evaluate.py as a user calls them."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,17 @@ def test_published_flag_names_reach_the_run(run):
         "epochs": 2,
     }
     assert (run / "final" / "model.keras").is_file()
+
+
+def test_seeds_of_another_experiment_are_refused(run, data, tmp_path):
+    """Their scores would be told together."""
+    places = [f"--lists={data / 'lists'}", f"--data_root={data}"]
+    with pytest.raises(SystemExit, match="--workdir to be a new folder, or one of seeds.*a run of one seed"):
+        call("train", *places, f"--workdir={run}", "--seeds=2")
+    (tmp_path / "seed_1").mkdir()
+    shutil.copy(run / "config.json", tmp_path / "seed_1")
+    with pytest.raises(SystemExit, match="seeds of one experiment.*seed_1.*preset 'convolution' -> 'paper'"):
+        call("train", *places, f"--workdir={tmp_path}", "--seeds=2", "--loss=crossentropy", "--epochs=2")
 
 
 def test_seeds(data, tmp_path, capsys):

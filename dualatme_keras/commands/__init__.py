@@ -128,10 +128,12 @@ class Flags:
     Args:
         description: what `--help` says before it lists the flags.
         continues: whether the same command goes on where it was stopped.
+        takes_files: whether arguments that are no flags say something; they are refused where not.
         **flags_of: the flag of each argument of the library that the command calls otherwise.
     """
 
-    def __init__(self, description: str, continues: bool = False, **flags_of: str):
+    def __init__(self, description: str, continues: bool = False, takes_files: bool = False, **flags_of: str):
+        self._takes_files = takes_files
         self._description = description
         self._stopped = "stopped; the same command goes on" if continues else "stopped"
         self._flags_of = flags_of
@@ -180,6 +182,11 @@ class Flags:
         except absl.flags.Error as error:
             sys.exit(f"{name}: {error} (--help shows the flags)")
         try:
+            if rest[1:] and not self._takes_files:
+                raise DualATMEError(
+                    f"Expected flags alone, --NAME=VALUE. Received: {' '.join(rest[1:])}, which is none. "
+                    "What is true or false is given as --NAME or --noNAME."
+                )
             main(rest)
         except DualATMEError as error:
             sys.exit(f"{name}: {self.in_flags(str(error))}")

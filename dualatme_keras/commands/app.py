@@ -22,10 +22,8 @@ _PORT = flags.DEFINE_integer("port", 7860, "port to serve at", lower_bound=1, up
 _BROWSER = flags.DEFINE_boolean("browser", True, "open it in the browser")
 
 
-def main(arguments):
+def main(_arguments):
     quiet_libraries()
-    if arguments[1:]:
-        raise DualATMEError(f"Expected flags only. Received: {' '.join(arguments[1:])}.")
     with ending_on_signals():
         serve_page = _page()
         from dualatme_keras.recognition import Recognizer
@@ -56,7 +54,9 @@ def _page():
 def _finished_runs():
     folders = [Path(run) for run in _RUN.value or () if (Path(run) / "predictions.csv").is_file()]
     below = sorted(
-        file.parent for file in Path(_RUNS.value).glob("**/predictions.csv") if "folds" not in file.parts
+        file.parent
+        for file in Path(_RUNS.value).glob("**/predictions.csv")
+        if "folds" not in file.relative_to(_RUNS.value).parts
     )
     return list(dict.fromkeys([*folders, *below]))
 

@@ -7,7 +7,7 @@ interval over subjects, a permutation test over subjects, and McNemar's test ove
 from dualatme_keras.commands import Flags
 from dualatme_keras.files import check_file, write_json
 
-flags = Flags(__doc__)
+flags = Flags(__doc__, takes_files=True)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for all of it, with the share right of every person")
 
 

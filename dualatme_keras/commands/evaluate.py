@@ -36,6 +36,9 @@ def main(_arguments):
     from dualatme_keras.evaluation import find_seeds, format_seeds, score_seeds
 
     quiet_libraries()
+    for flag in (_LISTS, _DATA_ROOT, _ATTENTION, _ACTION_UNITS):
+        if flag.present and not _WEIGHTS.value:
+            raise DualATMEError(f"Expected --{flag.name} with --weights. Received: it alone. Leave it out.")
     if _WEIGHTS.value:
         _print_weights()
     elif _WORKDIR.value and find_seeds(_WORKDIR.value):

@@ -5,14 +5,16 @@ The weights that come with this package answer, which have seen no database; `--
 
 import os
 import sys
+from pathlib import Path
 
 from dualatme_keras.commands import Flags, define_run, define_workers, quiet_libraries, setting_values
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import check_file, check_folder
+from dualatme_keras.files import check_apart, check_file, check_folder
 from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
+from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dualatme_keras.workers import compute_as_workers
 
-flags = Flags(__doc__, continues=True, frames_per_second="fps")
+flags = Flags(__doc__, continues=True, takes_files=True, frames_per_second="fps")
 _PRESET = "facs"
 _RUN = define_run(flags)
 _SERVER = flags.DEFINE_string("server", None, "instead of --run: http://HOST:8501 or grpc://HOST:8500")
@@ -97,6 +99,9 @@ def _predict(clips):
         check_folder(_FIGURES.value, "figures")
     if _INTERVALS.value:
         check_file(_INTERVALS.value, "intervals")
+    if Path(_OUTPUT.value).suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES):
+        raise DualATMEError(f"Expected --output to be a table. Received: {_OUTPUT.value}.")
+    check_apart({"output": _OUTPUT.value, "intervals": _INTERVALS.value}, clips)
     videos = name_videos(clips) if _INTERVALS.value else {}
     recognizer = _recognizer()
     result = predict_clips(

@@ -9,9 +9,9 @@ import dataclasses
 
 from dualatme_keras.commands import Flags
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import check_file, write_json
+from dualatme_keras.files import check_apart, check_file, write_json
 
-flags = Flags(__doc__)
+flags = Flags(__doc__, takes_files=True)
 _FPS = flags.DEFINE_float(
     "frames_per_second", None, "of the videos: scores macro-expressions, those above half a second, apart too"
 )
@@ -29,6 +29,7 @@ def main(arguments):
         raise DualATMEError(f"Expected two files, truth and predictions. Received: {len(arguments) - 1}.")
     if _OUTPUT.value:
         check_file(_OUTPUT.value, "output")
+        check_apart({"output": _OUTPUT.value}, arguments[1:])
     truth, predictions = map(read_intervals, arguments[1:])
     scores = score_spotting(truth, predictions, _FPS.value, _EMOTIONS.value, _COMPATIBLE.value)
     print(format_spotting(scores))

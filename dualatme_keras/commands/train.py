@@ -7,7 +7,9 @@ figures and a report. Stopped at any point and called again, it continues. The 6
 take one to two hours on two CPU cores with the published settings.
 """
 
+import dataclasses
 import functools
+import json
 import os
 
 from dualatme_keras.choices import (
@@ -20,8 +22,11 @@ from dualatme_keras.choices import (
     RENAMED,
     initial_weights_file,
     preset_weights,
+    with_new_names,
 )
 from dualatme_keras.commands import Flags, define_setting, define_workers, quiet_libraries, setting_values
+from dualatme_keras.errors import DualATMEError
+from dualatme_keras.text import shorten
 from dualatme_keras.training import (
     CLASS_WEIGHTS,
     CONTINUE_DESPITE,
@@ -211,11 +216,35 @@ def _run_seeds(config):
     from dualatme_keras.runs import RunDirectory
     from dualatme_keras.training import run_seeds
 
+    _check_seeds(config, RunDirectory(config.workdir))
     seeds = range(config.seed, config.seed + _SEEDS.value)
     for result in run_seeds(config, seeds, [RunDirectory(config.workdir).seed(seed).path for seed in seeds]):
         _tell_of_export(result)
     print(f"\n{format_seeds(score_seeds(config.workdir))}\n\nruns: {config.workdir}/seed_*")
     print(f"their reports: dualatme-evaluate --workdir={config.workdir}")
+
+
+def _check_seeds(config, folder):
+    """Raises `DualATMEError` where a folder of seeds has runs of something else: scores are told over all."""
+    from dualatme_keras.files import read_json
+    from dualatme_keras.training.config import MAY_DIFFER
+
+    if folder.config.exists():
+        raise DualATMEError(
+            f"Expected `workdir` to be a new folder, or one of seeds, with --seeds. Received: {folder.path}, "
+            "a run of one seed. Choose another."
+        )
+    now = json.loads(json.dumps(dataclasses.asdict(config.resolved())))
+    for run in folder.seeds().values():
+        begun = with_new_names(read_json(run.config)) if run.config.exists() else {}
+        names = sorted(now.keys() & begun.keys() - {*MAY_DIFFER, "seed"})
+        if other := [
+            f"{name} {begun[name]!r} -> {now[name]!r}" for name in names if begun[name] != now[name]
+        ]:
+            raise DualATMEError(
+                f"Expected seeds of one experiment in `workdir`. Received: {run.path} and {shorten(other)}. "
+                "Choose another `workdir`."
+            )
 
 
 def _tell_of_export(result):

@@ -22,6 +22,7 @@ def read_folder(
     annotations: str | os.PathLike | None = None,
     database: str | None = None,
     class_names: Sequence[str] = CLASS_NAMES,
+    output: str | os.PathLike | None = None,
 ) -> list[ClipRecord]:
     """Own clips, of any databases and subjects.
 
@@ -36,6 +37,7 @@ def read_folder(
             onset, apex and offset may be blank (first frame, spotted, last frame), and so may the database.
         database: the database of all clips; a row that names another is refused.
         class_names: of the labels 0, 1, ...
+        output: a folder whose content is no clip, where it lies below the root.
 
     Raises:
         DualATMEError: no clips; a label or database that is none; a name or path that leads
@@ -47,7 +49,8 @@ def read_folder(
         records = [_row_record(row, database, class_names) for row in rows]
     else:
         records = [
-            _path_record(path.relative_to(root), str(path), database, class_names) for path in _clips(root)
+            _path_record(path.relative_to(root), str(path), database, class_names)
+            for path in _clips(root, output)
         ]
     if not records:
         raise DualATMEError(
@@ -58,8 +61,11 @@ def read_folder(
     return check_names(records)
 
 
-def _clips(root):
+def _clips(root, output):
+    own = output and Path(output).resolve()
     for path in sorted(root.glob("*/*/*")):
+        if own and path.resolve().is_relative_to(own):
+            continue
         if path.suffix.lower() in VIDEO_SUFFIXES or (
             path.is_dir() and any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
         ):

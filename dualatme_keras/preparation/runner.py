@@ -84,7 +84,7 @@ def read_records(config: PrepareConfig) -> list[ClipRecord]:
         return read_samm(config.annotations)
     if config.dataset == "smic":
         return read_smic(config.annotations, config.root)
-    return read_folder(_root(config), config.annotations, config.database, config.class_names)
+    return read_folder(_root(config), config.annotations, config.database, config.class_names, config.output)
 
 
 def audit_database(config: PrepareConfig) -> Comparison:

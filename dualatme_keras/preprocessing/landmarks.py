@@ -45,7 +45,8 @@ def landmark_source(source: str, file: str | os.PathLike | None = None, face: st
         face: which of several faces a detector takes, one of `detection.FACE_CHOICES`.
 
     Raises:
-        DualATMEError: there is no such source or choice, or a file or package is missing.
+        DualATMEError: there is no such source or choice, or a file or package is missing, or a file given
+            that says nothing.
     """
     if source not in SOURCES:
         raise DualATMEError(f"Expected landmarks from {', '.join(SOURCES)}. Received: {source!r}.")
@@ -55,6 +56,11 @@ def landmark_source(source: str, file: str | os.PathLike | None = None, face: st
         raise DualATMEError(
             f"Expected `face` with a detector, mtcnn or mediapipe. Received: `face={face!r}` with "
             f"`landmarks={source!r}`, which knows of one face only."
+        )
+    if file is not None and source not in ("file", "mediapipe"):
+        raise DualATMEError(
+            f"Expected `landmarks_file` with `landmarks='file'` or mediapipe. Received: it with {source}, "
+            "which takes none. Leave it out, or give `landmarks`."
         )
     if source in ("mediapipe", "file") and (file is None or not os.path.isfile(file)):
         what = "table of landmarks" if source == "file" else ".task model of MediaPipe's face landmarker"

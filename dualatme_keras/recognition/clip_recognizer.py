@@ -56,11 +56,6 @@ def face_source(
             "`landmarks='file'`, a table of their own clips. Name a detector, `landmarks='mtcnn'`, or give a "
             "table of these clips, `landmarks='file'` and `landmarks_file`."
         )
-    if file is not None and source not in ("file", "mediapipe"):
-        raise DualATMEError(
-            f"Expected `landmarks_file` with `landmarks='file'` or mediapipe. Received: it with {source}, "
-            "which takes none. Leave it out, or give `landmarks`."
-        )
     return landmark_source(source, file, face)
 
 

@@ -128,7 +128,7 @@ def _open_path(path, clip, name, frames_per_second):
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise DualATMEError(
             f"Expected a video file or a folder of frames. Received: {path}, a single image. "
-            "Two images are given as (onset, apex)."
+            "Give the folder of the frames; in Python two images go as (onset, apex)."
         )
     if path.is_dir():
         return _FrameFolder(path, name or path.name, frames_per_second)

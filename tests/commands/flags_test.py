@@ -104,6 +104,15 @@ def test_wrong_names_are_told_before_tensorflow_is_loaded(wanted, message, tmp_p
     assert re.search(message, ended.stderr)
 
 
+@pytest.mark.parametrize("path", CALLED, ids=lambda path: path.stem)
+def test_what_is_no_flag_is_not_passed_over(path):
+    """The value of a flag behind a space, or a file that somebody thought of as the command's."""
+    if path.stem in ("predict", "compare", "score"):
+        return
+    with pytest.raises(SystemExit, match="Expected flags alone.*Received: runs/mine false, which"):
+        script_calls.call(path, *["--dataset=smic"] * (path.stem == "prepare"), "runs/mine", "false")
+
+
 def test_help_has_description_flags_and_defaults(capsys):
     script_calls.call(ROOT / "train.py", "--help")
     text = capsys.readouterr().out
@@ -178,7 +187,7 @@ def test_arguments_of_the_library_are_flags_of_the_command(message, shown):
 
 
 def test_flags_of_a_call_are_gone_in_the_next(capsys):
-    flags = Flags("")
+    flags = Flags("", takes_files=True)
     epochs = flags.DEFINE_integer("epochs", 60, "")
     for arguments in (["--epochs=3"], []):
         flags.run(

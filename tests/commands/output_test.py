@@ -288,7 +288,6 @@ def test_train_tells_scores_and_how_to_serve_the_run(monkeypatch, capsys):
         called.append(config.seed)
         return training.RunResult(config.workdir, "scores", None, final)
 
-    monkeypatch.setattr("dualatme_keras.training.lists.read_training_lists", lambda _config: None)
     monkeypatch.setattr(training, "run_loso", lambda config: result(config, None))
     monkeypatch.setattr(
         training,
@@ -298,6 +297,8 @@ def test_train_tells_scores_and_how_to_serve_the_run(monkeypatch, capsys):
             for seed, workdir in zip(seeds, workdirs, strict=True)
         ],
     )
+    # Last: what is imported by the lines above keeps the real one.
+    monkeypatch.setattr("dualatme_keras.training.lists.read_training_lists", lambda _config: None)
     monkeypatch.setattr(evaluation, "format_table", str)
     monkeypatch.setattr(evaluation, "score_seeds", lambda workdir: f"scores of {workdir}")
     monkeypatch.setattr(evaluation, "format_seeds", str)
@@ -317,6 +318,31 @@ def test_train_tells_scores_and_how_to_serve_the_run(monkeypatch, capsys):
         "runs: w/seed_*",
         "their reports: dualatme-evaluate --workdir=w",
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("predict", ["--output=a.mp4", "b.mp4"], "--output to be a table. Received: a.mp4"),
+        ("predict", ["--output=b", "b"], "--output to be a file of its own. Received: b"),
+        (
+            "predict",
+            ["--spot", "--output=o.csv", "--intervals=o.csv", "b.mp4"],
+            "--intervals to be a",
+        ),
+        ("score", ["a.csv", "b.csv", "--output=a.csv"], "--output to be a file of its own. Received: a.csv"),
+        (
+            "evaluate",
+            ["--workdir=w", "--action_units=a.csv"],
+            "--action_units with --weights. Received",
+        ),
+    ],
+)
+def test_nothing_is_overwritten_or_passed_over(command, arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        script_calls.call(COMMANDS / f"{command}.py", *arguments)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_evaluate_says_where_reports_are(monkeypatch, capsys, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import os
 import time
 
 import numpy as np
@@ -35,6 +36,23 @@ class Told:
 def table(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_clips_that_are_not_there_cost_no_table(answer, tmp_path):
+    """As a glob that fits nothing is passed on."""
+    (tmp_path / "table.csv").write_text("of hours")
+    with pytest.raises(DualATMEError, match=r"folders of frames. Received: .*clps/\*.mp4, none of which"):
+        predict_clips(Told(answer), [str(tmp_path / "clps/*.mp4")], tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text() == "of hours"
+
+
+def test_names_that_are_no_text(recognizer, tmp_path):
+    """Of other systems: the clip has a row, and so have others."""
+    clip = os.path.join(os.fsencode(tmp_path), b"caf\xe9")
+    os.mkdir(clip)
+    result = predict_clips(recognizer, [os.fsdecode(clip)], tmp_path / "table.csv", stream=io.StringIO())
+    assert list(result.failed) == [str(tmp_path / "caf\\xe9")]
+    assert "caf\\xe9" in (tmp_path / "table.csv").read_text()
 
 
 @pytest.mark.parametrize(
