@@ -113,6 +113,8 @@ def check_folder(path, argument: str) -> None:
     path = place = Path(path)
     try:
         while not os.path.lexists(place):
+            if place == place.absolute().parent:  # a drive that is not there
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             place = place.absolute().parent
         _try_to_write(place)
     except OSError as error:
@@ -176,7 +178,7 @@ def replace_folder(path, write: Callable[[Path], None], replace: bool = True) ->
             for folder, _, names in os.walk(partial):
                 for name in names:
                     # What `write` called may not flush, as Keras does not.
-                    with open(os.path.join(folder, name), "rb") as file:
+                    with open(os.path.join(folder, name), "rb+") as file:  # Windows flushes no others
                         os.fsync(file.fileno())
                 _flush_folder(folder)
             if replace and path.exists():
@@ -195,6 +197,10 @@ def _flush_folder(path):
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
+    except OSError as error:
+        # File systems that share a folder of the host with a virtual machine know files alone.
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
     finally:
         os.close(folder)
 

@@ -1,5 +1,6 @@
 """Lists of names, and numbers of things, in what users read."""
 
+import os
 from collections.abc import Iterable
 
 _MOST = 5
@@ -15,6 +16,11 @@ def shorten(names: Iterable) -> str:
     names = [str(name) for name in names]
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return ", ".join(names[:_MOST]) + more
+
+
+def printable(name: str | os.PathLike) -> str:
+    """A name of a file as UTF-8 has it, whatever bytes it was made of."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def count(number: int, noun: str) -> str:

@@ -179,16 +179,25 @@ def _with_progress(work: Callable) -> Iterator[tuple[str, str]]:
         work: called with a function that takes a line of progress; returns a piece of the page, or the error
             that the visitor is to read.
     """
-    begun, line = time.monotonic(), ["Beginning"]
+    begun, line, gone = time.monotonic(), ["Beginning"], threading.Event()
+
+    def tell(words):
+        if gone.is_set():
+            raise DualATMEError("Nobody waits for this answer.")
+        line[0] = words
+
     thread = ThreadPoolExecutor(1)
-    future = thread.submit(work, lambda words: line.__setitem__(0, words))
+    future = thread.submit(work, tell)
     # Nobody waits for the work of a visitor who left: Gradio closes this generator where all are served.
     thread.shutdown(wait=False)
-    while not future.done():
-        # Screen readers tell each line once, not the seconds.
-        seconds = f'<span aria-hidden="true">… {time.monotonic() - begun:.0f} s</span>'
-        yield _status(Html(f"{text(line[0])}{seconds}")), ""
-        time.sleep(_POLL_SECONDS)
+    try:
+        while not future.done():
+            # Screen readers tell each line once, not the seconds.
+            seconds = f'<span aria-hidden="true">… {time.monotonic() - begun:.0f} s</span>'
+            yield _status(Html(f"{text(line[0])}{seconds}")), ""
+            time.sleep(_POLL_SECONDS)
+    finally:
+        gone.set()
     result = future.result()
     if isinstance(result, DualATMEError):
         yield _failed(str(result)), ""

@@ -71,7 +71,7 @@ def serve_page(
         port: a free one from 7860 on by default.
 
     Raises:
-        DualATMEError: the port is in use.
+        DualATMEError: the port is in use, or the host no address of this machine.
     """
     with tempfile.TemporaryDirectory(prefix="dualatme_app_") as folder:
         page = new_page(recognizer, folder, runs)
@@ -106,7 +106,7 @@ def _check_free(host, port):
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise DualATMEError(
-                f"Expected `host` to be an address of this machine. Received: {host} "
+                f"Expected `host` to be an IPv4 address of this machine. Received: {host} "
                 f"({error.strerror or error})."
             ) from error
         raise DualATMEError(

@@ -38,7 +38,8 @@ def main(_arguments):
         if _BROWSER.value:
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(address)
-        ended.wait()
+        while not ended.wait(0.5):  # without a limit Windows lets no Ctrl-C in
+            pass
 
 
 def _page():

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alone, and kills with it
+
 
 @contextlib.contextmanager
 def ending_on_signals(words: str = "stopped") -> Iterator[None]:
@@ -63,5 +65,5 @@ def _end(number, words):
     # Those first that would say something about the end of others: joblib's tracker of semaphores.
     for process in children:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)  # psutil's reads files, and lets others in meanwhile
+            os.kill(process.pid, _KILL)  # psutil's reads files, and lets others in meanwhile
     os._exit(128 + number)

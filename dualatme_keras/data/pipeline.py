@@ -128,8 +128,9 @@ class ImageTable:
             )
         # In another process they stay arrays until they are used: a tensor would start TensorFlow, whose
         # threads can be set before only. One after the other, so that few are there twice.
-        for name in self._images:
-            self._images[name] = tf.convert_to_tensor(self._images[name])
+        with tf.device("CPU:0"):  # batches are taken from it there; a GPU's memory has other uses
+            for name in self._images:
+                self._images[name] = tf.convert_to_tensor(self._images[name])
         return self._images
 
     @property

@@ -52,13 +52,12 @@ def score_seeds(workdir: str | os.PathLike, report: bool = False) -> dict:
     if any(len(one) > len(shared) for one in predictions):
         # A fold that diverged in one of them counts in none.
         folds = [read_run_folds(run) for run in runs]
-        for seed, other in zip(seeds, predictions, strict=True):
-            if not shared or None in folds:
-                raise DualATMEError(
-                    f"Expected the same clips from every seed in {workdir}, or runs that tell their folds. "
-                    f"Received: {len(other)} clips from seed {seed}, of which all seeds have {len(shared)}. "
-                    "Is a run not finished yet?"
-                )
+        if not shared or None in folds or any(one.clips != folds[0].clips for one in folds):
+            counts = ", ".join(f"{len(one)} of seed {k}" for k, one in zip(seeds, predictions, strict=True))
+            raise DualATMEError(
+                f"Expected the same clips from every seed in {workdir}, or runs of the same folds. "
+                f"Received: {counts}; all have {len(shared)}. Is a run not finished yet?"
+            )
         predictions = [one.of_paths([path for path in one.paths if path in shared]) for one in predictions]
         metrics = [
             of_run.add_counts(score_predictions(one), one)

@@ -40,10 +40,10 @@ class FastInception:
     def __call__(self, inputs, training=None):
         """`(batch, height, width, channels)` -> `(batch, height / 2, width / 2, 4 * filters)`."""
         block = self._block
-        (path_1x1,), (reduce_3x3, path_3x3), (reduce_5x5, path_5x5), (_pool, path_pool) = block.paths
+        (path_1x1,), (reduce_3x3, path_3x3), (reduce_5x5, path_5x5), (pool, path_pool) = block.paths
         # As precise as the variables: sums over a batch of pixels lose too much in half precision.
         x = ops.cast(inputs, block.variable_dtype)
-        pooled = on_clips(lambda x: ops.max_pool(x, 3, 1, padding="same"), x)
+        pooled = pool.call(x)  # not `pool(x)`, which casts to half precision
         cells = _space_to_depth(x)  # (batch, height / 2, width / 2, 4 * channels)
         moments, pooled_moments = (_pixel_moments(v) if training else None for v in (x, pooled))
         outputs = [

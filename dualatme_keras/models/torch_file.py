@@ -171,7 +171,7 @@ def _read_legacy(path):
 def _check_size(tensors, file_size):
     """Tensors may share a storage, but not so that they are many times as large as the file."""
     for tensor in tensors:
-        if not all(type(length) is int and length >= 0 for length in tensor.shape):
+        if len(tensor.shape) > 64 or not all(type(n) is int and n >= 0 for n in tensor.shape):
             raise _Refused(f"Expected shapes of tensors. Received: {tensor.shape!r:.100}.")
     declared = sum(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in tensors)
     if declared > 4 * file_size:
@@ -322,7 +322,7 @@ def _reduce(stack, memo, argument):
         stack.append(arguments[0])
     elif name == _REBUILD_TENSOR:
         (dtype, key), offset, shape, strides = arguments[:4]
-        stack.append(_Tensor(dtype, key, offset, shape, strides))
+        stack.append(_Tensor(dtype, _checked_key(key), offset, shape, strides))
     else:
         _refuse(f"a call of {name}")
 
@@ -337,7 +337,7 @@ def _new_module(stack, memo, argument):
 def _build(stack, memo, argument):
     state = stack.pop()
     # A state dict carries format versions as attributes, which nobody needs here.
-    if isinstance(stack[-1], _Module):
+    if isinstance(stack[-1], _Module) and isinstance(state, dict):
         stack[-1].state.update(state)
     elif not isinstance(stack[-1], dict):
         _refuse(f"a change of the state of a {type(stack[-1]).__name__}")

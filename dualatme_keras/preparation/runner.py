@@ -134,10 +134,10 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
     with locked(config.output, "output"):
         _check_subjects(config.output, records)
         folder = PreparedFolder(config.output, config.settings, config.class_names, config.keep_flow)
+        folder.check_classes({record.name for record in records})
         # One's own clips may come from several tables; a database's annotations are all there is.
         names = {record.name for record in every_record}
         left_out = folder.leave_out(config.dataset, names) if config.dataset != "folder" else []
-        folder.check_classes({record.name for record in records})
         finished = [record for record in records if folder.finished(record, origins[record.name])]
         relabelled = [record.name for record in finished if folder.relabel(record)]
         done = {record.name for record in finished}

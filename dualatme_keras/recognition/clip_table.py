@@ -24,7 +24,7 @@ from dualatme_keras.recognition.journal import open_journal
 from dualatme_keras.recognition.remote import RemoteRecognizer
 from dualatme_keras.recognition.result import Recognition
 from dualatme_keras.recognition.timeline import timeline_figure
-from dualatme_keras.text import shorten
+from dualatme_keras.text import printable, shorten
 from dualatme_keras.workers import Scheduler, check_workers, one_thread
 
 _WORKER_BYTES = 2**30
@@ -101,7 +101,7 @@ def predict_clips(
     scheduler = _scheduler(recognizer, workers, executor, ray_address)
     asked = _Asked(recognizer, spot, frames_per_second, bool(figures))
     identity = recognizer.identity()
-    named = zip(map(os.fspath, clips), _stems([_printable(clip) for clip in clips]), strict=True)
+    named = zip(map(os.fspath, clips), _stems([printable(clip) for clip in clips]), strict=True)
     jobs = [(number, clip, stem) for number, (clip, stem) in enumerate(named)]
     decides = identity and {
         "recognizer": identity,
@@ -169,12 +169,12 @@ class _Asked:
         try:
             rows, pictures = (self._spot if self.spot else self._recognize)(clip, stem, progress)
         except DualATMEError as error:
-            return [{"clip": _printable(clip), "error": _printable(str(error))}], {}
+            return [{"clip": printable(clip), "error": printable(str(error))}], {}
         return rows if self.draws else [row | {"picture": ""} for row in rows], pictures
 
     def _recognize(self, clip, stem, _progress):
         found = self.recognizer.recognize(clip, frames_per_second=self.frames_per_second)
-        row = found.row() | {"clip": _printable(clip), "picture": f"{stem}.png"}
+        row = found.row() | {"clip": printable(clip), "picture": f"{stem}.png"}
         return [row], self._drawn({row["picture"]: (clip_figure, found)})
 
     def _spot(self, clip, stem, progress):
@@ -191,7 +191,7 @@ class _Asked:
         video = self.recognizer.spot(clip, frames_per_second=self.frames_per_second, keep=keep, **tell)
         rows = []
         for each in sorted([*video.recognitions, *video.lost], key=lambda each: each.onset):
-            row = each.row() | {"clip": _printable(clip)}
+            row = each.row() | {"clip": printable(clip)}
             if isinstance(each, Recognition):
                 row["picture"] = _picture(stem, each)
             rows.append(row)
@@ -231,11 +231,6 @@ class _Table:
             self._written, self._clips = time.monotonic(), len(self.rows)
             self._seconds = self._written - begun
         return rows
-
-
-def _printable(name):
-    """A name as UTF-8 has it, whatever bytes it was made of."""
-    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _picture(stem, expression):

@@ -7,6 +7,7 @@ from pathlib import Path
 from dualatme_keras.data import LabelledInterval
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.recognition.result import NO_EXPRESSION
+from dualatme_keras.text import printable
 
 
 def name_videos(clips: Sequence[str | os.PathLike]) -> dict[str, tuple[str, str]]:
@@ -18,7 +19,8 @@ def name_videos(clips: Sequence[str | os.PathLike]) -> dict[str, tuple[str, str]
     videos, clips_of = {}, {}
     for clip in map(os.fspath, clips):
         path = Path(os.path.abspath(clip))
-        name = path.parent.name, path.stem if path.is_file() else path.name
+        own = path.stem if path.is_file() else path.name
+        name, clip = (printable(path.parent.name), printable(own)), printable(clip)
         if not name[0]:
             raise DualATMEError(
                 f"Expected clips in folders that are called as their subjects. Received: {clip}."

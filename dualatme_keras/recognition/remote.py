@@ -35,8 +35,8 @@ def _check_classes(answer, class_names):
     if len(probabilities) != len(class_names) or label != class_names[int(probabilities.argmax())]:
         raise DualATMEError(
             f"Expected a network of the classes {', '.join(class_names)}. Received: one that tells "
-            f"{len(probabilities)}, {label!r} among them. An export on this machine tells its own: give it "
-            "as `export`."
+            f"{len(probabilities)}, {label!r} among them. A `serving.LocalExport`, "
+            "`export` of dualatme-predict, tells its own."
         )
 
 

@@ -82,10 +82,6 @@ class LocalExport:
             reason = next((line for line in lines if line.startswith("assertion failed")), " ".join(lines))
             raise RequestRefused(f"{self.path}, signature {signature}: {reason}") from error
         return {
-            name: _as_text(value.numpy()) if value.dtype == tf.string else value.numpy()
+            name: np.char.decode(value.numpy().astype(bytes)) if value.dtype == tf.string else value.numpy()
             for name, value in answers.items()
         }
-
-
-def _as_text(array):
-    return np.array([item.decode() for item in array.flat], str).reshape(array.shape)

@@ -75,13 +75,6 @@ def set_initial_weights(
             f"Expected the classes of {weights}, {', '.join(source.class_names)}: `solver='logistic'` leaves "
             f"the network as it is. Received: {', '.join(model.class_names)}. Choose `solver='gradient'`."
         )
-    kept = () if new_classes else ("action_units",)  # `logistic` leaves what tells them as it is
-    for name in ("flow_normalization", *kept):
-        given, wanted = (one.get_config()[name] for one in (source, model))
-        if given != wanted:
-            raise DualATMEError(
-                f"Expected `{name}` as {weights} was trained with: {given}. Received: {wanted}."
-            )
     if not source.linear_path:
         fresh.append(LINEAR_LOGITS)
     try:
@@ -91,6 +84,14 @@ def set_initial_weights(
             f"Expected `initial_weights` of the network that `preset` names (for {weights} of a preset that "
             f"is `preset={os.fspath(weights)!r}`). {error}"
         ) from error
+    # What no shape tells.
+    kept = () if new_classes else ("action_units",)  # `logistic` leaves what tells them as it is
+    for name in ("flow_normalization", *kept):
+        given, wanted = (one.get_config()[name] for one in (source, model))
+        if given != wanted:
+            raise DualATMEError(
+                f"Expected `{name}` as {weights} was trained with: {given}. Received: {wanted}."
+            )
 
 
 @functools.lru_cache(maxsize=1)
@@ -99,6 +100,6 @@ def _load(weights, digest):
     if weights not in _received:
         return load_model(weights)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "weights").with_suffix(Path(weights).suffix)
+        file = Path(folder, Path(weights).name)
         file.write_bytes(_received[weights])
         return load_model(file)

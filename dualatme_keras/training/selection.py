@@ -101,9 +101,11 @@ def describe_candidates(candidates: Mapping[str, Mapping], configs: Sequence[Tra
     """
     if not candidates:
         return {"candidates": None}
+    # Beside what earlier versions recorded: their runs lack it, and may be continued despite that.
     settings = [{name: getattr(config, name) for name in SELECTABLE} for config in configs]
     return {
-        "candidates": dict(zip(candidates, settings, strict=True)),
+        "candidates": dict(candidates),
+        "settings_of_candidates": dict(zip(candidates, settings, strict=True)),
         "order_of_candidates": list(candidates),
     }
 

@@ -123,7 +123,8 @@ class Scheduler:
             return
         workers = self._workers
         if workers == "auto":
-            workers = self._began or most_workers(len(left), self._bytes, self._threads)
+            most = most_workers(len(left), self._bytes, self._threads)
+            workers = max(self._began, most) if len(left) > 1 else 1
         tell(1)
         while left and here and self._stays_here(len(left), workers):
             job = left.pop(0)

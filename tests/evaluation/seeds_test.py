@@ -125,7 +125,7 @@ def test_a_fold_that_diverged_in_one_seed_counts_in_none(tmp_path):
 
 def test_other_clips_are_refused(workdir):
     write_predictions((workdir / "seed_9") / "predictions.csv", predictions(9, clips=CLIPS - 1))
-    with pytest.raises(DualATMEError, match="24 clips from seed 2, of which all seeds have 23"):
+    with pytest.raises(DualATMEError, match="24 of seed 2, 23 of seed 9, 24 of seed 10; all have 23"):
         score_seeds(workdir)
 
 

@@ -90,7 +90,7 @@ def test_a_size_below_nothing_does_not_make_room_for_others(tmp_path):
     refused(tmp_path / "many.pth", r"Expected shapes of tensors. Received: \(-1, 1000")
 
 
-@pytest.mark.parametrize("place", ["item", "items", "storage"])
+@pytest.mark.parametrize("place", ["item", "items", "storage", "tensor", "state"])
 def test_keys_of_many_tuples(place, tmp_path):
     """Hashing them would end the process."""
     deep = b")" + b"\x85" * 200_000
@@ -100,9 +100,14 @@ def test_keys_of_many_tuples(place, tmp_path):
         "storage": b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\n"
         + deep
         + b"X\x03\x00\x00\x00cpuK\x01tQ.",
+        "tensor": b"}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00float32"
+        + deep
+        + b"tK\x00))tRs.",
+        "state": b"ctorch.nn.modules.x\nY\n)\x81]" + deep + b"N\x86ab.",
     }[place]
     write_zip(tmp_path / "deep.pth", b"\x80\x02" + content)
-    refused(tmp_path / "deep.pth", "Expected names or numbers as keys. Received: a tuple")
+    message = "names or numbers as keys. Received: a tuple" if place != "state" else "the state of a _Module"
+    refused(tmp_path / "deep.pth", message)
 
 
 def test_modules_that_hold_each_other(tmp_path):

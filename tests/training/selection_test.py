@@ -170,7 +170,9 @@ def test_every_fold_chooses_and_its_test_clips_do_not(base, data, tmp_path):
     with pytest.raises(DualATMEError, match=r"order_of_candidates \['still', 'learns'\] -> \['learns', 's"):
         rerun(base, tmp_path / "run", **select, subjects=("sub01",), final_model=True)
     write(tmp_path, {"still": STILL, "learns": LEARNS})
-    with pytest.raises(DualATMEError, match=r"candidates.learns.class_weight 'balanced' -> 'none'"):
+    with pytest.raises(
+        DualATMEError, match=r"settings_of_candidates.learns.class_weight 'balanced' -> 'none'"
+    ):
         rerun(base, tmp_path / "run", **select, subjects=("sub01",), final_model=True, class_weight="none")
     write(tmp_path, {"still": {**STILL, "epochs": 2}, "learns": LEARNS})
     with pytest.raises(DualATMEError, match=r"candidates.still.epochs 1 -> 2"):
