@@ -113,9 +113,10 @@ def check_folder(path, argument: str) -> None:
     path = place = Path(path)
     try:
         while not os.path.lexists(place):
-            if place == place.absolute().parent:  # a drive that is not there
+            above = place.absolute().parent
+            if above == place:  # a drive that is not there
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            place = place.absolute().parent
+            place = above
         _try_to_write(place)
     except OSError as error:
         raise DualATMEError(
@@ -212,7 +213,7 @@ def is_leftover(path: Path) -> bool:
 
 def remove_leftovers(path) -> None:
     """Removes what killed processes left of `replace_file` in a folder that nobody else writes to."""
-    for file in Path(path).glob(".*.tmp"):
+    for file in filter(is_leftover, Path(path).iterdir()):
         file.unlink(missing_ok=True)
 
 

@@ -72,8 +72,7 @@ class Upload:
         """What the files are, as `Recognizer.recognize` takes it, and a name for it.
 
         A video; two images, onset and apex in the order of their numbers and names, but that one called apex
-        is last; or
-        the frames of a folder, in which other files than images do not count.
+        is last; or the frames of a folder, in which other files than images do not count.
 
         Raises:
             DualATMEError: they are none of these, or too many frames.

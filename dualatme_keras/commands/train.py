@@ -227,6 +227,7 @@ def _run_seeds(config):
 def _check_seeds(config, folder):
     """Raises `DualATMEError` where a folder of seeds has runs of something else: scores are told over all."""
     from dualatme_keras.files import read_json
+    from dualatme_keras.runs.continuation import find_differences
     from dualatme_keras.training.config import MAY_DIFFER
 
     if folder.config.exists():
@@ -236,11 +237,12 @@ def _check_seeds(config, folder):
         )
     now = json.loads(json.dumps(dataclasses.asdict(config.resolved())))
     for run in folder.seeds().values():
-        begun = with_new_names(read_json(run.config)) if run.config.exists() else {}
-        names = sorted(now.keys() & begun.keys() - {*MAY_DIFFER, "seed"})
-        if other := [
-            f"{name} {begun[name]!r} -> {now[name]!r}" for name in names if begun[name] != now[name]
-        ]:
+        if not run.config.exists():
+            continue
+        begun = with_new_names(read_json(run.config))
+        begun = {name: begun[name] for name in begun.keys() & now.keys()}
+        found = find_differences(begun, now, (*MAY_DIFFER, "seed"))
+        if other := [words for passed_over, words in found if passed_over is None]:
             raise DualATMEError(
                 f"Expected seeds of one experiment in `workdir`. Received: {run.path} and {shorten(other)}. "
                 "Choose another `workdir`."

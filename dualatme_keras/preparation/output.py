@@ -146,17 +146,6 @@ class PreparedFolder:
             self._record_file(row["database"], row["name"]).unlink()
         return [row["name"] for row in gone]
 
-    def check_classes(self, names: set[str]) -> None:
-        """Raises `DualATMEError` where a finished clip that is not in `names` has other classes."""
-        for row in self.manifest_rows():
-            classes = row["class_names"]
-            if row["name"] not in names and classes and classes != self._class_names:
-                raise DualATMEError(
-                    f"Expected the classes of the other clips in {self.path}, such as {row['name']} of "
-                    f"{row['database']}: {', '.join(map(str, classes))}. Received: "
-                    f"`class_names` {', '.join(self._class_names)}. Choose another `output`."
-                )
-
     def strip(self, row: dict) -> Path:
         """The picture of a clip for the preview."""
         return self.path / row["database"] / "preview" / f"{row['name']}.jpg"

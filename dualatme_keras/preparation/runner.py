@@ -114,8 +114,8 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
 
     Raises:
         DualATMEError: annotations, root or list are not as expected, or the output holds images of other
-            settings or classes, or another database's subject of the same name, or is in use; no clip is
-            touched then.
+            settings or classes, or another database's subject of the same name, or is in use; nothing is
+            written then.
     """
     start = time.perf_counter()
     every_record, missing = _records_taking_part(config)
@@ -132,9 +132,8 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
             f"Received: {root}, which holds {there}."
         )
     with locked(config.output, "output"):
-        _check_subjects(config.output, records)
+        _check_finished(read_rows(config.output), records, config)
         folder = PreparedFolder(config.output, config.settings, config.class_names, config.keep_flow)
-        folder.check_classes({record.name for record in records})
         # One's own clips may come from several tables; a database's annotations are all there is.
         names = {record.name for record in every_record}
         left_out = folder.leave_out(config.dataset, names) if config.dataset != "folder" else []
@@ -266,10 +265,19 @@ def _of_subjects(records, subjects):
     return [record for record in records if record.subject in subjects] if subjects else records
 
 
-def _check_subjects(output, records):
-    """Raises where two databases of the output would have a subject of the same name."""
-    finished = ((row["database"], row["subject"], f"in {output}") for row in read_rows(output))
+def _check_finished(rows, records, config):
+    """Raises where two databases of the output would have a subject of the same name, or other classes."""
+    finished = ((row["database"], row["subject"], f"in {config.output}") for row in rows)
     check_subjects([*finished, *((each.database, each.subject, each.source) for each in records)])
+    names = {record.name for record in records}
+    for row in rows:
+        classes = row["class_names"]
+        if row["name"] not in names and classes and classes != list(config.class_names):
+            raise DualATMEError(
+                f"Expected the classes of the other clips in {config.output}, such as {row['name']} of "
+                f"{row['database']}: {', '.join(map(str, classes))}. Received: "
+                f"`class_names` {', '.join(config.class_names)}. Choose another `output`."
+            )
 
 
 def _root(config):

@@ -166,15 +166,18 @@ class _Asked:
     def answer(self, job, progress=None) -> tuple[list[dict], dict[str, bytes]]:
         """The rows of a clip, and its pictures as PNG files by name."""
         _, clip, stem = job
+        told = {"clip": printable(clip)}
         try:
             rows, pictures = (self._spot if self.spot else self._recognize)(clip, stem, progress)
         except DualATMEError as error:
-            return [{"clip": printable(clip), "error": printable(str(error))}], {}
-        return rows if self.draws else [row | {"picture": ""} for row in rows], pictures
+            return [told | {"error": printable(str(error))}], {}
+        if not self.draws:
+            told["picture"] = ""
+        return [row | told for row in rows], pictures
 
     def _recognize(self, clip, stem, _progress):
         found = self.recognizer.recognize(clip, frames_per_second=self.frames_per_second)
-        row = found.row() | {"clip": printable(clip), "picture": f"{stem}.png"}
+        row = found.row() | {"picture": f"{stem}.png"}
         return [row], self._drawn({row["picture"]: (clip_figure, found)})
 
     def _spot(self, clip, stem, progress):
@@ -191,7 +194,7 @@ class _Asked:
         video = self.recognizer.spot(clip, frames_per_second=self.frames_per_second, keep=keep, **tell)
         rows = []
         for each in sorted([*video.recognitions, *video.lost], key=lambda each: each.onset):
-            row = each.row() | {"clip": printable(clip)}
+            row = each.row()
             if isinstance(each, Recognition):
                 row["picture"] = _picture(stem, each)
             rows.append(row)

@@ -229,14 +229,12 @@ def begin_run(
         yield run
 
 
-def _is_none_of_theirs(file):
-    """Locks, and what a process left that was killed in its first moments."""
-    return is_lock(file) or is_leftover(file)
-
-
 def _refuse_other_files(run):
     """Raises `DualATMEError` where a folder holds something, and no run."""
-    if run.config.exists() or not run.path.is_dir() or all(map(_is_none_of_theirs, run.path.iterdir())):
+    if run.config.exists() or not run.path.is_dir():
+        return
+    # A process that was killed in its first moments leaves no run yet.
+    if all(is_lock(file) or is_leftover(file) for file in run.path.iterdir()):
         return
     raise DualATMEError(
         "Expected `workdir` to be a new or empty folder, or one with a run to continue. "
