@@ -236,7 +236,7 @@ def write_network(path, members, kind=zipfile.ZIP_STORED, **arguments):
         {"image_size": 4 * 10**6},
         {"attention_kernel_size": 10**6 + 1},
         {"num_classes": 10**9, "class_names": None},
-        {"bottleneck": 10**8},
+        {"bottleneck": 10**8, "backbone": "inception"},
         {"feature_filters": 10**7},
     ],
     ids=lambda arguments: next(iter(arguments)),
