@@ -76,6 +76,7 @@ def serve_page(
     with tempfile.TemporaryDirectory(prefix="dualatme_app_") as folder:
         page = new_page(recognizer, folder, runs)
         _check_free(host, port)
+        _pass_proxy_by(host)
         _app, address, _shared = page.launch(
             server_name=host,
             server_port=port,
@@ -112,6 +113,12 @@ def _check_free(host, port):
         raise DualATMEError(
             f"Expected a free `port`. Received: {port} at {host} ({error.strerror}). Give another `port`."
         ) from error
+
+
+def _pass_proxy_by(host):
+    """Gradio asks its own server whether it is there, which a proxy of this machine cannot reach."""
+    told = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
+    os.environ["no_proxy"] = ",".join(filter(None, (told, "localhost", "127.0.0.1", host)))
 
 
 def _theme():

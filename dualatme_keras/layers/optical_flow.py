@@ -191,23 +191,23 @@ def _interpolation(source, target, ratio):
 
 def _centred_gradient(images):
     """`(batch, h, w)` -> half the difference of both neighbours `(batch, 2, h, w)`; edges are continued."""
-    x = ops.concatenate([images[:, :, :1], images, images[:, :, -1:]], axis=2)
-    y = ops.concatenate([images[:, :1], images, images[:, -1:]], axis=1)
+    x = ops.pad(images, ((0, 0), (0, 0), (1, 1)), "symmetric")
+    y = ops.pad(images, ((0, 0), (1, 1), (0, 0)), "symmetric")
     return 0.5 * ops.stack([x[:, :, 2:] - x[:, :, :-2], y[:, 2:] - y[:, :-2]], axis=1)
 
 
 def _forward_gradient(field):
     """`(batch, 2, h, w)` -> difference to the next pixel `(batch, 2, 2, h, w)`, 0 at the far edges."""
-    x = ops.concatenate([field[..., 1:] - field[..., :-1], ops.zeros_like(field[..., :1])], axis=-1)
-    y = ops.concatenate([field[..., 1:, :] - field[..., :-1, :], ops.zeros_like(field[..., :1, :])], axis=-2)
+    x = ops.pad(field[..., 1:] - field[..., :-1], ((0, 0), (0, 0), (0, 0), (0, 1)))
+    y = ops.pad(field[..., 1:, :] - field[..., :-1, :], ((0, 0), (0, 0), (0, 1), (0, 0)))
     return ops.stack([x, y], axis=2)
 
 
 def _divergence(dual):
     """Difference to the pixel before, summed over directions, `(batch, 2, h, w)`."""
     x, y = dual[:, :, 0], dual[:, :, 1]
-    before_x = ops.concatenate([ops.zeros_like(x[..., :1]), x[..., :-1]], axis=-1)
-    before_y = ops.concatenate([ops.zeros_like(y[..., :1, :]), y[..., :-1, :]], axis=-2)
+    before_x = ops.pad(x[..., :-1], ((0, 0), (0, 0), (0, 0), (1, 0)))
+    before_y = ops.pad(y[..., :-1, :], ((0, 0), (0, 0), (1, 0), (0, 0)))
     return x - before_x + y - before_y
 
 
@@ -216,13 +216,28 @@ def _median(field, size):
     reach, (height, width) = size // 2, field.shape[-2:]
     field = ops.concatenate([field[..., :1]] * reach + [field] + [field[..., -1:]] * reach, axis=-1)
     field = ops.concatenate([field[..., :1, :]] * reach + [field] + [field[..., -1:, :]] * reach, axis=-2)
+    # Columns are sorted once for all windows that they are part of, and stay sorted when rows are sorted.
+    columns = ops.stack(_sorted([field[..., row : row + height, :] for row in range(size)]))
+    rows = _sorted([columns[..., at : at + width] for at in range(size)])
+    # Row i and column j, counted from 1, have i * j values that are no larger than theirs, itself included.
+    half = (size * size + 1) // 2
     return _middle(
         [
-            field[..., row : row + height, column : column + width]
-            for row in range(size)
-            for column in range(size)
+            value
+            for j, values in enumerate(rows, start=1)
+            for i, value in enumerate(ops.unstack(values), start=1)
+            if i * j <= half and (size + 1 - i) * (size + 1 - j) <= half
         ]
     )
+
+
+def _sorted(values):
+    """Tensors in ascending order at every place, in minima and maxima only."""
+    values = list(values)
+    for end in range(len(values) - 1, 0, -1):
+        for index in range(end):
+            _exchange(values, index, index + 1)
+    return values
 
 
 def _middle(values):
@@ -235,38 +250,39 @@ def _middle(values):
     pool, rest = list(values[:enough]), list(values[enough:])
     while len(pool) > 1:
         for index in range(1, len(pool)):
-            pair = pool[0], pool[index]
-            pool[0], pool[index] = ops.minimum(*pair), ops.maximum(*pair)
+            _exchange(pool, 0, index)
         for index in range(1, len(pool) - 1):
-            pair = pool[index], pool[-1]
-            pool[index], pool[-1] = ops.minimum(*pair), ops.maximum(*pair)
+            _exchange(pool, index, -1)
         pool = pool[1:-1] + rest[:1]
         rest = rest[1:]
     return pool[0]
+
+
+def _exchange(values, low, high):
+    pair = values[low], values[high]
+    values[low], values[high] = ops.minimum(*pair), ops.maximum(*pair)
 
 
 def _warp(frames, flow):
     """`(batch, channels, h, w)` looked up at each pixel moved by the flow, bicubic, 0 outside."""
     batch, (channels, height, width) = ops.shape(frames)[0], frames.shape[1:]
     pixels = ops.reshape(ops.transpose(frames, (0, 2, 3, 1)), (batch * height * width, channels))
-    x = ops.arange(width, dtype="float32")[None, None, :] + flow[:, 0]
-    y = ops.arange(height, dtype="float32")[None, :, None] + flow[:, 1]
-    # Beyond the border all is 0, so that a runaway flow needs no larger integers.
-    x, y = ops.clip(x, -4.0, width + 4.0), ops.clip(y, -4.0, height + 4.0)
-    left, top = ops.floor(x), ops.floor(y)
-    across, down = _cubic_weights(x - left), _cubic_weights(y - top)
-    left, top = ops.cast(left, "int32"), ops.cast(top, "int32")
+    # Horizontally and vertically, the first axis. Beyond the border all is 0, so that a runaway flow needs no
+    # larger integers.
+    axes = np.arange(2).reshape(2, 1, 1, 1)
+    sides = np.where(axes, height, width)
+    at = ops.transpose(flow, (1, 0, 2, 3)) + np.indices((height, width), "float32")[::-1, None]
+    at = ops.clip(at, -4.0, sides + np.float32(4))
+    before = ops.floor(at)
+    weights = _cubic_weights(at - before)  # (4 neighbours, 2, batch, h, w)
+    places = ops.cast(before, "int32") + np.arange(-1, 3, dtype="int32").reshape(4, 1, 1, 1, 1)
+    weights = ops.where(ops.logical_and(places >= 0, places < sides), weights, 0.0)
+    places = ops.clip(places, 0, sides - 1) * np.where(axes, width, 1).astype("int32")
     start = (ops.arange(batch, dtype="int32") * (height * width))[:, None, None]
-    total = 0.0
-    for row_weight, row in zip(down, (top - 1, top, top + 1, top + 2), strict=True):
-        row_start = start + ops.clip(row, 0, height - 1) * width
-        row_weight = ops.where(ops.logical_and(row >= 0, row < height), row_weight, 0.0)
-        for weight, column in zip(across, (left - 1, left, left + 1, left + 2), strict=True):
-            inside = ops.logical_and(column >= 0, column < width)
-            weight = ops.where(inside, weight * row_weight, 0.0)
-            values = ops.take(pixels, row_start + ops.clip(column, 0, width - 1), axis=0)
-            total = total + weight[..., None] * values  # (batch, h, w, channels)
-    return ops.transpose(total, (0, 3, 1, 2))
+    # (4 rows, 4 columns, batch, h, w): indices, weights, and what lies there
+    values = ops.take(pixels, places[:, None, 1] + places[:, 0] + start, axis=0)
+    weights = weights[:, None, 1] * weights[:, 0]
+    return ops.transpose(ops.sum(weights[..., None] * values, axis=(0, 1)), (0, 3, 1, 2))
 
 
 def _cubic_weights(fraction):
@@ -275,4 +291,4 @@ def _cubic_weights(fraction):
     outer = ((a * (fraction + 1) - 5 * a) * (fraction + 1) + 8 * a) * (fraction + 1) - 4 * a
     left = ((a + 2) * fraction - (a + 3)) * fraction * fraction + 1
     right = ((a + 2) * after - (a + 3)) * after * after + 1
-    return outer, left, right, 1.0 - outer - left - right
+    return ops.stack([outer, left, right, 1.0 - outer - left - right])

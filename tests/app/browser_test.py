@@ -402,7 +402,8 @@ def test_the_command_serves_and_deletes(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "dualatme_keras.commands.app", "--nobrowser", f"--port={port}"]
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    # Nobody listens there: the page's own server is asked without a proxy.
+    environment = os.environ | {"TMPDIR": str(tmp_path), "http_proxy": "http://127.0.0.1:9"}
     environment.pop("GRADIO_TEMP_DIR", None)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout.readline().startswith(f"http://127.0.0.1:{port}/")
