@@ -13,7 +13,7 @@ from dualatme_keras.models import DualATME
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.serving import export_saved_model
 
-SETTINGS = PrepareSettings(face_size=48, landmarks="template")
+SETTINGS = PrepareSettings(face_size=32, landmarks="template")
 METRICS = {"full": {"uf1": 0.5}}
 
 
