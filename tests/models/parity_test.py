@@ -71,17 +71,7 @@ def focal(y_true, y_pred):
     return FocalLoss(reduction=None)(y_true, y_pred)
 
 
-@pytest.mark.parametrize(
-    ("variant", "model"),
-    [
-        ("paper", "fast"),
-        *(
-            pytest.param(*one, marks=pytest.mark.long)
-            for one in (("paper", "plain"), ("released", "plain"), ("released", "fast"))
-        ),
-    ],
-    indirect=True,
-)
+@pytest.mark.long
 def test_twelve_training_steps(model, variant, images, expected):
     """Through the public `fit`: both loss terms before each step, and the inference that comes after."""
     model.compile(optimizer=keras.optimizers.Adam(2e-5, epsilon=1e-8), loss=FocalLoss(), metrics=[focal])

@@ -26,6 +26,7 @@ def test_flow_apex_and_boxes_are_right(accuracy):
     assert held.all()
 
 
+@pytest.mark.long
 def test_fast_flow_is_right_too(accuracy):
     errors, motion, *_ = accuracy.measure(6, "dis")
     assert errors.mean() < 0.3

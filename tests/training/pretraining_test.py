@@ -58,7 +58,8 @@ def test_learns_classes_and_action_units(learned):
     assert not learned.compiled
 
 
-def test_a_stopped_call_goes_on_at_its_last_saved_epoch(tmp_path, monkeypatch):
+@pytest.mark.parametrize("preset", ["convolution", pytest.param("facs", marks=pytest.mark.long)])
+def test_a_stopped_call_goes_on_at_its_last_saved_epoch(preset, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "SHARE", 0)  # every epoch is saved
     config, saved, ends = dataclasses.replace(SMALL, images=640, epochs=4), [], [3]
     save = checkpoints.Checkpoint.save
@@ -73,10 +74,10 @@ def test_a_stopped_call_goes_on_at_its_last_saved_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints.Checkpoint, "save", save_and_stop)
     output, other = tmp_path / "parts.keras", tmp_path / "other.keras"
     with pytest.raises(KeyboardInterrupt):
-        write_pretrained(output, config, verbose=0)
+        write_pretrained(output, config, preset, verbose=0)
     assert not output.exists()
     shutil.copytree(tmp_path / ".parts.keras.unfinished", tmp_path / ".other.keras.unfinished")
-    write_pretrained(output, config, verbose=0)
+    write_pretrained(output, config, preset, verbose=0)
     assert saved == [1, 2, 3]  # the fourth, which ends it, alone was left
     # Other settings begin anew.
     real, begun = pretraining._pretrain, []
@@ -87,7 +88,7 @@ def test_a_stopped_call_goes_on_at_its_last_saved_epoch(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pretraining, "_pretrain", watched)
     assert (tmp_path / ".other.keras.unfinished" / "state").exists()
-    write_pretrained(other, dataclasses.replace(config, seed=2), verbose=0)
+    write_pretrained(other, dataclasses.replace(config, seed=2), preset, verbose=0)
     assert begun == [(2, False)]
     monkeypatch.setattr(pretraining, "_pretrain", real)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.keras", "parts.keras"]
@@ -95,7 +96,7 @@ def test_a_stopped_call_goes_on_at_its_last_saved_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(
         DualATME, "train_step", lambda model, batch: steps.append(batch) or train_step(model, batch)
     )
-    whole = pretrain(config, verbose=0)
+    whole = pretrain(config, preset, verbose=0)
     assert len(steps) == 1  # traced once, which takes longer than the steps
     for parts, undisturbed in zip(load_model(output).get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(parts, undisturbed)
