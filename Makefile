@@ -4,7 +4,7 @@
 # make docs   install with mkdocs, build the documentation to site/; a dead link fails
 # make test-docs  install with mkdocs, run every block of README and docs and the notebook (minutes)
 # make test-jax  install beside it with JAX, run the tests of what runs on every backend of Keras
-# make test-app install with Playwright, drive the page of dualatme-app in Chromium (minutes)
+# make test-app install with axe, drive the page of dualatme-app in Chromium (minutes); `make test` does a little of it
 # make mutants  install with a mutation tester, try 200 small faults, show which of them no test catches (an hour)
 # make fuzz    install with a fuzzer, give what reads files over 100,000 damaged ones, show what came of them
 # make soak    kill a training run 30 times at random moments, then ten minutes of load on an export (an hour)
@@ -19,7 +19,7 @@ LISTS ?= $(DEMO_LISTS)
 DATA_ROOT ?= $(DEMO)
 
 .DELETE_ON_ERROR:
-.PHONY: demo docs test test-long test-app test-docs test-jax mutants fuzz soak bench format clean
+.PHONY: chromium demo docs test test-long test-app test-docs test-jax mutants fuzz soak bench format clean
 
 demo: .venv/installed-prepare,serving
 	rm -rf $(DEMO) $(RUN)
@@ -46,7 +46,7 @@ $(DEMO_LISTS)/subName.txt: | .venv/installed-prepare,serving
 	$(PREPARE) --dataset=samm --root=$(DEMO)/raw/samm/SAMM --annotations=$(DEMO)/raw/samm/SAMM_Micro_FACS_Codes_v2.xlsx
 	$(PREPARE) --dataset=smic --root=$(DEMO)/raw/smic/SMIC_all_raw --annotations=$(DEMO)/raw/smic/SMIC-HS-E_annotation.xlsx
 
-test: .venv/installed-dev
+test: .venv/installed-dev chromium
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
@@ -61,10 +61,15 @@ docs: .venv/installed-docs
 test-docs: .venv/installed-docs
 	$(BIN)/pytest --confcutdir=tests/docs tests/docs/run_pages.py
 
-test-app: .venv/installed-test-app
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
-		echo "Chromium is missing: apt-get install chromium"; exit 1; }
+test-app: .venv/installed-test-app chromium
 	$(BIN)/pytest -m browser tests/app
+
+# A few tests of `make test` drive it.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+			&& apt-get update -qq && apt-get install -y -qq chromium; \
+	} || echo "Chromium is missing, tests in a browser are left out: install the package chromium"
 
 test-jax: .venv-jax/installed
 	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/losses tests/metrics \

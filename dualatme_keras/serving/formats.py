@@ -26,15 +26,22 @@ class Converter(NamedTuple):
         suffix: of its files.
         packages: that are imported.
         run: `run(path, inputs)` gives the answers of a file, by name of the output or in any order.
+        first_keras: first version of Keras that writes it.
     """
 
     format: str
     suffix: str
     packages: tuple[str, ...]
     run: Callable
+    first_keras: tuple[int, int] = (3, 12)
 
     def check_packages(self) -> None:
-        """Raises `DualATMEError` where a package is missing."""
+        """Raises `DualATMEError` where a package is missing or Keras too old."""
+        if tuple(map(int, keras.__version__.split(".")[:2])) < self.first_keras:
+            raise DualATMEError(
+                f"Expected Keras {'.'.join(map(str, self.first_keras))} or newer for {self.format}, which takes "
+                f"Python 3.11. Received: Keras {keras.__version__}."
+            )
         missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
         if missing:
             raise DualATMEError(
@@ -94,5 +101,5 @@ def _run_litert(path, inputs):
 
 CONVERTERS = {
     "onnx": Converter("onnx", ".onnx", ("tf2onnx", "onnx", "onnxruntime"), _run_onnx),
-    "litert": Converter("litert", ".tflite", ("ai_edge_litert",), _run_litert),
+    "litert": Converter("litert", ".tflite", ("ai_edge_litert",), _run_litert, first_keras=(3, 13)),
 }

@@ -33,10 +33,13 @@ from dualatme_keras.app.examples import EXAMPLES
 from dualatme_keras.errors import DualATMEError
 
 playwright = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.browser
 
 APPROVED = Path(__file__).parent / "approved"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: install the package chromium"),
+]
 ANSWER_MS = 240_000
 """On a machine that does other things too."""
 
@@ -159,6 +162,7 @@ def test_an_upload_is_answered_and_deleted(visit, server, video):
     assert files_of(server) == []
 
 
+@pytest.mark.long
 def test_a_folder_and_two_frames(visit, server, tmp_path, example_frames):
     clip = tmp_path / "clip"
     clip.mkdir()
@@ -174,6 +178,7 @@ def test_a_folder_and_two_frames(visit, server, tmp_path, example_frames):
     assert files_of(server) == []
 
 
+@pytest.mark.long
 def test_sliders(visit):
     page = visit()
     ask_example(page)
@@ -195,6 +200,7 @@ def test_sliders(visit):
     assert left - strip.bounding_box()["x"] == pytest.approx(9 * window["width"], rel=0.01)
 
 
+@pytest.mark.long
 def test_downloads(visit, tmp_path):
     page = visit()
     ask_example(page)
@@ -226,6 +232,7 @@ def test_a_bad_file_gets_words(visit, server, tmp_path, content):
     assert files_of(server) == []
 
 
+@pytest.mark.long
 def test_two_at_once_do_not_see_each_other(visit, server, tmp_path, example_frames):
     pages, names = [visit(), visit()], ["clip_of_one", "clip_of_two"]
     clips = [write_video(tmp_path / f"{name}.mp4", example_frames) for name in names]
@@ -271,6 +278,7 @@ def test_keyboard_alone(visit):
     assert outline != "none"
 
 
+@pytest.mark.long
 def test_a_webcam_is_answered(visit, server):
     page = visit(permissions=["camera"])
     page.get_by_role("tab", name="Webcam").click()
@@ -284,6 +292,7 @@ def test_a_webcam_is_answered(visit, server):
     assert files_of(server) == []
 
 
+@pytest.mark.long
 def test_a_run_and_two_side_by_side(visit, runs):
     page = visit()
     page.get_by_role("tab", name="A run").click()
@@ -316,6 +325,7 @@ def test_nothing_is_asked_of_other_machines(visit, browser):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(visit, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -342,6 +352,7 @@ def findings(axe, page):
     }
 
 
+@pytest.mark.long
 def test_narrow(visit):
     page = visit(width=360)
     ask_example(page)
@@ -357,6 +368,7 @@ def test_narrow(visit):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "width", "scheme"), [("light", 1200, "light"), ("dark", 1200, "dark"), ("narrow", 360, "light")]
 )
@@ -382,6 +394,7 @@ def test_layout(visit, tmp_path, name, width, scheme):
     assert (difference > 60).mean() < 0.02
 
 
+@pytest.mark.long
 def test_forgotten_uploads_are_deleted(monkeypatch):
     monkeypatch.setattr(page_module, "OLDEST_SECONDS", 4)
     with serve_page(None) as address:
@@ -397,6 +410,7 @@ def test_forgotten_uploads_are_deleted(monkeypatch):
         assert not Path(stored[0]).exists()
 
 
+@pytest.mark.long
 def test_the_command_serves_and_deletes(tmp_path):
     """In a process of its own, which SIGTERM ends."""
     with socket.create_server(("127.0.0.1", 0)) as free:

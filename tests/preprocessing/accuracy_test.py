@@ -17,9 +17,10 @@ def accuracy():
     return module
 
 
-def test_flow_apex_and_boxes_are_right(accuracy):
+@pytest.mark.parametrize("clips", [4, pytest.param(12, marks=pytest.mark.long)])
+def test_flow_apex_and_boxes_are_right(clips, accuracy):
     """Each class with each number of blinks, which repeat after 12 clips."""
-    errors, motion, distances, held = accuracy.measure(12)
+    errors, motion, distances, held = accuracy.measure(clips)
     assert errors.mean() < 0.25
     assert errors.mean() < 0.5 * motion.mean()
     assert (distances <= 2).mean() >= 0.9

@@ -133,6 +133,7 @@ def test_a_picture_for_each_answer(called):
         assert 0.1 < (image != 255).any(axis=-1).mean() < 0.9  # neither empty nor full
 
 
+@pytest.mark.long
 def test_long_video(run, tmp_path):
     rng = np.random.default_rng(3)
     person = new_person("casme2", rng)

@@ -62,6 +62,21 @@ def test_several_processes_write_the_same_table(recognizer, clips, expected, tmp
     assert not (tmp_path / ".all.csv.unfinished").exists()
 
 
+@pytest.mark.long
+def test_a_cluster_writes_the_same_table(recognizer, clips, expected, tmp_path):
+    """Pictures too, which come back to this machine."""
+    ray = pytest.importorskip("ray")
+    options = {"executor": "ray", "ray_address": "local", "figures": tmp_path / "pictures"}
+    try:
+        rows = table(recognizer, clips, tmp_path / "out.csv", **options)
+    finally:
+        ray.shutdown()
+    for name in ("0.png", "1.png", "3.png"):
+        assert (tmp_path / "pictures" / name).stat().st_size > 0
+        rows = rows.replace(name.encode(), b"")
+    assert rows == expected
+
+
 def test_two_clips_start_no_process(recognizer, clips, tmp_path, monkeypatch):
     from dualatme_keras.workers import scheduling
 

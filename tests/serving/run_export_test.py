@@ -132,6 +132,11 @@ def test_missing_packages_are_named(run, tmp_path, monkeypatch):
     with pytest.raises(DualATMEError, match="Missing: no_such_package. pip install 'dualatme-keras.formats"):
         export_run(run[0], tmp_path, formats=["saved_model", "onnx"])
     assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as old:
+        old.setattr("keras.__version__", "3.12.4")
+        with pytest.raises(DualATMEError, match="Keras 3.13 or newer for litert.*Received: Keras 3.12.4"):
+            export_run(run[0], tmp_path, formats=["litert"])
+    assert list(tmp_path.iterdir()) == []
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
     with pytest.raises(DualATMEError, match="tensorflow-serving-api.*`warm_up=False`"):
         export_run(run[0], tmp_path)

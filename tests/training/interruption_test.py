@@ -47,7 +47,10 @@ def contents(run):
     "changes",
     [
         {"audit_protocol": True, "optimizer": "sgd", "schedule": "cosine", "warmup_epochs": 2},
-        {"mirror": True, "shift": 0.1, "mixup": 0.4, "ema_momentum": 0.9, "class_weight": "balanced"},
+        pytest.param(
+            {"mirror": True, "shift": 0.1, "mixup": 0.4, "ema_momentum": 0.9, "class_weight": "balanced"},
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["schedule", "augmented"],
 )

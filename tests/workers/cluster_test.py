@@ -79,13 +79,19 @@ SCRIPT = textwrap.dedent(
 
 def test_a_lost_machine_loses_nothing(tmp_path):
     pytest.importorskip("ray")
-    (tmp_path / "cluster.py").write_text(SCRIPT)
-    ended = subprocess.run(
-        [sys.executable, tmp_path / "cluster.py"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
-        cwd=tmp_path,
-    )
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        (folder / "cluster.py").write_text(SCRIPT)
+        ended = subprocess.run(
+            [sys.executable, folder / "cluster.py"],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+            cwd=folder,
+        )
+        # Ray 2.60 aborts now and then where the answer of a machine arrives just as the machine is lost.
+        if "You have likely discovered a bug in Ray" not in ended.stderr:
+            break
     assert ended.stdout.splitlines()[-1:] == ["all came back"], ended.stdout[-2000:] + ended.stderr[-3000:]
