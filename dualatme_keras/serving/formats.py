@@ -39,8 +39,8 @@ class Converter(NamedTuple):
         """Raises `DualATMEError` where a package is missing or Keras too old."""
         if tuple(map(int, keras.__version__.split(".")[:2])) < self.first_keras:
             raise DualATMEError(
-                f"Expected Keras {'.'.join(map(str, self.first_keras))} or newer for {self.format}, which takes "
-                f"Python 3.11. Received: Keras {keras.__version__}."
+                f"Expected Keras {'.'.join(map(str, self.first_keras))} or newer for {self.format}, which "
+                f"takes Python 3.11. Received: Keras {keras.__version__}."
             )
         missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
         if missing:
