@@ -148,9 +148,10 @@ def train(sets: Sequence[Path], runs: Path, names: Sequence[str], seeds: Sequenc
                 flags += [f"--lists={folder / 'MEGC2019' / 'v_cde_flow'}", f"--data_root={folder}"]
                 if experiment.trained:
                     flags += [f"--seed={seed}", THREADS]
-                start = time.perf_counter()
+                start, continued = time.perf_counter(), workdir.exists()
                 _run("train.py" if experiment.trained else "evaluate.py", *flags, f"--workdir={workdir}")
-                seconds.write_text(f"{time.perf_counter() - start:.0f}\n")
+                # Nobody knows how long a call that was stopped took.
+                seconds.write_text("" if continued else f"{time.perf_counter() - start:.0f}\n")
 
 
 def _drawn(runs, name, seed):
@@ -191,7 +192,7 @@ def keep(sets: Sequence[Path], runs: Path) -> None:
             rows = _kept_rows(folder.name, name)
             for seed, one in answers.items():
                 time_file = found / f"seed_{seed}.seconds"
-                seconds = int(time_file.read_text()) if time_file.exists() else ""
+                seconds = time_file.read_text().strip() if time_file.exists() else ""
                 rows[str(seed)] = _rows(one, seed, seconds)
             with kept.open("w", newline="") as file:
                 writer = csv.DictWriter(file, next(iter(rows.values()))[0], lineterminator="\n")
