@@ -42,7 +42,16 @@ would explain."""
 
 
 def quiet_libraries() -> None:
-    """Keeps what libraries tell about themselves out of a command's output; warnings stay."""
+    """Keeps what libraries tell about themselves out of a command's output; warnings stay.
+
+    Raises:
+        DualATMEError: Keras is told to compute by something else than TensorFlow.
+    """
+    if (backend := os.environ.get("KERAS_BACKEND") or "tensorflow") != "tensorflow":
+        raise DualATMEError(
+            f"Expected Keras with TensorFlow. Received: KERAS_BACKEND={backend}. Unset it for this command; "
+            "layers and networks compute with JAX too, in Python."
+        )
     absl.logging.set_verbosity(absl.logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
     # In the processes of --workers too.

@@ -40,6 +40,12 @@ def test_all_commands_in_one_process(tmp_path):
         script_calls.call(ROOT / "evaluate.py", f"--workdir={tmp_path / 'nowhere'}")
 
 
+def test_keras_computes_by_tensorflow(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(SystemExit, match="Expected Keras with TensorFlow. Received: KERAS_BACKEND=jax"):
+        script_calls.call(COMMANDS / "predict.py", "clip.mp4")
+
+
 @pytest.mark.parametrize("path", CALLED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_help_is_quick_and_light(path):
     """In a process of its own, where neither Keras nor TensorFlow is imported; seconds of the processor."""
