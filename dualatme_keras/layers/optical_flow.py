@@ -13,6 +13,9 @@ _SMALLEST = 16
 _CUBIC = -0.75
 """Parameter of the cubic interpolation, as in OpenCV."""
 
+_AROUND = 5
+"""Pixels around a frame where look-ups find zeros."""
+
 _FLAT = 1e-12
 """Squared slope below which a pixel tells nothing of its motion."""
 
@@ -117,6 +120,7 @@ class TVL1Flow(Float32Layer):
     def _refine(self, flow, first, second):
         """Flow `(batch, 2, height, width)` at one scale, from a first guess."""
         frames = ops.concatenate([second[:, None], _centred_gradient(second)], axis=1)  # (batch, 3, h, w)
+        frames = _neighbourhoods(frames)
         dual = ops.zeros_like(ops.stack([flow, flow], axis=2))  # (batch, 2 of flow, 2 of direction, h, w)
 
         def warp(count, flow, dual):
@@ -263,26 +267,36 @@ def _exchange(values, low, high):
     values[low], values[high] = ops.minimum(*pair), ops.maximum(*pair)
 
 
-def _warp(frames, flow):
-    """`(batch, channels, h, w)` looked up at each pixel moved by the flow, bicubic, 0 outside."""
-    batch, (channels, height, width) = ops.shape(frames)[0], frames.shape[1:]
-    pixels = ops.reshape(ops.transpose(frames, (0, 2, 3, 1)), (batch * height * width, channels))
-    # Horizontally and vertically, the first axis. Beyond the border all is 0, so that a runaway flow needs no
-    # larger integers.
+def _neighbourhoods(frames):
+    """What `_warp` looks up, `(batch, channels, h, w)` -> four pixels of a row, zeros around all.
+
+    Returns:
+        `(batch, h + 10, w + 7, 4 * channels)`: at [y, x] the pixels x - 5 to x - 2 of row y - 5.
+    """
+    frames = ops.pad(
+        ops.transpose(frames, (0, 2, 3, 1)), ((0, 0), (_AROUND, _AROUND), (_AROUND, _AROUND), (0, 0))
+    )
+    width = frames.shape[2] - 3
+    return ops.concatenate([frames[:, :, column : column + width] for column in range(4)], axis=-1)
+
+
+def _warp(neighbourhoods, flow):
+    """The frames of `_neighbourhoods` looked up at each pixel moved by the flow, bicubic, 0 outside."""
+    (batch, _, height, width), (across, channels) = ops.shape(flow), neighbourhoods.shape[2:]
+    # Horizontally and vertically, the first axis. Beyond the border all is 0, also for a runaway flow.
     axes = np.arange(2).reshape(2, 1, 1, 1)
-    sides = np.where(axes, height, width)
     at = ops.transpose(flow, (1, 0, 2, 3)) + np.indices((height, width), "float32")[::-1, None]
-    at = ops.clip(at, -4.0, sides + np.float32(4))
+    at = ops.clip(at, -3.0, np.where(axes, height, width).astype("float32") + 2)
     before = ops.floor(at)
-    weights = _cubic_weights(at - before)  # (4 neighbours, 2, batch, h, w)
-    places = ops.cast(before, "int32") + np.arange(-1, 3, dtype="int32").reshape(4, 1, 1, 1, 1)
-    weights = ops.where(ops.logical_and(places >= 0, places < sides), weights, 0.0)
-    places = ops.clip(places, 0, sides - 1) * np.where(axes, width, 1).astype("int32")
-    start = (ops.arange(batch, dtype="int32") * (height * width))[:, None, None]
-    # (4 rows, 4 columns, batch, h, w): indices, weights, and what lies there
-    values = ops.take(pixels, places[:, None, 1] + places[:, 0] + start, axis=0)
-    weights = weights[:, None, 1] * weights[:, 0]
-    return ops.transpose(ops.sum(weights[..., None] * values, axis=(0, 1)), (0, 3, 1, 2))
+    weights = ops.expand_dims(_cubic_weights(at - before), -1)  # (4 neighbours, 2, batch, h, w, 1)
+    left, top = ops.unstack(ops.cast(before, "int32") + (_AROUND - 1))
+    first = ops.arange(batch, dtype="int32")[:, None, None] * neighbourhoods.shape[1] + top
+    first = first * across + left
+    flat = ops.reshape(neighbourhoods, (-1, channels))
+    rows = sum(weights[row, 1] * ops.take(flat, first + row * across, axis=0) for row in range(4))
+    rows = ops.split(rows, 4, axis=-1)
+    total = sum(weights[column, 0] * rows[column] for column in range(4))  # (batch, h, w, channels)
+    return ops.transpose(total, (0, 3, 1, 2))
 
 
 def _cubic_weights(fraction):

@@ -359,6 +359,12 @@ def test_a_local_export_refuses_as_a_server_does(export, tmp_path):
     with pytest.raises(DualATMEError, match="folder of an export"):
         LocalExport(tmp_path)
     shutil.copytree(export, tmp_path / "1")
+    labels = tmp_path / "1" / "assets" / "labels.txt"
+    whole = labels.read_bytes()
+    labels.write_bytes(b"\xff\n")
+    with pytest.raises(DualATMEError, match=r"labels.txt: Expected a UTF-8 text file"):
+        LocalExport(tmp_path)
+    labels.write_bytes(whole)
     (tmp_path / "1" / "saved_model.pb").write_bytes((export / "saved_model.pb").read_bytes()[:-100])
     with pytest.raises(DualATMEError, match="whole export. Received: .*Export it again"):
         LocalExport(tmp_path)
