@@ -283,13 +283,13 @@ def _neighbourhoods(frames):
 def _warp(neighbourhoods, flow):
     """The frames of `_neighbourhoods` looked up at each pixel moved by the flow, bicubic, 0 outside."""
     (batch, _, height, width), (across, channels) = ops.shape(flow), neighbourhoods.shape[2:]
-    # Horizontally and vertically, the first axis. Beyond the border all is 0, also for a runaway flow.
-    axes = np.arange(2).reshape(2, 1, 1, 1)
+    # Horizontally and vertically, the first axis.
     at = ops.transpose(flow, (1, 0, 2, 3)) + np.indices((height, width), "float32")[::-1, None]
-    at = ops.clip(at, -3.0, np.where(axes, height, width).astype("float32") + 2)
     before = ops.floor(at)
     weights = ops.expand_dims(_cubic_weights(at - before), -1)  # (4 neighbours, 2, batch, h, w, 1)
-    left, top = ops.unstack(ops.cast(before, "int32") + (_AROUND - 1))
+    # Where a runaway flow leads there are zeros: those around the frame.
+    most = np.reshape([width + 2, height + 2], (2, 1, 1, 1)).astype("int32")
+    left, top = ops.unstack(ops.clip(ops.cast(before, "int32"), -3, most) + (_AROUND - 1))
     first = ops.arange(batch, dtype="int32")[:, None, None] * neighbourhoods.shape[1] + top
     first = first * across + left
     flat = ops.reshape(neighbourhoods, (-1, channels))
