@@ -51,7 +51,7 @@ test: .venv/installed-dev chromium
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-test-long: .venv/installed-dev
+test-long: .venv/installed-dev chromium
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder -m long
 
 docs: .venv/installed-docs
@@ -62,16 +62,19 @@ test-docs: .venv/installed-docs
 	$(BIN)/pytest --confcutdir=tests/docs tests/docs/run_pages.py
 
 test-app: .venv/installed-test-app chromium
+	@$(CHROMIUM)
 	$(BIN)/pytest -m browser tests/app
 
-# A few tests of `make test` drive it.
+# A few tests of `make test` drive it. On Ubuntu a name of it may be there that only gives advice.
+CHROMIUM := chromium --version >/dev/null 2>&1 || chromium-browser --version >/dev/null 2>&1
 chromium:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+	@$(CHROMIUM) || { \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 			&& apt-get update -qq && apt-get install -y -qq chromium; \
 	} || echo "Chromium is missing, tests in a browser are left out: install the package chromium"
 
 test-jax: .venv-jax/installed
+	KERAS_BACKEND=jax .venv-jax/bin/pytest -m long tests/models/parity_test.py
 	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/losses tests/metrics \
 		tests/models/dual_atme_test.py tests/models/hand_fit_test.py tests/models/preprocessor_test.py tests/models/parity_test.py
 

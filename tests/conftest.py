@@ -35,7 +35,7 @@ LONGEST_FILES = [
     *("training/loso_test", "training/pretraining_test", "serving/export_test", "serving/run_export_test"),
     *("models/dual_atme_test", "models/parity_test", "training/same_answers_test", "training/kill_test"),
     *("recognition/predict_test", "hostile/damage_test", "recognition/recognizer_test"),
-    *("workers/cluster_test", "app/browser_test"),
+    "app/browser_test",
 ]
 """First, so that no process is left alone with one at the end."""
 

@@ -73,6 +73,7 @@ def test_seeds_of_another_experiment_are_refused(run, data, tmp_path):
         call("train", *places, f"--workdir={tmp_path}", "--seeds=2", "--loss=crossentropy", "--epochs=2")
 
 
+@pytest.mark.long
 def test_seeds(data, tmp_path, capsys):
     """Two seeds, scored together; with the network that the run above has compiled."""
     places = [f"--lists={data / 'lists'}", f"--data_root={data}", f"--workdir={tmp_path / 'run'}"]

@@ -117,8 +117,10 @@ def _check_free(host, port):
 
 def _pass_proxy_by(host):
     """Gradio asks its own server whether it is there, which a proxy of this machine cannot reach."""
-    told = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
-    os.environ["no_proxy"] = ",".join(filter(None, (told, "localhost", "127.0.0.1", host)))
+    told = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if told != "*":  # which passes by all, and is no name in a list
+        names = [*filter(None, told.split(",")), "localhost", "127.0.0.1", host]
+        os.environ["no_proxy"] = ",".join(dict.fromkeys(names))
 
 
 def _theme():

@@ -52,6 +52,7 @@ def quiet_libraries() -> None:
             f"Expected Keras with TensorFlow. Received: KERAS_BACKEND={backend}. Unset it for this command; "
             "layers and networks compute with JAX too, in Python."
         )
+    os.environ["KERAS_BACKEND"] = backend  # whatever ~/.keras says
     absl.logging.set_verbosity(absl.logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
     # In the processes of --workers too.

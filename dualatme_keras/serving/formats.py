@@ -38,9 +38,10 @@ class Converter(NamedTuple):
     def check_packages(self) -> None:
         """Raises `DualATMEError` where a package is missing or Keras too old."""
         if tuple(map(int, keras.__version__.split(".")[:2])) < self.first_keras:
+            first = ".".join(map(str, self.first_keras))
             raise DualATMEError(
-                f"Expected Keras {'.'.join(map(str, self.first_keras))} or newer for {self.format}, which "
-                f"takes Python 3.11. Received: Keras {keras.__version__}."
+                f"Expected a Keras that writes {self.format}, {first} or newer, as there is from Python 3.11 "
+                f"on. Received: Keras {keras.__version__}."
             )
         missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
         if missing:

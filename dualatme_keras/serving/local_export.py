@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from dualatme_keras.data.lists import read_lines
+from dualatme_keras.data.lists import read_text
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
 from dualatme_keras.serving.client import RequestRefused
@@ -43,7 +43,7 @@ class LocalExport:
             )
         settings = Path(self.path, "assets", SETTINGS_FILE)
         self.settings = read_settings(settings) if settings.is_file() else None
-        self.class_names = tuple(name for _line, name in read_lines(labels))
+        self.class_names = tuple(read_text(labels).removesuffix("\n").split("\n"))
         try:
             self._model = tf.saved_model.load(self.path)
         except Exception as error:  # whatever TensorFlow stumbles over in a damaged file

@@ -5,15 +5,23 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from written_videos import write_video
 
-from dualatme_keras.app import new_page
+from dualatme_keras.app import new_page, serve_page
+from dualatme_keras.app import page as page_module
 from dualatme_keras.app import uploads as uploads_module
 from dualatme_keras.app.answer import answer_piece, video_piece
 from dualatme_keras.app.clip_tab import ONE, SEVERAL, ClipAnswers
@@ -219,3 +227,37 @@ def test_a_run_shows_scores_and_its_mistakes(runs):
     assert html.count("<details>") == html.count("flow of the face</figcaption>") > 2
     with pytest.raises(DualATMEError, match="which is no run"):
         run_piece(str(runs[0].parent))
+
+
+@pytest.mark.long
+def test_forgotten_uploads_are_deleted(monkeypatch):
+    monkeypatch.setattr(page_module, "OLDEST_SECONDS", 4)
+    with serve_page(None) as address:
+        folder = Path(os.environ["GRADIO_TEMP_DIR"])
+        stored = httpx.post(f"{address}gradio_api/upload", files={"files": ("mine.mp4", b"forgotten")}).json()
+        assert Path(stored[0]).read_bytes() == b"forgotten"
+        assert "default-src 'self'" in httpx.get(address).headers["content-security-policy"]
+        assert httpx.post(f"{address}gradio_api/process_recording").status_code == 404
+        assert folder in Path(stored[0]).parents
+        deadline = time.monotonic() + 60
+        while Path(stored[0]).exists() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert not Path(stored[0]).exists()
+
+
+def test_the_command_serves_and_deletes(tmp_path):
+    """In a process of its own, which SIGTERM ends."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "dualatme_keras.commands.app", "--nobrowser", f"--port={port}"]
+    # Nobody listens there: the page's own server is asked without a proxy.
+    environment = os.environ | {"TMPDIR": str(tmp_path), "http_proxy": "http://127.0.0.1:9"}
+    environment.pop("GRADIO_TEMP_DIR", None)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout.readline().startswith(f"http://127.0.0.1:{port}/")
+        assert list(tmp_path.glob("dualatme_app_*"))
+        with pytest.raises(DualATMEError, match="free `port`"), serve_page(None, port=port):
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert not list(tmp_path.glob("dualatme_app_*"))

@@ -128,6 +128,17 @@ def test_bad_frames(shapes, message):
         TVL1Flow()([np.zeros(shape, "float32") for shape in shapes])
 
 
+@pytest.mark.parametrize(
+    ("batch", "value"), [(2, np.nan), (2, 1e30), (0, 0.0)], ids=["no numbers", "too large", "no clips"]
+)
+def test_frames_without_an_answer(batch, value):
+    """Whatever flow comes of them, it is looked up within the frames."""
+    frames = np.random.default_rng(0).uniform(0, 255, (2, batch, 20, 24, 1)).astype("float32")
+    frames[:, :1, 3, 4] = value
+    flow = TVL1Flow(warps=2, scales=1, outer_iterations=1)([*map(keras.ops.convert_to_tensor, frames)])
+    assert flow.shape == (batch, 20, 24, 2)
+
+
 def test_the_smallest_frames():
     frames = [keras.Input((16, 17, 1)), keras.Input((16, 17, 1))]
     assert TVL1Flow()(frames).shape == (None, 16, 17, 2)

@@ -19,7 +19,7 @@ def accuracy():
 
 @pytest.mark.parametrize("clips", [4, pytest.param(12, marks=pytest.mark.long)])
 def test_flow_apex_and_boxes_are_right(clips, accuracy):
-    """Each class with each number of blinks, which repeat after 12 clips."""
+    """Each class with each number of blinks, which repeat after 12 clips; a few of them by default."""
     errors, motion, distances, held = accuracy.measure(clips)
     assert errors.mean() < 0.25
     assert errors.mean() < 0.5 * motion.mean()

@@ -161,6 +161,7 @@ def test_long_video(run, tmp_path):
     }
 
 
+@pytest.mark.long
 def test_through_an_export(videos, tmp_path, tmp_path_factory):
     """What is asked of it and becomes of its answer."""
     export, table = tiny_export(tmp_path_factory), tmp_path / "graph.csv"

@@ -150,6 +150,7 @@ def test_a_server_has_one_who_asks(tmp_path):
         predict_clips(remote, ["clip"], tmp_path / "out.csv", workers=0)
 
 
+@pytest.mark.long
 def test_a_killed_command_goes_on(run, recognizer, clips, expected, tmp_path):
     """And nobody else writes its table meanwhile."""
     command = [

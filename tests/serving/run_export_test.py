@@ -134,7 +134,7 @@ def test_missing_packages_are_named(run, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     with monkeypatch.context() as old:
         old.setattr("keras.__version__", "3.12.4")
-        with pytest.raises(DualATMEError, match="Keras 3.13 or newer for litert.*Received: Keras 3.12.4"):
+        with pytest.raises(DualATMEError, match="writes litert, 3.13 or newer.*Received: Keras 3.12.4"):
             export_run(run[0], tmp_path, formats=["litert"])
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)

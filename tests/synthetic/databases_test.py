@@ -105,6 +105,7 @@ def test_names_follow_the_databases(databases):
             assert record.apex is None
 
 
+@pytest.mark.long
 def test_same_seed_same_bytes(databases, tmp_path):
     directory, records = databases
     fewer = write_synthetic(tmp_path / "again", subjects_per_database=1, clips_per_subject=2)

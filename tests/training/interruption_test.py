@@ -46,7 +46,10 @@ def contents(run):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"audit_protocol": True, "optimizer": "sgd", "schedule": "cosine", "warmup_epochs": 2},
+        {
+            **{"audit_protocol": True, "optimizer": "sgd", "schedule": "cosine", "warmup_epochs": 2},
+            **{"ema_momentum": 0.9, "mirror": True},
+        },
         pytest.param(
             {"mirror": True, "shift": 0.1, "mixup": 0.4, "ema_momentum": 0.9, "class_weight": "balanced"},
             marks=pytest.mark.long,

@@ -150,6 +150,7 @@ def test_diverging_loss_names_fold_and_epoch(base, tmp_path):
     assert not (tmp_path / "nan" / "folds").exists()
 
 
+@pytest.mark.long
 def test_a_preset_given_as_a_function_is_that_preset_and_another_run(base, tmp_path):
     """Its seeds, order of clips and training are those of every network, its name is not.
 

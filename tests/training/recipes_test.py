@@ -213,6 +213,7 @@ def test_what_is_done_to_clips_is_drawn_apart(base, tmp_path, monkeypatch):
     assert 0 < changed < 1
 
 
+@pytest.mark.long
 def test_warped_and_mixed_clips(base, tmp_path, monkeypatch):
     """What `fit` gets, and the same again with the same seed."""
     seen, fit = [], keras.Model.fit

@@ -77,6 +77,7 @@ SCRIPT = textwrap.dedent(
 )
 
 
+@pytest.mark.long
 def test_a_lost_machine_loses_nothing(tmp_path):
     pytest.importorskip("ray")
     for attempt in range(3):
