@@ -5,14 +5,15 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from dualatme_keras.workers.threads import shared_machine  # before TensorFlow, which the package configures
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as processors: more threads wait for each other
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    for name, value in shared_machine(1).items():
+        os.environ.setdefault(name, value)
 
 import numpy as np
 import pytest
-
-import dualatme_keras  # noqa: F401 - before TensorFlow, which it configures
 
 PARITY = Path(__file__).parent / "parity"
 

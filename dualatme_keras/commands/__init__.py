@@ -44,6 +44,8 @@ would explain."""
 def quiet_libraries() -> None:
     """Keeps what libraries tell about themselves out of a command's output; warnings stay.
 
+    Also has Keras compute by TensorFlow.
+
     Raises:
         DualATMEError: Keras is told to compute by something else than TensorFlow.
     """

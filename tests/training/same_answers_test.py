@@ -46,7 +46,7 @@ def test_several_steps_in_one_go_are_the_same_steps(double, base, tmp_path):
 
 @pytest.fixture(scope="module")
 def settings(small):
-    return dataclasses.replace(small, final_model=False, epochs=2)
+    return dataclasses.replace(small, final_model=False, epochs=6)
 
 
 def in_one_process(config, seeds, workdirs):
