@@ -144,7 +144,10 @@ def train(sets: Sequence[Path], runs: Path, names: Sequence[str], seeds: Sequenc
                 seconds = workdir.with_suffix(".seconds")
                 if seconds.exists() or str(seed) in _kept_rows(folder.name, name):
                     continue
-                flags = [flag.format(drawn=_drawn(runs, name, seed)) for flag in experiment.flags.split()]
+                flags = [
+                    flag.format(drawn=_drawn(runs, name, seed)) if "{drawn}" in flag else flag
+                    for flag in experiment.flags.split()
+                ]
                 flags += [f"--lists={folder / 'MEGC2019' / 'v_cde_flow'}", f"--data_root={folder}"]
                 if experiment.trained:
                     flags += [f"--seed={seed}", THREADS]

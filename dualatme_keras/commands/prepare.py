@@ -61,9 +61,13 @@ def _audit(config):
 def _prepare(config):
     result, database = prepare_database(config), config.database or config.dataset
     print(f"\n{count(result.prepared, 'clip')} of {database} in {config.output}, {result.seconds:.0f} s")
-    for names, what in ((result.relabelled, "have another label now"), (result.left_out, "take no part now")):
+    for names, what in (
+        (result.relabelled, "have another label now"),
+        (result.left_out, "take no part now"),
+        (result.replaced, "are made from other frames now, in place of earlier images"),
+    ):
         if names:
-            print(f"{len(names)} clips {what}: {shorten(names)}")
+            print(f"clips that {what} ({len(names)}): {shorten(names)}")
     for name, doubts in result.doubtful.items():
         print(f"look at the face of {name}: {doubts}")
     if result.prepared:

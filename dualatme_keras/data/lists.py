@@ -171,7 +171,7 @@ def write_lists(
             f"which holds {taken[0]} ({len(taken)} of the files to be written)."
         )
     make_folder(directory)
-    _remove_lists(directory)
+    remove_lists(directory)
     for name, content in _list_contents(clips, subjects, database_base, train_lists):
         replace_file(directory / name, content)
     replace_file(directory / SUBJECTS_FILE, "".join(f"{subject}\n" for subject in subjects).encode())
@@ -238,9 +238,13 @@ def _list_contents(
         yield test_name, b"".join(content[start:end] for start, end in own[subject])
 
 
-def _remove_lists(directory: Path) -> None:
-    """Removes the lists of the subjects that `subName.txt` names, that file first."""
-    subjects_file = directory / SUBJECTS_FILE
+def remove_lists(directory: str | os.PathLike) -> None:
+    """Removes the lists of the subjects that `subName.txt` names, that file first.
+
+    Args:
+        directory: of the lists; one without `subName.txt`, or none at all, stays as it is.
+    """
+    subjects_file = Path(directory) / SUBJECTS_FILE
     if not subjects_file.exists():
         return
     subjects = [subject for _, subject in read_lines(subjects_file)]
@@ -249,4 +253,4 @@ def _remove_lists(directory: Path) -> None:
         # Only names of subjects: a line of subName.txt must not reach files elsewhere.
         if not fault_of_subject(subject):
             for name in list_names(subject):
-                (directory / name).unlink(missing_ok=True)
+                subjects_file.with_name(name).unlink(missing_ok=True)

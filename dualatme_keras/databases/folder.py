@@ -1,5 +1,6 @@
 """One's own clips: folders of frames and video files, with a table or without -> clips."""
 
+import mimetypes
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +10,16 @@ from dualatme_keras.data.records import ClipRecord, check_names
 from dualatme_keras.databases.annotations import read_annotations, whole_number
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES, describe_classes, parse_subject
+from dualatme_keras.text import shorten
 from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 COLUMNS = ("path", "subject", "label", "onset", "apex", "offset")
 
 OWN_DATABASE = "own"
 """Database of clips of which nothing tells another."""
+
+_DEEPEST = 5
+"""Folders below the root in which clips that lie too deep are looked for; links may lead in circles."""
 
 
 def read_folder(
@@ -40,8 +45,9 @@ def read_folder(
         output: a folder whose content is no clip, where it lies below the root.
 
     Raises:
-        DualATMEError: no clips; a label or database that is none; a name or path that leads
-            out of the root; a clip twice; a subject's name in two databases.
+        DualATMEError: no clips; without a table, videos or images in other places than those of clips too; a
+            label or database that is none; a name or path that leads out of the root; a clip twice; a
+            subject's name in two databases.
     """
     root = Path(root)
     if annotations is not None:
@@ -62,14 +68,36 @@ def read_folder(
 
 
 def _clips(root, output):
+    """Paths of the clips in order; raises where something looks like a clip in another place."""
     own = output and Path(output).resolve()
-    for path in sorted(root.glob("*/*/*")):
-        if own and path.resolve().is_relative_to(own):
+    clips, others = [], []
+    for folder, folders, files in os.walk(root, followlinks=True):
+        place = Path(folder)
+        depth = len(place.relative_to(root).parts)
+        if depth > _DEEPEST or (own and place.resolve().is_relative_to(own)):
+            folders.clear()
             continue
-        if path.suffix.lower() in VIDEO_SUFFIXES or (
-            path.is_dir() and any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
-        ):
-            yield path
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        images = sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files)
+        if depth == 3 and images:
+            clips.append(place)
+            folders.clear()
+            continue
+        if images > 1:
+            others.append(place)
+        for name in files:
+            known = Path(name).suffix.lower() in VIDEO_SUFFIXES
+            if known and depth == 2:
+                clips.append(place / name)
+            elif known or (mimetypes.guess_type(name)[0] or "").startswith("video/"):
+                others.append(place / name)
+    if clips and others:
+        raise DualATMEError(
+            "Expected all clips at SUBJECT/LABEL/CLIP, folders of frames or videos "
+            f"({', '.join(VIDEO_SUFFIXES)}). Received: {shorten(sorted(map(str, others)))}, elsewhere or of "
+            "another kind. Move or convert them, or name the clips by `annotations`."
+        )
+    return sorted(clips)
 
 
 def _path_record(place, source, database, class_names):

@@ -121,6 +121,11 @@ class PreparedFolder:
         own = [row[column] for column in LANDMARK_COLUMNS]
         return earlier == now and bool(np.allclose(own, given, atol=0.006))
 
+    def frames(self, record: ClipRecord) -> str | None:
+        """Folder or video that a finished clip was made from; None where it is not finished."""
+        row = self._row(record)
+        return row and row["origin"].get("frames")
+
     def relabel(self, record: ClipRecord) -> bool:
         """Brings what the annotation says into the record of a finished clip; tells whether that was news."""
         row = self._row(record)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from dualatme_keras.data import Clip, Finding, GroundTruth, read_ground_truth, write_lists
+from dualatme_keras.data import Clip, Finding, GroundTruth, read_ground_truth, remove_lists, write_lists
 from dualatme_keras.data.names import check_subjects
 from dualatme_keras.data.records import ClipRecord, warnings_of
 from dualatme_keras.databases.casme2 import read_casme2
@@ -57,6 +57,7 @@ class PrepareResult:
         warnings: what the annotations' reader doubts of these clips.
         relabelled: finished clips whose label has changed since.
         left_out: finished clips that take no part any more.
+        replaced: finished clips that were made anew, since other frames have their name now.
         lists: the folder of lists over all databases of the output; None while there is only one subject.
         seconds: time taken.
     """
@@ -68,6 +69,7 @@ class PrepareResult:
     warnings: tuple[Finding, ...]
     relabelled: list[str]
     left_out: list[str]
+    replaced: list[str]
     lists: Path | None
     seconds: float
 
@@ -141,6 +143,10 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
         relabelled = [record.name for record in finished if folder.relabel(record)]
         done = {record.name for record in finished}
         left = [(record, origins[record.name]) for record in records if record.name not in done]
+        frames = {record.name: folder.frames(record) for record, _ in left}
+        replaced = [
+            record.name for record, origin in left if frames[record.name] not in (None, origin["frames"])
+        ]
         progress = ClipProgress(len(records), len(finished), stream)
         failed = {}
         for record, reason in _results(config, folder, root, locate, left):
@@ -159,6 +165,7 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
             warnings=warnings_of(records),
             relabelled=relabelled,
             left_out=left_out,
+            replaced=[name for name in replaced if name not in failed],
             lists=_write_lists(folder, rows, config.class_names),
             seconds=time.perf_counter() - start,
         )
@@ -300,6 +307,7 @@ def _write_lists(folder, rows, class_names):
     subjects = len({clip.subject for clip in clips})
     # Leaving one subject out takes two.
     if subjects < 2:
+        remove_lists(folder.path / LISTS)
         return None
     few = len(clips) * (subjects - 1) <= MOST_TRAIN_LINES
     write_lists(clips, folder.path / LISTS, overwrite=True, class_names=class_names, train_lists=few)

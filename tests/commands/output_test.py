@@ -201,6 +201,7 @@ PREPARED = preparation.PrepareResult(
     warnings=(),
     relabelled=[],
     left_out=[],
+    replaced=[],
     lists=None,
     seconds=3,
 )
@@ -225,6 +226,7 @@ def test_prepare_tells_what_needs_a_look(monkeypatch, capsys):
         doubtful={"a": "eyes far apart"},
         relabelled=list("abcdef"),
         left_out=["g"],
+        replaced=["h"],
         lists="out/lists",
         warnings=(Finding("apex", "apex before onset", "t.csv:4"),),
     )
@@ -232,8 +234,9 @@ def test_prepare_tells_what_needs_a_look(monkeypatch, capsys):
     assert lines == [
         "",
         "7 clips of samm in out, 3 s",
-        "6 clips have another label now: a, b, c, d, e and 1 more",
-        "1 clips take no part now: g",
+        "clips that have another label now (6): a, b, c, d, e and 1 more",
+        "clips that take no part now (1): g",
+        "clips that are made from other frames now, in place of earlier images (1): h",
         "look at the face of a: eyes far apart",
         "look at them: out/preview.html",
         "lists of all databases there: out/lists",

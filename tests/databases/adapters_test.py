@@ -200,6 +200,26 @@ def test_own_people_need_no_table(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "place",
+    ["Anna/smile.mp4", "Anna/positive/smile.flv", "Anna/positive/more/smile.avi", "Anna/smile/%d.png"],
+)
+def test_what_looks_like_a_clip_elsewhere_is_not_passed_over(tmp_path, place):
+    for kept in ("s01/negative/frown", "s01/negative/frown/eyes", "s01/negative/.cache", "out/lab/flow"):
+        (tmp_path / kept).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (8, 8)).save(tmp_path / kept / f"{number}.png")
+    for kept in ("s01/portrait.png", "s01/negative/notes.txt"):
+        (tmp_path / kept).write_bytes(b"")
+    assert [r.name for r in read_folder(tmp_path, output=tmp_path / "out")] == ["s01_frown"]
+    for number in range(2):
+        file = tmp_path / (place % number if "%" in place else place)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+    with pytest.raises(DualATMEError, match="Expected all clips at.*Received: .*smile.*elsewhere or of anoth"):
+        read_folder(tmp_path, output=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
     ("people", "message"),
     [
         ([("lab", "Anna"), ("home", "Anna")], "'Anna' of 'lab' .*own.csv:2.*'Anna' of 'home' .*'home_Anna'"),

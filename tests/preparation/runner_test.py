@@ -252,8 +252,22 @@ def test_what_is_missing_or_comes_from_elsewhere_is_made_anew(trees, prepared, t
     assert "5 of 6 clips finished before" in capsys.readouterr().out
     assert (output / "casme2" / "flow_puzzle" / "sub01_EP01_01f_flow_puzzle.png").is_file()
     shutil.copytree(trees[0] / FRAMES["casme2"], root)
-    prepare_database(config(trees[0], output, root=str(root)))
+    result = prepare_database(config(trees[0], output, root=str(root)))
     assert "6 clips to prepare" in capsys.readouterr().out
+    assert sorted(result.replaced) == sorted(record.name for record in trees[1] if record.database == "casme2")
+    assert prepare_database(config(trees[0], output, root=str(root))).replaced == []
+
+
+def test_no_lists_stay_where_one_subject_is_left(trees, tmp_path):
+    """They would train on clips that take no part any more."""
+    casme2 = [record for record in trees[1] if record.database == "casme2"]
+    result = prepare_database(config(trees[0], tmp_path))
+    assert len(read_lists(result.lists).clips) == len(casme2) == 6
+    listed = tmp_path / "list.csv"
+    rows = [f"casme2,{r.subject},{r.clip},{r.label}\n" for r in casme2 if r.subject == "sub01"]
+    listed.write_text("".join(rows))
+    assert prepare_database(config(trees[0], tmp_path, ground_truth=str(listed))).lists is None
+    assert list(result.lists.iterdir()) == []
 
 
 def test_a_root_without_any_clip_is_named(trees, tmp_path):
