@@ -288,6 +288,8 @@ def test_evaluate_the_weights_that_ship(run, data, tmp_path, capsys):
     written = json.loads((tmp_path / "scored" / "metrics.json").read_text())
     assert written["full"]["samples"] == 9
     assert [each["unit"] for each in written["action_units"]["units"] if each["clips"]] == [12]
+    call("evaluate", f"--workdir={tmp_path / 'scored'}")
+    assert json.loads((tmp_path / "scored" / "metrics.json").read_text()) == written
     with pytest.raises(SystemExit, match="weights that tell action units, such as facs"):
         call("evaluate", f"--weights={run / 'final' / 'model.keras'}", *lists, coding)
 

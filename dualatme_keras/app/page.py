@@ -100,10 +100,8 @@ def serve_page(
 
 def _check_free(host, port):
     """Raises `DualATMEError` where somebody listens already; Gradio would name neither flag nor reason."""
-    if port is None:
-        return
     try:
-        socket.create_server((host, port)).close()
+        socket.create_server((host, port or 0)).close()
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise DualATMEError(

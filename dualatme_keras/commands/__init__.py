@@ -4,6 +4,7 @@ import ast
 import contextlib
 import errno
 import functools
+import io
 import logging
 import os
 import re
@@ -142,12 +143,15 @@ class Flags:
         continues: whether the same command goes on where it was stopped.
         takes_files: whether arguments that are no flags say something; they are refused where not.
         **flags_of: the flag of each argument of the library that the command calls otherwise.
+
+    Attributes:
+        continues: as given; a command may find that what it was told to do begins anew.
     """
 
     def __init__(self, description: str, continues: bool = False, takes_files: bool = False, **flags_of: str):
         self._takes_files = takes_files
         self._description = description
-        self._stopped = "stopped; the same command goes on" if continues else "stopped"
+        self.continues = continues
         self._flags_of = flags_of
         self._values = absl.flags.FlagValues()
 
@@ -177,6 +181,9 @@ class Flags:
         finally:
             _has_reader()
 
+    def _stopped(self):
+        return "stopped; the same command goes on" if self.continues else "stopped"
+
     def _run(self, main, arguments):
         name = os.path.basename(arguments[0])
         if any(argument.startswith("-") and argument.lstrip("-") in _HELP for argument in arguments[1:]):
@@ -185,6 +192,8 @@ class Flags:
                 description = _SCRIPTS.sub(r"python \1.py", description)
             print(f"{description}\nflags:\n{self._values.get_help(include_special_flags=False)}")
             return
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of clips that a terminal has no letters for
+            sys.stdout.reconfigure(errors="backslashreplace")
         absl.flags.FLAGS.mark_as_parsed()  # those of absl's log
         absl.logging.use_absl_handler()
         for flag in self._values:  # of an earlier call in this process

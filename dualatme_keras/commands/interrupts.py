@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,7 @@ _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alo
 
 
 @contextlib.contextmanager
-def ending_on_signals(words: str = "stopped") -> Iterator[None]:
+def ending_on_signals(words: Callable[[], str] = lambda: "stopped") -> Iterator[None]:
     """Within the block, SIGINT ends the process with 130 and SIGTERM with 143, as a shell reports them.
 
     Python calls its handlers between two instructions of the main thread, which may wait for a library for
@@ -24,14 +24,14 @@ def ending_on_signals(words: str = "stopped") -> Iterator[None]:
     written appears when it is complete, and locks go back to the system.
 
     Args:
-        words: what is said then.
+        words: tells what is said then.
     """
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     names = (signal.SIGINT, signal.SIGTERM)
     before = {name: signal.signal(name, _nothing) for name in names}
     before_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_wait, args=(reader, f"\n{words}\n".encode()), daemon=True).start()
+    threading.Thread(target=_wait, args=(reader, words), daemon=True).start()
     try:
         yield
     finally:
@@ -54,7 +54,7 @@ def _wait(reader, words):
 
 def _end(number, words):
     with contextlib.suppress(OSError):  # nobody reads it
-        os.write(2, words)
+        os.write(2, f"\n{words()}\n".encode())
     children = psutil.Process().children(recursive=True)
     for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):  # else removed by joblib's tracker
         with contextlib.suppress(OSError):  # somebody else's, in a folder that containers share

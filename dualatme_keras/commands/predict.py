@@ -83,6 +83,7 @@ def main(arguments):
     quiet_libraries()
     if not (_EXPORT.value or _SERVER.value):
         compute_as_workers()
+    flags.continues = not _SERVER.value  # nobody knows whether it has the same network then
     _check_flags(arguments[1:])
     if len(arguments) < 2:
         raise DualATMEError("Expected videos or folders of frames. Received: none.")

@@ -9,7 +9,7 @@ from dualatme_keras.data.findings import AuditReport, Finding
 from dualatme_keras.data.folds import PROTOCOLS, make_folds
 from dualatme_keras.data.ground_truth import GroundTruth, clips_from_ground_truth, read_ground_truth
 from dualatme_keras.data.intervals import LabelledInterval, read_intervals, write_intervals
-from dualatme_keras.data.lists import ListEntry, read_list, remove_lists, write_lists
+from dualatme_keras.data.lists import ListEntry, read_list, write_lists
 from dualatme_keras.data.loso_lists import LosoLists, read_lists
 from dualatme_keras.data.paths import find_image, puzzled_path
 from dualatme_keras.data.records import ClipRecord
@@ -37,7 +37,6 @@ __all__ = [
     "read_intervals",
     "read_list",
     "read_lists",
-    "remove_lists",
     "write_intervals",
     "write_lists",
 ]

@@ -42,8 +42,8 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     `figures/confusion_PART.png`, `figures/reliability.png`, if the folds left them
     `figures/training_curves.png`, `figures/similarity.png` and `figures/attention.png`, and of a run with
     `audit_protocol` `figures/protocol_audit.png`; metrics.json then has `protocol_audit` too, see
-    `score_protocol_audit`. The report also quotes `config.json`, `environment.json` and
-    `folds/*/history.csv` where present.
+    `score_protocol_audit`. Scores of action units stay there, which predictions.csv does not tell. The report
+    also quotes `config.json`, `environment.json` and `folds/*/history.csv` where present.
 
     Args:
         workdir: the run's folder; only `predictions.csv` must be there.
@@ -62,7 +62,9 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     make_folder(run.figures)
     for name, png in results.figures.items():
         replace_file(run.figures / f"{name}.png", png)
-    write_json(run.metrics, {**metrics, "protocol_audit": audit} if audit else metrics)
+    kept = run.metrics.exists() and read_json(run.metrics).get("action_units")
+    more = {"protocol_audit": audit, "action_units": kept}
+    write_json(run.metrics, metrics | {name: scores for name, scores in more.items() if scores})
     replace_file(
         run.challenge_log, format_challenge_log(results.predictions, missing_folds(metrics)).encode()
     )

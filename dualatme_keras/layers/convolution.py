@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dualatme_keras.errors import DualATMEError
+
 
 @keras.saving.register_keras_serializable(package="dualatme_keras")
 class Conv2D(keras.layers.Conv2D):
@@ -18,6 +20,15 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
 
     def call(self, inputs):
         return on_clips(super().call, inputs)
+
+
+def check_channels_last() -> None:
+    """Raises `DualATMEError` where Keras is set to another order of axes than networks here compute in."""
+    if (data_format := keras.config.image_data_format()) != "channels_last":
+        raise DualATMEError(
+            f"Expected images (batch, height, width, channels). Received: {data_format!r}. Call "
+            '`keras.config.set_image_data_format("channels_last")`, or mend ~/.keras/keras.json.'
+        )
 
 
 def on_clips(operation, inputs):

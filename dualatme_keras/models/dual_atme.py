@@ -27,7 +27,7 @@ from dualatme_keras.layers import (
     SimilarityFusion,
     torch_uniform,
 )
-from dualatme_keras.layers.convolution import MaxPooling2D
+from dualatme_keras.layers.convolution import MaxPooling2D, check_channels_last
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.models.linear import linear_flow, linear_logits
 from dualatme_keras.preprocessing import PrepareSettings
@@ -249,6 +249,7 @@ def _class_names(num_classes, class_names):
 
 
 def _check_config(config):
+    check_channels_last()
     for key, allowed in (
         ("attention", ATTENTIONS),
         ("backbone", BACKBONES),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from dualatme_keras.layers import FlowNormalization
+from dualatme_keras.layers.convolution import check_channels_last
 
 
 def Linear(image_size: int = 28, num_classes: int = 3, flow_normalization: bool = True) -> keras.Model:
@@ -19,6 +20,7 @@ def Linear(image_size: int = 28, num_classes: int = 3, flow_normalization: bool 
         num_classes: number of classes.
         flow_normalization: begin with `FlowNormalization`.
     """
+    check_channels_last()
     entire = keras.Input((image_size, image_size, 3), name="entire")
     logits = linear_logits([linear_flow(entire, flow_normalization)], num_classes)
     return keras.Model({"entire": entire}, logits, name="linear")

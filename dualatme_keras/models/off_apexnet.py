@@ -3,7 +3,7 @@
 import keras
 
 from dualatme_keras.layers import FlowNormalization
-from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D
+from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D, check_channels_last
 
 
 def OFFApexNet(image_size: int = 28, num_classes: int = 3, flow_normalization: bool = False) -> keras.Model:
@@ -21,6 +21,7 @@ def OFFApexNet(image_size: int = 28, num_classes: int = 3, flow_normalization: b
         Gan, Liong, Yau, Huang, Tan, OFF-ApexNet on micro-expression recognition system, Signal Processing:
         Image Communication 74, 2019, doi 10.1016/j.image.2019.02.005.
     """
+    check_channels_last()
     entire = x = keras.Input((image_size, image_size, 3), name="entire")
     if flow_normalization:
         x = FlowNormalization(name="normalization")(x)

@@ -3,7 +3,7 @@
 import keras
 
 from dualatme_keras.layers import BatchNormalization, FlowNormalization
-from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D
+from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D, check_channels_last
 
 
 def SSSNet(image_size: int = 28, num_classes: int = 3, flow_normalization: bool = False) -> keras.Model:
@@ -22,6 +22,7 @@ def SSSNet(image_size: int = 28, num_classes: int = 3, flow_normalization: bool 
         Varanka, Peng, Zhao, Micro-Expression Recognition with Noisy Labels, Electronic Imaging 2021, doi
         10.2352/ISSN.2470-1173.2021.11.HVEI-157.
     """
+    check_channels_last()
     entire = x = keras.Input((image_size, image_size, 3), name="entire")
     if flow_normalization:
         x = FlowNormalization(name="normalization")(x)

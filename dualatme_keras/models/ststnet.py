@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from dualatme_keras.layers import BatchNormalization, FlowNormalization
-from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D
+from dualatme_keras.layers.convolution import Conv2D, MaxPooling2D, check_channels_last
 
 _NOTHING = -1e4
 """Around the maps before max-pooling: below all that normalised maps have, and within float16."""
@@ -25,6 +25,7 @@ def STSTNet(image_size: int = 28, num_classes: int = 3, flow_normalization: bool
         Liong, Gan, See, Khor, Huang, Shallow Triple Stream Three-dimensional CNN (STSTNet) for
         Micro-expression Recognition, FG 2019, doi 10.1109/FG.2019.8756567.
     """
+    check_channels_last()
     entire = x = keras.Input((image_size, image_size, 3), name="entire")
     if flow_normalization:
         x = FlowNormalization(name="normalization")(x)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from dualatme_keras.data import Clip, Finding, GroundTruth, read_ground_truth, remove_lists, write_lists
+from dualatme_keras.data import Clip, Finding, GroundTruth, read_ground_truth, write_lists
+from dualatme_keras.data.lists import remove_lists
 from dualatme_keras.data.names import check_subjects
 from dualatme_keras.data.records import ClipRecord, warnings_of
 from dualatme_keras.databases.casme2 import read_casme2

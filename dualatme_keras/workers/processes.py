@@ -54,7 +54,7 @@ class ProcessExecutor:
             Each job and what came of it, in the order in which they finish.
 
         Raises:
-            DualATMEError: processes died again and again.
+            DualATMEError: processes died again and again, or the system has no semaphores for them.
             Exception: what a job raises; other jobs are broken off.
         """
         packed = cloudpickle.dumps(new_worker)
@@ -87,13 +87,19 @@ class ProcessExecutor:
     def _pool_for(self, packed):
         if self._pool is None or packed != self._packed:
             self._packed = packed
-            # Not the pool that joblib keeps for all: `joblib.Parallel` would take it for its own.
-            self._pool = ProcessPoolExecutor(
-                self._workers,
-                initializer=_begin,
-                initargs=(os.getpid(), tuple(_beginning), packed),
-                env=shared_machine(self._threads),
-            )
+            try:
+                # Not the pool that joblib keeps for all: `joblib.Parallel` would take it for its own.
+                self._pool = ProcessPoolExecutor(
+                    self._workers,
+                    initializer=_begin,
+                    initargs=(os.getpid(), tuple(_beginning), packed),
+                    env=shared_machine(self._threads),
+                )
+            except OSError as error:
+                raise DualATMEError(
+                    "Expected a system on which processes share semaphores: Linux keeps them in /dev/shm. "
+                    f"Received: {error.strerror or error}. Use `workers=1`."
+                ) from error
         return self._pool
 
 

@@ -258,6 +258,8 @@ def test_the_command_serves_and_deletes(tmp_path):
         assert list(tmp_path.glob("dualatme_app_*"))
         with pytest.raises(DualATMEError, match="free `port`"), serve_page(None, port=port):
             pass
+        with pytest.raises(DualATMEError, match="IPv4 address"), serve_page(None, host="192.0.2.1"):
+            pass
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     assert not list(tmp_path.glob("dualatme_app_*"))

@@ -1,6 +1,7 @@
 """Commands know their own flags only, and tell of them at once."""
 
 import importlib
+import io
 import re
 import resource
 import subprocess
@@ -190,6 +191,13 @@ def test_arguments_of_the_library_are_flags_of_the_command(message, shown):
     with pytest.raises(SystemExit) as ended:
         flags.run(fail, ["dualatme-try"])
     assert ended.value.code == f"dualatme-try: {shown}"
+
+
+def test_letters_that_a_terminal_has_not_are_printed_by_number(monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    Flags("").run(lambda _arguments: print("Zoë.mp4"), ["dualatme-try"])
+    assert terminal.buffer.getvalue() == rb"Zo\xeb.mp4" + b"\n"
 
 
 def test_flags_of_a_call_are_gone_in_the_next(capsys):

@@ -62,6 +62,29 @@ def test_a_signal_ends_a_command_and_its_workers(number, code, started):
     assert not list(Path("/dev/shm").glob(f"*-{command.pid}-*"))  # semaphores of Linux
 
 
+def test_what_begins_anew_is_not_told_to_go_on():
+    """A command may find that out while it is at work."""
+    script = """
+import time
+from dualatme_keras.commands import Flags
+
+flags = Flags("waits", continues=True)
+
+def main(_arguments):
+    flags.continues = False
+    print("working", flush=True)
+    time.sleep(300)
+
+flags.run(main)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as command:
+        assert command.stdout.readline() == "working\n"
+        command.terminate()
+        assert command.communicate(timeout=60)[1] == "\nstopped\n"
+
+
 def test_workers_end_with_a_parent_that_is_killed(started):
     command, below = started
     command.kill()

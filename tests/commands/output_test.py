@@ -16,13 +16,13 @@ from dualatme_keras import (
     evaluation,
     models,
     preparation,
-    preprocessing,
     recognition,
     runs,
     serving,
     synthetic,
     training,
 )
+from dualatme_keras.commands import predict as predict_command
 from dualatme_keras.data import Finding, GroundTruth
 from dualatme_keras.databases import comparison
 from dualatme_keras.evaluation import weights
@@ -137,20 +137,20 @@ def test_who_is_asked(arguments, asked, told, monkeypatch, capsys):
     monkeypatch.setattr(recognition, "RemoteRecognizer", functools.partial(Recognizer, "Remote"))
     monkeypatch.setattr(serving, "Client", lambda *given: ("Client", *given))
     monkeypatch.setattr(serving, "LocalExport", lambda *given: ("LocalExport", *given))
-    monkeypatch.setattr(preprocessing, "read_settings", str)
+    monkeypatch.setattr(predict_command, "read_settings", str)
     predicted = clip_table.PredictResult([ROW], {})
     monkeypatch.setattr(
         clip_table,
         "predict_clips",
         lambda *given, **workers: called.append((given[1:], workers)) or predicted,
     )
+    given = ("a", "b", "--figures=f", "--fps=30", "--workers=3", *arguments)
     with pytest.raises(SystemExit) as ended:
-        script_calls.call(
-            COMMANDS / "predict.py", "a", "b", "--figures=f", "--fps=30", "--workers=3", *arguments
-        )
+        predict_command.run(["dualatme-predict", *given])
     assert ended.value.code == 0
     workers = {"workers": 3, "executor": "processes", "ray_address": "auto"}
     assert called == [asked, ((["a", "b"], "recognised.csv", "f", False, 30.0), workers)]
+    assert predict_command.flags.continues == ("--server=http://h:1" not in arguments)
     assert capsys.readouterr().out.splitlines()[-3:] == [
         f"answered by: {told}",
         "table: recognised.csv",

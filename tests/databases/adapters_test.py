@@ -215,7 +215,9 @@ def test_what_looks_like_a_clip_elsewhere_is_not_passed_over(tmp_path, place):
         file = tmp_path / (place % number if "%" in place else place)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"")
-    with pytest.raises(DualATMEError, match="Expected all clips at.*Received: .*smile.*elsewhere or of anoth"):
+    with pytest.raises(
+        DualATMEError, match="Expected all clips at.*Received: .*smile.*elsewhere or of anoth"
+    ):
         read_folder(tmp_path, output=tmp_path / "out")
 
 

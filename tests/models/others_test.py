@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from dualatme_keras.errors import DualATMEError
 from dualatme_keras.layers import FlowNormalization
-from dualatme_keras.models import MODELS, OTHER_MODELS
+from dualatme_keras.models import MODELS, OTHER_MODELS, DualATME
 
 
 def images(count=5, size=28, seed=0):
@@ -26,6 +27,17 @@ def test_sizes_are_as_told(name):
     assert not any(
         isinstance(one, FlowNormalization) for one in OTHER_MODELS[name](flow_normalization=False).layers
     )
+
+
+@pytest.mark.parametrize("new_model", [DualATME, *OTHER_MODELS.values()])
+def test_another_order_of_axes_is_refused(new_model):
+    """Of Keras's settings; pooling would take columns and channels for rows and columns."""
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(DualATMEError, match="channels.*'channels_first'.*set_image_data_format"):
+            new_model()
+    finally:
+        keras.config.set_image_data_format("channels_last")
 
 
 @pytest.mark.parametrize("name", OTHER_MODELS)

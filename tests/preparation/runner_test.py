@@ -254,7 +254,9 @@ def test_what_is_missing_or_comes_from_elsewhere_is_made_anew(trees, prepared, t
     shutil.copytree(trees[0] / FRAMES["casme2"], root)
     result = prepare_database(config(trees[0], output, root=str(root)))
     assert "6 clips to prepare" in capsys.readouterr().out
-    assert sorted(result.replaced) == sorted(record.name for record in trees[1] if record.database == "casme2")
+    assert sorted(result.replaced) == sorted(
+        record.name for record in trees[1] if record.database == "casme2"
+    )
     assert prepare_database(config(trees[0], output, root=str(root))).replaced == []
 
 

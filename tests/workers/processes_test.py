@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import cloudpickle
-import joblib
+import joblib.externals.loky.backend.synchronize
 import pytest
 
 from dualatme_keras.errors import DualATMEError
@@ -57,6 +57,15 @@ def test_jobs_of_dead_workers_are_run_again(tmp_path):
 def test_jobs_that_always_kill_are_told(tmp_path):
     with pytest.raises(DualATMEError, match="3 times in a row the end of one, as where memory runs out"):
         list(ProcessExecutor(1).run(lambda: lambda job: os.kill(os.getpid(), signal.SIGKILL), [1]))
+
+
+def test_a_system_without_semaphores_is_told(tmp_path, monkeypatch):
+    def none(*_arguments):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(sys.modules["joblib.externals.loky.backend.synchronize"], "_SemLock", none)
+    with pytest.raises(DualATMEError, match="/dev/shm. Received: No such file.*Use `workers=1`"):
+        run(tmp_path, [1, 2])
 
 
 def test_the_error_of_a_job_is_that_of_all(tmp_path):
