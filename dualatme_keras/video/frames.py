@@ -29,6 +29,9 @@ What reads videos also takes lists of other files and addresses for one, whateve
 _KEPT_BYTES = 2**27
 """A video whose frames take no more memory is decoded once, when it is opened."""
 
+_OTHER_RATE = 0.05
+"""How far the rate that a video tells may lie from that of its times, which are whole milliseconds."""
+
 Frame = np.ndarray | str | os.PathLike
 """An image: RGB `(height, width, 3)` or grey `(height, width)`, uint8, or a file."""
 
@@ -228,8 +231,7 @@ class _VideoFile(Frames):
                 f"Expected a video whose frames are turned by quarters. Received: {path}, by {turn:g} "
                 "degrees more. Write it anew with its frames upright."
             )
-        rate = self._capture.get(cv2.CAP_PROP_FPS) or None
-        super().__init__(name, range(count), frames_per_second or rate)
+        super().__init__(name, range(count), frames_per_second or self._rate(count))
         self._open()
 
     def _count(self):
@@ -240,8 +242,10 @@ class _VideoFile(Frames):
         told = (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         many = 3 * math.prod(map(self._capture.get, told)) > _KEPT_BYTES
         count, self._kept = 0, None if many else []
+        self._milliseconds = 0.0
         while self._capture.grab():
             count += 1
+            self._milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)
             if self._kept is None:
                 continue
             good, frame = self._capture.retrieve()
@@ -250,6 +254,17 @@ class _VideoFile(Frames):
             else:
                 self._kept.append(frame)
         return count
+
+    def _rate(self, count):
+        """What the file says; its mean, where frames come at other times: browsers that record a camera write
+        no rate, and OpenCV then says 1,000, the unit of their times."""
+        import cv2
+
+        told = self._capture.get(cv2.CAP_PROP_FPS) or None
+        if count < 2 or self._milliseconds <= 0:
+            return told
+        mean = 1000 * (count - 1) / self._milliseconds
+        return told if told and abs(told / mean - 1) < _OTHER_RATE else mean
 
     def _open(self):
         self._capture, self._next = _open_video(self._path), 0

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 import sys
 from pathlib import Path
@@ -147,6 +148,32 @@ def test_videos_turned_by_other_angles_are_refused(tmp_path):
     turned_video(tmp_path / "turned.mp4", np.zeros((48, 64, 3), "uint8"), 45)
     with pytest.raises(DualATMEError, match="turned by quarters.*turned.mp4, by 45 degrees more"):
         open_frames(tmp_path / "turned.mp4")
+
+
+def record_in_a_browser(path, count):
+    """A WebM as browsers write it: frames at uneven times, 40 ms apart on average, and no rate."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), 30.0, (64, 48))
+    for number in range(count):
+        writer.write(np.full((48, 64, 3), 5 * number, "uint8"))
+    writer.release()
+    content = bytearray(path.read_bytes())
+    at = content.index(bytes.fromhex("23e38384"))  # how long a frame is; becomes a filler of the same size
+    content[at : at + 8] = bytes.fromhex("ec86") + bytes(6)
+    start = 0
+    for number in range(count):
+        block = re.compile(rb"\xa3[\x80-\xff]\x81|\xa3[\x40-\x7f].\x81", re.DOTALL).search(content, start)
+        start = block.end()
+        content[start : start + 2] = (40 * number + number * (count - 1 - number) % 17).to_bytes(2, "big")
+    path.write_bytes(content)
+
+
+def test_a_video_without_a_rate_has_that_of_its_times(tmp_path):
+    """Videos of a browser's recorder, for example; OpenCV alone says 1,000 frames per second."""
+    record_in_a_browser(tmp_path / "webcam.webm", 31)
+    assert cv2.VideoCapture(str(tmp_path / "webcam.webm")).get(cv2.CAP_PROP_FPS) == 1000
+    frames = open_frames(tmp_path / "webcam.webm")
+    assert (len(frames), frames.frames_per_second) == (31, pytest.approx(25))
+    assert open_frames(tmp_path / "webcam.webm", frames_per_second=30).frames_per_second == 30
 
 
 def write_video(path, count=12):
