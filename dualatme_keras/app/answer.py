@@ -7,6 +7,7 @@ import numpy as np
 from dualatme_keras.choices import ACTION_UNITS
 from dualatme_keras.plots.page import Html, bar, captioned_image, score_range, section, table, text
 from dualatme_keras.plots.style import figure_png
+from dualatme_keras.preprocessing import PreparedClip
 from dualatme_keras.recognition import Recognition, SpottedVideo
 from dualatme_keras.recognition.answer_files import json_file, table_file
 from dualatme_keras.recognition.figures import clip_figure, course_figure, label_and_share
@@ -66,6 +67,11 @@ def video_piece(video: SpottedVideo) -> Html:
     return Html("\n".join([head, *answers]))
 
 
+def clip_piece(clip: PreparedClip, attention: np.ndarray | None = None) -> Html:
+    """A clip's faces and its motion, as the networks see them."""
+    return Html(f"{_faces(clip)}\n{_motion(clip, attention)}")
+
+
 def _length(video):
     return f"{len(video.numbers) / video.frames_per_second:.0f}"
 
@@ -119,7 +125,7 @@ def _frame(number, seconds):
 
 def _evidence(recognition):
     clip = recognition.clip
-    pieces = [] if clip is None else [_faces(recognition), _motion(clip, recognition.attention)]
+    pieces = [] if clip is None else [clip_piece(clip, recognition.attention)]
     if recognition.action_units:
         pieces.append(_units(recognition))
     if len(recognition.onset_apex.course):
@@ -129,8 +135,7 @@ def _evidence(recognition):
     return Html("\n".join(pieces))
 
 
-def _faces(recognition):
-    clip = recognition.clip
+def _faces(clip):
     onset, apex = enlarged(clip.onset_face), enlarged(clip.apex_face)
     pictures = _grid(
         _picture(onset, "Aligned face at the onset", f"onset, frame {clip.onset}"),

@@ -1,11 +1,14 @@
 """The tab of runs: scores, confusion, curves, people and mistakes of one run, or of two side by side."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import gradio as gr
 
+from dualatme_keras.app.answer import clip_piece
+from dualatme_keras.data.paths import find_image
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import compare_runs, format_comparison
 from dualatme_keras.evaluation.challenge_log import clip_name
@@ -14,6 +17,8 @@ from dualatme_keras.evaluation.report import report_sections, surest_mistakes
 from dualatme_keras.evaluation.run import RunResults, read_results
 from dualatme_keras.evaluation.tables import format_score
 from dualatme_keras.plots.page import Html, captioned_image, section, table, text
+from dualatme_keras.preparation.output import prepare_again, record_of
+from dualatme_keras.runs import RunDirectory, read_config, read_predictions
 from dualatme_keras.text import count
 
 _SECTIONS = ("scores", "confusion", "classes", "curves", "reliability", "branches", "subjects")
@@ -38,13 +43,20 @@ def add_run_tab(runs: Sequence[Path]) -> None:
         first = gr.Dropdown(choices, value=str(runs[0]), label="Run", filterable=False)
         second = gr.Dropdown([_NONE, *choices], value=_NONE, label="Side by side with", filterable=False)
     button = gr.Button("Open", variant="primary")
-    shown = gr.HTML("", elem_classes="dualatme", elem_id="run", apply_default_css=False)
-    button.click(
-        functools.partial(_open, frozenset(map(str, runs))),
-        [first, second],
-        shown,
-        api_visibility="private",
+    known = frozenset(map(str, runs))
+
+    def show_clip(which):
+        return clip_of_run(known, which)
+
+    shown = gr.HTML(
+        "",
+        elem_classes="dualatme",
+        elem_id="run",
+        apply_default_css=False,
+        js_on_load=files("dualatme_keras.app").joinpath("mistakes.js").read_text(encoding="utf-8"),
+        server_functions=[show_clip],
     )
+    button.click(functools.partial(_open, known), [first, second], shown, api_visibility="private")
 
 
 def _open(names, first, second):
@@ -72,19 +84,39 @@ def run_piece(run: str) -> Html:
     results = read_results(run)
     sections = report_sections(results.predictions, results.metrics, results.figures, results.settings)
     shown = [sections[name] for name in _SECTIONS if name in sections]
-    return Html("\n".join([f"<h2>{text(Path(run).name)}</h2>", shown[0], _mistakes(results), *shown[1:]]))
+    return Html(
+        "\n".join([f"<h2>{text(Path(run).name)}</h2>", shown[0], _mistakes(run, results), *shown[1:]])
+    )
 
 
-def _mistakes(results: RunResults):
+def clip_of_run(runs: Collection[str], which: str) -> str:
+    """A clip of a run, from its frames.
+
+    Args:
+        runs: that may be opened; a browser may ask for any.
+        which: place of the clip in the run's answers, a space, and the run.
+    """
+    row, _, run = str(which).partition(" ")
+    if run not in runs or not row.isdecimal():
+        return _told("Expected a clip of a run that this page shows. Open the run again.")
+    try:
+        directory = RunDirectory(run)
+        paths, root = read_predictions(directory.predictions).paths, read_config(directory).get("data_root")
+        return clip_piece(prepare_again(find_image(str(paths[int(row)]), root)))
+    except (DualATMEError, OSError, IndexError) as error:
+        return _told(error)
+
+
+def _mistakes(run, results: RunResults):
     wrong = surest_mistakes(results.predictions)
     if not len(wrong):
         return section("Mistakes", "None.")
     clips = count(len(results.predictions), "clip")
     note = f"{len(wrong)} of {clips}, the surest first. Open one to see its clip."
-    return section("Mistakes", note, *(_mistake(results, row) for row in wrong[:_MISTAKES]))
+    return section("Mistakes", note, *(_mistake(run, results, row) for row in wrong[:_MISTAKES]))
 
 
-def _mistake(results, row):
+def _mistake(run, results, row):
     told = results.predictions
     names = told.class_names
     label, answer = names[told.labels[row]], names[told.predictions[row]]
@@ -95,20 +127,25 @@ def _mistake(results, row):
     ]
     return Html(
         f"<details><summary>{text(clip)}: {text(label)}, told {text(answer)} {share}</summary>"
-        f"{_clip(results, row, clip)}{table(('class', 'probability'), shares, 'lr')}</details>"
+        f"{table(('class', 'probability'), shares, 'lr')}{_clip(run, results, row, clip)}</details>"
     )
 
 
-def _clip(results, row, clip):
+def _clip(run, results, row, clip):
     root, known = results.data_root
     if not known:
         return "<p>No config.json says where its images lie.</p>"
     try:
-        pictures = clip_pictures(str(results.predictions.paths[row]), root)
+        image = find_image(str(results.predictions.paths[row]), root)
+        pictures = clip_pictures(image)
     except (DualATMEError, OSError) as error:
         return f"<p>Its images are not here. {text(error)}</p>"
     shown = "".join(
         captioned_image(content, f"{clip}: {words}", Html(text(words)), kind)
         for words, (kind, content) in pictures.items()
     )
-    return f'<div class="clip">{shown}</div>'
+    # Its frames, aligned and with their motion, take seconds: mistakes.js asks when it is opened.
+    frames = (
+        f'<div data-clip="{text(f"{row} {run}")}" role="status"></div>' if record_of(image).is_file() else ""
+    )
+    return f'<div class="clip">{shown}</div>{frames}'

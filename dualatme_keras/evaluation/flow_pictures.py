@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dualatme_keras.data.paths import find_image, puzzled_path
+from dualatme_keras.data.paths import puzzled_path
 from dualatme_keras.plots.flow import flow_colours
 from dualatme_keras.video import check_size, opened_image
 
@@ -42,22 +42,21 @@ def flow_picture(file: str | os.PathLike) -> bytes:
     return content.getvalue()
 
 
-def clip_pictures(path: str, data_root: str | os.PathLike | None) -> dict[str, tuple[str, bytes]]:
+def clip_pictures(image: str | os.PathLike) -> dict[str, tuple[str, bytes]]:
     """What there is to see of a clip of a run.
 
     Args:
-        path: of its flow image, as the run's lists have it.
-        data_root: see `data.find_image`.
+        image: its flow image, see `data.find_image`.
 
     Returns:
         Kind (`png` or `jpeg`) and content of a picture by what it shows: the clip from onset to flow, where
         `dualatme-prepare` left its preview, and the flow of the face and of the puzzle.
 
     Raises:
-        DualATMEError: there is no such image.
+        DualATMEError: it is no image.
         OSError: an image cannot be read.
     """
-    entire = Path(find_image(path, data_root))
+    entire = Path(image)
     preview = entire.parent.parent / "preview" / f"{entire.stem.removesuffix('_flow')}.jpg"
     pictures = (
         {"onset, apex with regions, flow images": ("jpeg", preview.read_bytes())} if preview.exists() else {}

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import (
     LANDMARK_COLUMNS,
     SETTINGS_FILE,
+    OnsetApex,
     PreparedClip,
     PrepareSettings,
     differing_settings,
     draw_contact_sheet,
+    prepare_onset_apex,
     read_settings,
 )
 from dualatme_keras.versions import installed_versions
-from dualatme_keras.video import image_file
+from dualatme_keras.video import image_file, open_frames
 
 _PACKAGES = ("dualatme-keras", "mtcnn", "numpy", "opencv-contrib-python-headless", "opencv-contrib-python")
 
@@ -229,6 +232,44 @@ def read_rows(path) -> list[dict]:
             by what records say, and none may lie elsewhere.
     """
     return [_read_row(file) for file in sorted(Path(path).glob("*/clips/*.json"))]
+
+
+def prepare_again(image: str | os.PathLike) -> PreparedClip:
+    """A finished clip with its faces and flow, once more from its frames, as its record and prepare.json say.
+
+    Args:
+        image: the clip's flow image in an output of `prepare_database`, as lists name it.
+
+    Raises:
+        DualATMEError: there is no record of the clip, or its frames are not there any more.
+    """
+    record = record_of(image)
+    if not record.is_file():
+        raise DualATMEError(f"Expected an image of dualatme-prepare, with {record}. Received: none there.")
+    row, name = _read_row(record), record.stem
+    place, wanted = row["origin"].get("frames"), (row["onset"], row["apex"])
+    if not isinstance(place, str) or not os.path.exists(place):
+        raise DualATMEError(f"Expected the frames of {name} where they were. Received: nothing at {place}.")
+    with open_frames(place, name) as frames:
+        if missing := set(wanted) - set(frames.numbers):
+            raise DualATMEError(f"Expected frames {wanted} of {name} in {place}. Missing: {min(missing)}.")
+        onset_frame, apex_frame = map(frames.read, wanted)
+    onset_apex = OnsetApex(
+        row["onset"],
+        row["apex"],
+        row["apex_found"],
+        onset_frame,
+        apex_frame,
+        landmarks=np.reshape([row[column] for column in LANDMARK_COLUMNS], (-1, 2)),
+        course=np.zeros(0),
+    )
+    return prepare_onset_apex(onset_apex, read_settings(record.parents[2] / SETTINGS_FILE))
+
+
+def record_of(image: str | os.PathLike) -> Path:
+    """Where the record of a clip lies, if `prepare_database` made its flow image."""
+    image = Path(image)
+    return image.parents[1] / "clips" / f"{image.stem.removesuffix('_flow')}.json"
 
 
 def _read_row(file):

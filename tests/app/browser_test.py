@@ -49,7 +49,7 @@ SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
-def server(runs):
+def server(runs, prepared_run):
     """Address of the page, and the folder of its uploads; it asks no other machine for anything."""
     asked, connect = [], socket.socket.connect
 
@@ -59,7 +59,7 @@ def server(runs):
 
     socket.socket.connect = noted
     try:
-        with serve_page(Recognizer(), runs) as address:
+        with serve_page(Recognizer(), [*runs, prepared_run[0]]) as address:
             folder = Path(os.environ["GRADIO_TEMP_DIR"])
             assert folder.stat().st_mode & 0o077 == 0
             yield address, folder
@@ -314,6 +314,26 @@ def test_a_run_and_two_side_by_side(visit, runs):
     left, right = (each.bounding_box() for each in shown.locator(".two > div").all())
     assert left["y"] == right["y"]
     assert right["x"] > left["x"] + left["width"]
+
+
+@pytest.mark.long
+def test_a_mistake_opens_to_its_frames(visit, prepared_run):
+    page = visit()
+    page.get_by_role("tab", name="A run").click()
+    page.get_by_label("Run", exact=True).click()
+    page.get_by_role("option", name=prepared_run[0].name).click()
+    page.get_by_role("button", name="Open").click()
+    for number in (0, 1):
+        mistake = page.locator("#run details").nth(number)
+        mistake.locator("summary").click()
+        slider = mistake.get_by_label("Share of the apex shown")
+        slider.wait_for(timeout=60_000)
+        slider.focus()
+        page.keyboard.press("End")
+        assert mistake.locator("figure.compare").evaluate("e => e.style.getPropertyValue('--at')") == "100%"
+    mistake.locator("summary").click()
+    mistake.locator("summary").click()
+    assert slider.input_value() == "100"  # it is asked for once
 
 
 def test_nothing_is_asked_of_other_machines(visit, browser):

@@ -12,10 +12,13 @@ from demo_data import write_colours
 
 from dualatme_keras import Recognizer
 from dualatme_keras.app.examples import EXAMPLES
+from dualatme_keras.data import read_lists
 from dualatme_keras.files import write_json
+from dualatme_keras.preparation import PrepareConfig, prepare_database
 from dualatme_keras.preprocessing import align_face, eye_transform
 from dualatme_keras.runs import Predictions, write_predictions
-from dualatme_keras.synthetic import synthetic_clips
+from dualatme_keras.synthetic import synthetic_clips, write_synthetic
+from dualatme_keras.synthetic.databases import ANNOTATIONS, FRAMES
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +51,25 @@ def runs(tmp_path_factory):
     return [
         _write_run(folder / name, clips, folder / "data", seed) for seed, name in enumerate(("one", "two"))
     ]
+
+
+@pytest.fixture(scope="session")
+def prepared_run(tmp_path_factory):
+    """A made-up run about prepared clips, and the folder of their frames."""
+    folder = tmp_path_factory.mktemp("prepared")
+    raw, data = folder / "raw", folder / "data"
+    write_synthetic(raw, subjects_per_database=2, clips_per_subject=2)
+    config = PrepareConfig(
+        dataset="casme2",
+        root=str(raw / FRAMES["casme2"]),
+        annotations=str(raw / ANNOTATIONS["casme2"]),
+        output=str(data),
+        landmarks="file",
+        landmarks_file=str(raw / "landmarks.csv"),
+        flow="dis",
+    )
+    clips = read_lists(prepare_database(config).lists).clips
+    return _write_run(folder / "prepared", clips, data, seed=2), raw
 
 
 def _write_run(path, clips, data_root, seed):

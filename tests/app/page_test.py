@@ -25,7 +25,7 @@ from dualatme_keras.app import page as page_module
 from dualatme_keras.app import uploads as uploads_module
 from dualatme_keras.app.answer import answer_piece, video_piece
 from dualatme_keras.app.clip_tab import ONE, SEVERAL, ClipAnswers
-from dualatme_keras.app.run_tab import run_piece
+from dualatme_keras.app.run_tab import clip_of_run, run_piece
 from dualatme_keras.app.uploads import Upload
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.video import image_file
@@ -227,6 +227,23 @@ def test_a_run_shows_scores_and_its_mistakes(runs):
     assert html.count("<details>") == html.count("flow of the face</figcaption>") > 2
     with pytest.raises(DualATMEError, match="which is no run"):
         run_piece(str(runs[0].parent))
+
+
+def test_a_mistake_opens_to_its_clip(prepared_run):
+    """Where `dualatme-prepare` made the images and the frames are there, and only to who asks for those."""
+    run, raw = prepared_run
+    html = run_piece(str(run))
+    asked = re.findall('data-clip="([^"]*)"', html)
+    assert len(asked) == html.count("<details>") > 1
+    clip = clip_of_run([str(run)], asked[0])
+    assert "left of the line apex, right onset" in clip
+    assert "Flow of the puzzle as arrows" in clip
+    for other in (f"0 {run.parent}", f"99 {run}", f"-1 {run}", f"x {run}", ""):
+        assert 'role="alert"' in clip_of_run([str(run)], other)
+    raw.rename(raw.with_name("moved"))
+    told = clip_of_run([str(run)], asked[0])
+    raw.with_name("moved").rename(raw)
+    assert "Expected the frames of" in told
 
 
 @pytest.mark.long
