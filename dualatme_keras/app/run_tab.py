@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import anyio
 import gradio as gr
 
 from dualatme_keras.app.answer import clip_piece
@@ -45,8 +46,10 @@ def add_run_tab(runs: Sequence[Path]) -> None:
     button = gr.Button("Open", variant="primary")
     known = frozenset(map(str, runs))
 
-    def show_clip(which):
-        return clip_of_run(known, which)
+    one = anyio.CapacityLimiter(1)  # clips of all visitors, one after another
+
+    async def show_clip(which):
+        return await anyio.to_thread.run_sync(clip_of_run, known, which, limiter=one)
 
     shown = gr.HTML(
         "",
@@ -89,22 +92,23 @@ def run_piece(run: str) -> Html:
     )
 
 
-def clip_of_run(runs: Collection[str], which: str) -> str:
+def clip_of_run(runs: Collection[str], which: Sequence[str]) -> str:
     """A clip of a run, from its frames.
 
     Args:
         runs: that may be opened; a browser may ask for any.
-        which: place of the clip in the run's answers, a space, and the run.
+        which: run, and path of the clip's flow image as the run has it.
     """
-    row, _, run = str(which).partition(" ")
-    if run not in runs or not row.isdecimal():
-        return _told("Expected a clip of a run that this page shows. Open the run again.")
     try:
-        directory = RunDirectory(run)
-        paths, root = read_predictions(directory.predictions).paths, read_config(directory).get("data_root")
-        return clip_piece(prepare_again(find_image(str(paths[int(row)]), root)))
-    except (DualATMEError, OSError, IndexError) as error:
+        match which:
+            case [str(run), str(path)] if run in runs:
+                directory = RunDirectory(run)
+                if path in read_predictions(directory.predictions).paths:
+                    root = read_config(directory).get("data_root")
+                    return clip_piece(prepare_again(find_image(path, root)))
+    except (DualATMEError, OSError) as error:
         return _told(error)
+    return _told("Expected a clip of a run that this page shows. Open the run again.")
 
 
 def _mistakes(run, results: RunResults):
@@ -135,8 +139,9 @@ def _clip(run, results, row, clip):
     root, known = results.data_root
     if not known:
         return "<p>No config.json says where its images lie.</p>"
+    path = str(results.predictions.paths[row])
     try:
-        image = find_image(str(results.predictions.paths[row]), root)
+        image = find_image(path, root)
         pictures = clip_pictures(image)
     except (DualATMEError, OSError) as error:
         return f"<p>Its images are not here. {text(error)}</p>"
@@ -144,8 +149,8 @@ def _clip(run, results, row, clip):
         captioned_image(content, f"{clip}: {words}", Html(text(words)), kind)
         for words, (kind, content) in pictures.items()
     )
-    # Its frames, aligned and with their motion, take seconds: mistakes.js asks when it is opened.
-    frames = (
-        f'<div data-clip="{text(f"{row} {run}")}" role="status"></div>' if record_of(image).is_file() else ""
-    )
+    frames = ""
+    if record_of(image).is_file():
+        # Its frames, aligned and with their motion, take seconds: mistakes.js asks when it is opened.
+        frames = f'<div data-run="{text(run)}" data-path="{text(path)}"></div>'
     return f'<div class="clip">{shown}</div>{frames}'

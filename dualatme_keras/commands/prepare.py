@@ -64,7 +64,7 @@ def _prepare(config):
     for names, what in (
         (result.relabelled, "have another label now"),
         (result.left_out, "take no part now"),
-        (result.replaced, "are made from other frames now, in place of earlier images"),
+        (result.replaced, "are made anew, from frames at another place than before"),
     ):
         if names:
             print(f"clips that {what} ({len(names)}): {shorten(names)}")

@@ -1,6 +1,5 @@
 """One's own clips: folders of frames and video files, with a table or without -> clips."""
 
-import mimetypes
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,13 @@ COLUMNS = ("path", "subject", "label", "onset", "apex", "offset")
 
 OWN_DATABASE = "own"
 """Database of clips of which nothing tells another."""
+
+_OTHER_VIDEOS = (
+    *(".3g2", ".3gp", ".asf", ".divx", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"),
+    *(".vob", ".wmv"),
+)
+_OTHER_IMAGES = (".gif", ".heic", ".jp2", ".jpe", ".pgm", ".ppm", ".tga", ".webp")
+"""What is not read, and not passed over either."""
 
 _DEEPEST = 5
 """Folders below the root in which clips that lie too deep are looked for; links may lead in circles."""
@@ -71,33 +77,37 @@ def _clips(root, output):
     """Paths of the clips in order; raises where something looks like a clip in another place."""
     own = output and Path(output).resolve()
     clips, others = [], []
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=_raise):
         place = Path(folder)
         depth = len(place.relative_to(root).parts)
         if depth > _DEEPEST or (own and place.resolve().is_relative_to(own)):
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
-        images = sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files)
-        if depth == 3 and images:
+        files = [Path(name) for name in names if not name.startswith(".")]
+        suffixes = [file.suffix.lower() for file in files]
+        if depth == 3 and any(suffix in IMAGE_SUFFIXES for suffix in suffixes):
             clips.append(place)
             folders.clear()
             continue
-        if images > 1:
+        if sum(suffix in (*IMAGE_SUFFIXES, *_OTHER_IMAGES) for suffix in suffixes) > 1:
             others.append(place)
-        for name in files:
-            known = Path(name).suffix.lower() in VIDEO_SUFFIXES
-            if known and depth == 2:
-                clips.append(place / name)
-            elif known or (mimetypes.guess_type(name)[0] or "").startswith("video/"):
-                others.append(place / name)
-    if clips and others:
+        for file, suffix in zip(files, suffixes, strict=True):
+            if depth == 2 and suffix in VIDEO_SUFFIXES:
+                clips.append(place / file)
+            elif suffix in (*VIDEO_SUFFIXES, *_OTHER_VIDEOS):
+                others.append(place / file)
+    if others:
         raise DualATMEError(
-            "Expected all clips at SUBJECT/LABEL/CLIP, folders of frames or videos "
-            f"({', '.join(VIDEO_SUFFIXES)}). Received: {shorten(sorted(map(str, others)))}, elsewhere or of "
-            "another kind. Move or convert them, or name the clips by `annotations`."
+            f"Expected all clips at SUBJECT/LABEL/CLIP, videos ({', '.join(VIDEO_SUFFIXES)}) or folders of "
+            f"frames ({', '.join(IMAGE_SUFFIXES)}). Received: {shorten(sorted(map(str, others)))}, elsewhere "
+            "or of another kind. Move or convert them, or name the clips by `annotations`."
         )
     return sorted(clips)
+
+
+def _raise(error):
+    raise error
 
 
 def _path_record(place, source, database, class_names):

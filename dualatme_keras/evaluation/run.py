@@ -49,11 +49,11 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
         workdir: the run's folder; only `predictions.csv` must be there.
 
     Returns:
-        The scores as written to metrics.json; see `score_run`.
+        The scores of the answers, see `score_run`.
 
     Raises:
-        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, a settings file is
-            not JSON, or the folder cannot be written to.
+        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, a settings file or
+            an earlier metrics.json is not JSON, or the folder cannot be written to.
     """
     run = RunDirectory(workdir)
     check_folder(run.figures, "workdir")

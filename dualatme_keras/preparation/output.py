@@ -249,7 +249,8 @@ def prepare_again(image: str | os.PathLike) -> PreparedClip:
     row, name = _read_row(record), record.stem
     place, wanted = row["origin"].get("frames"), (row["onset"], row["apex"])
     if not isinstance(place, str) or not os.path.exists(place):
-        raise DualATMEError(f"Expected the frames of {name} where they were. Received: nothing at {place}.")
+        told = f"nothing at {place}" if place else f"{record}, which does not name the place"
+        raise DualATMEError(f"Expected the frames of {name} where they were. Received: {told}.")
     with open_frames(place, name) as frames:
         if missing := set(wanted) - set(frames.numbers):
             raise DualATMEError(f"Expected frames {wanted} of {name} in {place}. Missing: {min(missing)}.")

@@ -58,7 +58,7 @@ class PrepareResult:
         warnings: what the annotations' reader doubts of these clips.
         relabelled: finished clips whose label has changed since.
         left_out: finished clips that take no part any more.
-        replaced: finished clips that were made anew, since other frames have their name now.
+        replaced: finished clips that were made anew, since their frames are at another place now.
         lists: the folder of lists over all databases of the output; None while there is only one subject.
         seconds: time taken.
     """
@@ -144,9 +144,8 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
         relabelled = [record.name for record in finished if folder.relabel(record)]
         done = {record.name for record in finished}
         left = [(record, origins[record.name]) for record in records if record.name not in done]
-        frames = {record.name: folder.frames(record) for record, _ in left}
         replaced = [
-            record.name for record, origin in left if frames[record.name] not in (None, origin["frames"])
+            record.name for record, origin in left if folder.frames(record) not in (None, origin["frames"])
         ]
         progress = ClipProgress(len(records), len(finished), stream)
         failed = {}

@@ -29,9 +29,6 @@ What reads videos also takes lists of other files and addresses for one, whateve
 _KEPT_BYTES = 2**27
 """A video whose frames take no more memory is decoded once, when it is opened."""
 
-_OTHER_RATE = 0.05
-"""How far the rate that a video tells may lie from that of its times, which are whole milliseconds."""
-
 Frame = np.ndarray | str | os.PathLike
 """An image: RGB `(height, width, 3)` or grey `(height, width)`, uint8, or a file."""
 
@@ -245,7 +242,7 @@ class _VideoFile(Frames):
         self._milliseconds = 0.0
         while self._capture.grab():
             count += 1
-            self._milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+            self._milliseconds = max(self._milliseconds, self._capture.get(cv2.CAP_PROP_POS_MSEC))
             if self._kept is None:
                 continue
             good, frame = self._capture.retrieve()
@@ -256,15 +253,15 @@ class _VideoFile(Frames):
         return count
 
     def _rate(self, count):
-        """What the file says; its mean, where frames come at other times: browsers that record a camera write
-        no rate, and OpenCV then says 1,000, the unit of their times."""
+        """What the file says. Browsers that record a camera write no rate, and OpenCV then says 1,000, the
+        unit of their times: then it is the mean. Smaller differences are those of videos that were cut."""
         import cv2
 
         told = self._capture.get(cv2.CAP_PROP_FPS) or None
         if count < 2 or self._milliseconds <= 0:
             return told
         mean = 1000 * (count - 1) / self._milliseconds
-        return told if told and abs(told / mean - 1) < _OTHER_RATE else mean
+        return told if told and told < 2 * mean else mean
 
     def _open(self):
         self._capture, self._next = _open_video(self._path), 0

@@ -1,5 +1,6 @@
 """Jobs in processes of this machine."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -15,6 +16,9 @@ from dualatme_keras.workers.threads import shared_machine
 
 LOST = 3
 """How often in a row workers may die without one job being finished; then the jobs are at fault."""
+
+_NO_SEMAPHORES = (errno.EACCES, errno.ENOENT, errno.ENOSPC, errno.ENOSYS)
+"""A system without a folder for them, or with one that is closed or full."""
 
 _beginning: list[Callable[[], None]] = []
 """What each worker calls first, see `begin_workers_with`."""
@@ -86,7 +90,6 @@ class ProcessExecutor:
 
     def _pool_for(self, packed):
         if self._pool is None or packed != self._packed:
-            self._packed = packed
             try:
                 # Not the pool that joblib keeps for all: `joblib.Parallel` would take it for its own.
                 self._pool = ProcessPoolExecutor(
@@ -96,10 +99,13 @@ class ProcessExecutor:
                     env=shared_machine(self._threads),
                 )
             except OSError as error:
+                if error.errno not in _NO_SEMAPHORES:
+                    raise
                 raise DualATMEError(
                     "Expected a system on which processes share semaphores: Linux keeps them in /dev/shm. "
                     f"Received: {error.strerror or error}. Use `workers=1`."
                 ) from error
+            self._packed = packed
         return self._pool
 
 

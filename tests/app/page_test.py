@@ -28,6 +28,7 @@ from dualatme_keras.app.clip_tab import ONE, SEVERAL, ClipAnswers
 from dualatme_keras.app.run_tab import clip_of_run, run_piece
 from dualatme_keras.app.uploads import Upload
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.runs import RunDirectory, read_predictions, write_predictions
 from dualatme_keras.video import image_file
 
 
@@ -229,19 +230,29 @@ def test_a_run_shows_scores_and_its_mistakes(runs):
         run_piece(str(runs[0].parent))
 
 
+def apex_of(run, path):
+    with (run.parent / "data" / "manifest.csv").open(newline="") as file:
+        return next(row["apex"] for row in csv.DictReader(file) if path.endswith(row["path"]))
+
+
 def test_a_mistake_opens_to_its_clip(prepared_run):
     """Where `dualatme-prepare` made the images and the frames are there, and only to who asks for those."""
     run, raw = prepared_run
     html = run_piece(str(run))
-    asked = re.findall('data-clip="([^"]*)"', html)
+    asked = re.findall('data-run="([^"]*)" data-path="([^"]*)"', html)
     assert len(asked) == html.count("<details>") > 1
-    clip = clip_of_run([str(run)], asked[0])
+    answers = RunDirectory(run).predictions
+    told = read_predictions(answers)
+    write_predictions(answers, told.of_paths(told.paths[::-1]))  # as a run that went on meanwhile
+    which = list(asked[0])
+    clip = clip_of_run([str(run)], which)
     assert "left of the line apex, right onset" in clip
     assert "Flow of the puzzle as arrows" in clip
-    for other in (f"0 {run.parent}", f"99 {run}", f"-1 {run}", f"x {run}", ""):
+    assert set(re.findall("apex, frame ([0-9]+)", clip)) == {apex_of(run, which[1])}
+    for other in ([str(run.parent), which[1]], [str(run), "x.png"], [which[0]], [[], {}], None, 3):
         assert 'role="alert"' in clip_of_run([str(run)], other)
     raw.rename(raw.with_name("moved"))
-    told = clip_of_run([str(run)], asked[0])
+    told = clip_of_run([str(run)], which)
     raw.with_name("moved").rename(raw)
     assert "Expected the frames of" in told
 

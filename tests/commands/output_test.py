@@ -236,7 +236,7 @@ def test_prepare_tells_what_needs_a_look(monkeypatch, capsys):
         "7 clips of samm in out, 3 s",
         "clips that have another label now (6): a, b, c, d, e and 1 more",
         "clips that take no part now (1): g",
-        "clips that are made from other frames now, in place of earlier images (1): h",
+        "clips that are made anew, from frames at another place than before (1): h",
         "look at the face of a: eyes far apart",
         "look at them: out/preview.html",
         "lists of all databases there: out/lists",

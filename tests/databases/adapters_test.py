@@ -1,6 +1,8 @@
 """Annotation files with every quirk of the three databases, made by hand."""
 
 import csv
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -201,24 +203,44 @@ def test_own_people_need_no_table(tmp_path):
 
 @pytest.mark.parametrize(
     "place",
-    ["Anna/smile.mp4", "Anna/positive/smile.flv", "Anna/positive/more/smile.avi", "Anna/smile/%d.png"],
+    [
+        "Anna/smile.mp4",
+        *("Anna/positive/smile.flv", "Anna/positive/more/smile.avi"),
+        *("Anna/smile/%d.png", "Anna/positive/smile/%d.webp"),
+    ],
 )
 def test_what_looks_like_a_clip_elsewhere_is_not_passed_over(tmp_path, place):
     for kept in ("s01/negative/frown", "s01/negative/frown/eyes", "s01/negative/.cache", "out/lab/flow"):
         (tmp_path / kept).mkdir(parents=True)
         for number in range(2):
             Image.new("RGB", (8, 8)).save(tmp_path / kept / f"{number}.png")
-    for kept in ("s01/portrait.png", "s01/negative/notes.txt"):
+    for kept in ("s01/portrait.png", "s01/._portrait.png", "s01/negative/notes.txt"):
         (tmp_path / kept).write_bytes(b"")
     assert [r.name for r in read_folder(tmp_path, output=tmp_path / "out")] == ["s01_frown"]
     for number in range(2):
         file = tmp_path / (place % number if "%" in place else place)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"")
-    with pytest.raises(
-        DualATMEError, match="Expected all clips at.*Received: .*smile.*elsewhere or of anoth"
-    ):
-        read_folder(tmp_path, output=tmp_path / "out")
+    for _ in range(2):
+        with pytest.raises(
+            DualATMEError, match="Expected all clips .*Received: .*smile.*elsewhere or of ano"
+        ):
+            read_folder(tmp_path, output=tmp_path / "out")
+        shutil.rmtree(tmp_path / "s01", ignore_errors=True)  # also where no clip is right
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    closed, scandir = tmp_path / "s01" / "negative" / "frown", os.scandir
+    closed.mkdir(parents=True)
+
+    def scan(path="."):
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(PermissionError, match="frown"):
+        read_folder(tmp_path)
 
 
 @pytest.mark.parametrize(

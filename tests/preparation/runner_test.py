@@ -248,7 +248,7 @@ def test_what_is_missing_or_comes_from_elsewhere_is_made_anew(trees, prepared, t
     output, root = tmp_path / "output", tmp_path / "elsewhere"
     shutil.copytree(prepared[0], output)
     (output / "casme2" / "flow_puzzle" / "sub01_EP01_01f_flow_puzzle.png").unlink()
-    prepare_database(config(trees[0], output))
+    assert prepare_database(config(trees[0], output)).replaced == []
     assert "5 of 6 clips finished before" in capsys.readouterr().out
     assert (output / "casme2" / "flow_puzzle" / "sub01_EP01_01f_flow_puzzle.png").is_file()
     shutil.copytree(trees[0] / FRAMES["casme2"], root)

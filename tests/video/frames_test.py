@@ -152,18 +152,29 @@ def test_videos_turned_by_other_angles_are_refused(tmp_path):
 
 def record_in_a_browser(path, count):
     """A WebM as browsers write it: frames at uneven times, 40 ms apart on average, and no rate."""
+    write_webm(path, count)
+    content = bytearray(path.read_bytes())
+    at = content.index(bytes.fromhex("23e38384"))  # how long a frame is; becomes a filler of the same size
+    content[at : at + 8] = bytes.fromhex("ec86") + bytes(6)
+    path.write_bytes(content)
+    set_times(path, [40 * number + number * (count - 1 - number) % 17 for number in range(count)])
+
+
+def write_webm(path, count):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), 30.0, (64, 48))
     for number in range(count):
         writer.write(np.full((48, 64, 3), 5 * number, "uint8"))
     writer.release()
+
+
+def set_times(path, times):
+    """Of the frames of a WebM, in milliseconds."""
     content = bytearray(path.read_bytes())
-    at = content.index(bytes.fromhex("23e38384"))  # how long a frame is; becomes a filler of the same size
-    content[at : at + 8] = bytes.fromhex("ec86") + bytes(6)
     start = 0
-    for number in range(count):
+    for time in times:
         block = re.compile(rb"\xa3[\x80-\xff]\x81|\xa3[\x40-\x7f].\x81", re.DOTALL).search(content, start)
         start = block.end()
-        content[start : start + 2] = (40 * number + number * (count - 1 - number) % 17).to_bytes(2, "big")
+        content[start : start + 2] = time.to_bytes(2, "big")
     path.write_bytes(content)
 
 
@@ -174,6 +185,13 @@ def test_a_video_without_a_rate_has_that_of_its_times(tmp_path):
     frames = open_frames(tmp_path / "webcam.webm")
     assert (len(frames), frames.frames_per_second) == (31, pytest.approx(25))
     assert open_frames(tmp_path / "webcam.webm", frames_per_second=30).frames_per_second == 30
+
+
+def test_a_video_that_was_cut_keeps_its_rate(tmp_path):
+    """Without encoding it anew, the last frames before the cut may be lost."""
+    write_webm(tmp_path / "cut.webm", 12)
+    set_times(tmp_path / "cut.webm", [*range(0, 330, 33), 400, 500])
+    assert open_frames(tmp_path / "cut.webm").frames_per_second == pytest.approx(30)
 
 
 def write_video(path, count=12):
