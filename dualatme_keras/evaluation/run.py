@@ -52,8 +52,8 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
         The scores of the answers, see `score_run`.
 
     Raises:
-        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, a settings file or
-            an earlier metrics.json is not JSON, or the folder cannot be written to.
+        DualATMEError: predictions.csv is missing or malformed or not what folds.csv says, a settings file is
+            not JSON, or the folder cannot be written to.
     """
     run = RunDirectory(workdir)
     check_folder(run.figures, "workdir")
@@ -62,8 +62,7 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     make_folder(run.figures)
     for name, png in results.figures.items():
         replace_file(run.figures / f"{name}.png", png)
-    kept = run.metrics.exists() and read_json(run.metrics).get("action_units")
-    more = {"protocol_audit": audit, "action_units": kept}
+    more = {"protocol_audit": audit, "action_units": _kept_units(run.metrics)}
     write_json(run.metrics, metrics | {name: scores for name, scores in more.items() if scores})
     replace_file(
         run.challenge_log, format_challenge_log(results.predictions, missing_folds(metrics)).encode()
@@ -83,6 +82,14 @@ def evaluate_run(workdir: str | os.PathLike) -> dict:
     )
     replace_file(run.report, page.encode())
     return metrics
+
+
+def _kept_units(file):
+    """Scores of action units in an earlier metrics.json, which is replaced whatever it holds."""
+    try:
+        return read_json(file).get("action_units")
+    except (DualATMEError, FileNotFoundError):
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
