@@ -121,6 +121,27 @@ def test_the_command_takes_a_database(root, tmp_path):
     assert (lists / "sub01_test.txt").read_text() == "lab/flow/sub01_one_flow.png 0 lab\n"
 
 
+def test_clips_that_are_gone_from_a_folder_take_no_part(root, tmp_path):
+    """Without a table the folder is all there is; clips of other folders stay."""
+    for number, place in enumerate(("here/Anna", "here/Bob", "there/Cleo", "there/Dora")):
+        shutil.copytree(root / "clips" / "anna0", tmp_path / place / "negative" / f"one{number}")
+    shutil.copytree(root / "clips" / "bob1", tmp_path / "here" / "Anna" / "surprise" / "gone")
+
+    def prepare(name):
+        return prepare_database(
+            config(tmp_path / name, tmp_path / "output", annotations=None, database="lab")
+        )
+
+    assert (prepare("there").left_out, prepare("here").left_out) == ([], [])
+    shutil.rmtree(tmp_path / "here" / "Anna" / "surprise")
+    result = prepare("here")
+    assert result.left_out == ["Anna_gone"]
+    subjects = [clip.subject for clip in read_lists(result.lists).clips]
+    assert sorted(subjects) == ["Anna", "Bob", "Cleo", "Dora"]
+    (tmp_path / "there" / "Dora").rename(tmp_path / "there" / "Emma")
+    assert prepare("there").left_out == ["Dora_one3"]
+
+
 def test_other_classes_from_a_folder_to_the_report(root, tmp_path, capsys):
     """Five emotions; the network that answered is replaced by its answers."""
     names = ("anger", "calm", "fear", "joy", "Ärger")

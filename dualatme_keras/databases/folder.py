@@ -90,7 +90,8 @@ def _clips(root, output):
             clips.append(place)
             folders.clear()
             continue
-        if sum(suffix in (*IMAGE_SUFFIXES, *_OTHER_IMAGES) for suffix in suffixes) > 1:
+        empty = depth == 3 and not folders and not files  # a copy that was stopped
+        if empty or sum(suffix in (*IMAGE_SUFFIXES, *_OTHER_IMAGES) for suffix in suffixes) > 1:
             others.append(place)
         for file, suffix in zip(files, suffixes, strict=True):
             if depth == 2 and suffix in VIDEO_SUFFIXES:
@@ -100,8 +101,8 @@ def _clips(root, output):
     if others:
         raise DualATMEError(
             f"Expected all clips at SUBJECT/LABEL/CLIP, videos ({', '.join(VIDEO_SUFFIXES)}) or folders of "
-            f"frames ({', '.join(IMAGE_SUFFIXES)}). Received: {shorten(sorted(map(str, others)))}, elsewhere "
-            "or of another kind. Move or convert them, or name the clips by `annotations`."
+            f"frames ({', '.join(IMAGE_SUFFIXES)}). Received: {shorten(sorted(map(str, others)))}, "
+            "elsewhere, empty or of another kind. Move or convert them, or name the clips by `annotations`."
         )
     return sorted(clips)
 

@@ -59,9 +59,11 @@ def clip_pictures(image: str | os.PathLike) -> dict[str, tuple[str, bytes]]:
     entire = Path(image)
     preview = entire.parent.parent / "preview" / f"{entire.stem.removesuffix('_flow')}.jpg"
     pictures = (
-        {"onset, apex with regions, flow images": ("jpeg", preview.read_bytes())} if preview.exists() else {}
+        {"onset, apex with regions, flow images as the network gets them": ("jpeg", preview.read_bytes())}
+        if preview.exists()
+        else {}
     )
     return pictures | {
-        "flow of the face": ("png", flow_picture(entire)),
-        "flow of the puzzle": ("png", flow_picture(puzzled_path(entire))),
+        "face: direction as colour, relative to most of it": ("png", flow_picture(entire)),
+        "puzzle: the same": ("png", flow_picture(puzzled_path(entire))),
     }

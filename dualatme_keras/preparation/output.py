@@ -143,12 +143,15 @@ class PreparedFolder:
         """Takes a clip, if it was finished, out of manifest, preview and lists; its images stay."""
         self._record_file(record.database, record.name).unlink(missing_ok=True)
 
-    def leave_out(self, dataset: str, names: set[str]) -> list[str]:
-        """Takes clips of a database that are not in `names` out of manifest, preview and lists."""
+    def leave_out(self, dataset: str, names: set[str], below: Path | None = None) -> list[str]:
+        """Takes clips of a database that are not in `names` out of manifest, preview and lists; with `below`
+        those alone whose frames were below that folder."""
         gone = [
             row
             for row in self.manifest_rows()
-            if row["origin"]["dataset"] == dataset and row["name"] not in names
+            if row["origin"]["dataset"] == dataset
+            and row["name"] not in names
+            and (below is None or Path(row["origin"].get("frames") or "").is_relative_to(below))
         ]
         for row in gone:
             self._record_file(row["database"], row["name"]).unlink()
@@ -250,7 +253,10 @@ def prepare_again(image: str | os.PathLike) -> PreparedClip:
     place, wanted = row["origin"].get("frames"), (row["onset"], row["apex"])
     if not isinstance(place, str) or not os.path.exists(place):
         told = f"nothing at {place}" if place else f"{record}, which does not name the place"
-        raise DualATMEError(f"Expected the frames of {name} where they were. Received: {told}.")
+        raise DualATMEError(
+            f"Expected the frames of {name} where they were. Received: {told}. dualatme-prepare with --root "
+            "at their new place notes it."
+        )
     with open_frames(place, name) as frames:
         if missing := set(wanted) - set(frames.numbers):
             raise DualATMEError(f"Expected frames {wanted} of {name} in {place}. Missing: {min(missing)}.")

@@ -137,9 +137,12 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
     with locked(config.output, "output"):
         _check_finished(read_rows(config.output), records, config)
         folder = PreparedFolder(config.output, config.settings, config.class_names, config.keep_flow)
-        # One's own clips may come from several tables; a database's annotations are all there is.
-        names = {record.name for record in every_record}
-        left_out = folder.leave_out(config.dataset, names) if config.dataset != "folder" else []
+        left_out = []
+        # One's own clips may come from several tables and folders; a database's annotations are all there is,
+        # and so are the clips below a root without a table.
+        if config.dataset != "folder" or config.annotations is None:
+            below = root.resolve() if config.dataset == "folder" else None
+            left_out = folder.leave_out(config.dataset, {record.name for record in every_record}, below)
         finished = [record for record in records if folder.finished(record, origins[record.name])]
         relabelled = [record.name for record in finished if folder.relabel(record)]
         done = {record.name for record in finished}

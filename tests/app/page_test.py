@@ -225,7 +225,7 @@ def test_a_run_shows_scores_and_its_mistakes(runs):
     html = run_piece(str(runs[0]))
     for title in ("Scores", "Mistakes", "Confusion", "Training", "How sure it is", "Subjects"):
         assert f"<h2>{title}</h2>" in html
-    assert html.count("<details>") == html.count("flow of the face</figcaption>") > 2
+    assert html.count("<details>") == html.count("relative to most of it</figcaption>") > 2
     with pytest.raises(DualATMEError, match="which is no run"):
         run_piece(str(runs[0].parent))
 

@@ -223,10 +223,16 @@ def test_what_looks_like_a_clip_elsewhere_is_not_passed_over(tmp_path, place):
         file.write_bytes(b"")
     for _ in range(2):
         with pytest.raises(
-            DualATMEError, match="Expected all clips .*Received: .*smile.*elsewhere or of ano"
+            DualATMEError, match="Expected all clips .*Received: .*smile.*elsewhere, empty or"
         ):
             read_folder(tmp_path, output=tmp_path / "out")
         shutil.rmtree(tmp_path / "s01", ignore_errors=True)  # also where no clip is right
+
+
+def test_an_empty_folder_in_place_of_a_clip_is_told(tmp_path):
+    (tmp_path / "s01" / "negative" / "frown").mkdir(parents=True)
+    with pytest.raises(DualATMEError, match="Received: .*frown, elsewhere, empty or"):
+        read_folder(tmp_path)
 
 
 def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
