@@ -45,7 +45,6 @@ def add_run_tab(runs: Sequence[Path]) -> None:
         second = gr.Dropdown([_NONE, *choices], value=_NONE, label="Side by side with", filterable=False)
     button = gr.Button("Open", variant="primary")
     known = frozenset(map(str, runs))
-
     one = anyio.CapacityLimiter(1)  # clips of all visitors, one after another
 
     async def show_clip(which):

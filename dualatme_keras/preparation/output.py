@@ -143,19 +143,11 @@ class PreparedFolder:
         """Takes a clip, if it was finished, out of manifest, preview and lists; its images stay."""
         self._record_file(record.database, record.name).unlink(missing_ok=True)
 
-    def leave_out(self, dataset: str, names: set[str], below: Path | None = None) -> list[str]:
-        """Takes clips of a database that are not in `names` out of manifest, preview and lists; with `below`
-        those alone whose frames were below that folder."""
-        gone = [
-            row
-            for row in self.manifest_rows()
-            if row["origin"]["dataset"] == dataset
-            and row["name"] not in names
-            and (below is None or Path(row["origin"].get("frames") or "").is_relative_to(below))
-        ]
-        for row in gone:
+    def leave_out(self, rows: Sequence[dict]) -> list[str]:
+        """Takes clips, rows of `manifest_rows`, out of manifest, preview and lists; returns their names."""
+        for row in rows:
             self._record_file(row["database"], row["name"]).unlink()
-        return [row["name"] for row in gone]
+        return [row["name"] for row in rows]
 
     def strip(self, row: dict) -> Path:
         """The picture of a clip for the preview."""

@@ -135,14 +135,10 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
             f"Received: {root}, which holds {there}."
         )
     with locked(config.output, "output"):
-        _check_finished(read_rows(config.output), records, config)
+        earlier = read_rows(config.output)
+        _check_finished(earlier, records, config)
         folder = PreparedFolder(config.output, config.settings, config.class_names, config.keep_flow)
-        left_out = []
-        # One's own clips may come from several tables and folders; a database's annotations are all there is,
-        # and so are the clips below a root without a table.
-        if config.dataset != "folder" or config.annotations is None:
-            below = root.resolve() if config.dataset == "folder" else None
-            left_out = folder.leave_out(config.dataset, {record.name for record in every_record}, below)
+        left_out = folder.leave_out(_gone(earlier, every_record, config))
         finished = [record for record in records if folder.finished(record, origins[record.name])]
         relabelled = [record.name for record in finished if folder.relabel(record)]
         done = {record.name for record in finished}
@@ -288,6 +284,17 @@ def _check_finished(rows, records, config):
                 f"{row['database']}: {', '.join(map(str, classes))}. Received: "
                 f"`class_names` {', '.join(config.class_names)}. Choose another `output`."
             )
+
+
+def _gone(rows, records, config):
+    """Finished clips that take no part any more. One's own clips may come from several tables and folders; a
+    database's annotations are all there is, and so are the clips below a root without a table."""
+    own = config.dataset == "folder"
+    if own and config.annotations is not None:
+        return []
+    names, below = {record.name for record in records}, Path(config.root).resolve()
+    gone = [row for row in rows if row["origin"]["dataset"] == config.dataset and row["name"] not in names]
+    return [row for row in gone if not own or Path(row["origin"].get("frames") or "").is_relative_to(below)]
 
 
 def _root(config):

@@ -501,7 +501,7 @@ def _use_prepared(output, record, origin):
     rows = prepared.manifest_rows()
     prepared.write_manifest(rows)
     write_preview(prepared, rows)
-    prepared.leave_out("casme2", {"sub01_EP01"})
+    prepared.leave_out([row for row in rows if row["name"] != "sub01_EP01"])
 
 
 # Exports and requests.
