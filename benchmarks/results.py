@@ -316,7 +316,25 @@ def networks_table(folder: str) -> str:
                 f"`{_flags(experiment)}`",
             )
         )
+    rows.append(_most_frequent(folder))
     return _table(rows)
+
+
+def _most_frequent(folder):
+    """The row that every network has to beat."""
+    clips = read(folder, "linear").answers[0]
+    told = np.full_like(clips.labels, np.bincount(clips.labels).argmax())
+    scores = pooled_scores(clips.labels, told, clips.subjects, clips.databases)
+    full, *databases = (scores[part] for part in ("full", "casme2", "smic"))
+    cells = (_score(full["uf1"]), _interval(full, "uf1"), _score(full["uar"]))
+    name = clips.class_names[told[0]]
+    return (
+        f"always {name}, the most frequent class",
+        "",
+        *cells,
+        *(_score(one["uf1"]) for one in databases),
+        *[""] * 6,
+    )
 
 
 def _flags(experiment):

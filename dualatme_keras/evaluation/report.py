@@ -99,6 +99,9 @@ def report_sections(
         missing_pictures: why there are none.
         selections: what each fold chose its settings from, see `training.selection.choose`.
     """
+    notes = (
+        ("What a fold chose for itself, above, holds in place of what is told here.",) if selections else ()
+    )
     sections = {
         "scores": _scores_section(metrics),
         "confusion": _confusion_section(metrics, figures),
@@ -111,7 +114,7 @@ def report_sections(
         "mistakes": _mistakes_section(predictions, pictures, missing_pictures),
         "subjects": _subjects_section(predictions),
         "protocol": _protocol_section(bool(settings["config"]), predictions.class_names),
-        "config": _settings_section("Configuration", settings["config"]),
+        "config": _settings_section("Configuration", settings["config"], *notes),
         "environment": _settings_section("Environment", settings["environment"]),
     }
     return {name: section for name, section in sections.items() if section is not None}
@@ -183,7 +186,10 @@ def _audit_section(audit, figures):
 
 def _reliability_section(figures):
     note = "Points on the line: what is given a probability of 0.7 is right in 7 of 10 cases. Below it the "
-    note += "network is too sure. Grey: how often it gives such a probability."
+    note += (
+        "network is too sure. Grey: how often it gives such a probability; fewer than 5 times, there is no "
+    )
+    note += "point."
     return section("How sure it is", note, image(figures["reliability"], "Reliability of the probabilities"))
 
 
@@ -302,5 +308,5 @@ def _protocol_section(trained, class_names):
     return section("Protocol", Html(f"<dl>{''.join(pairs)}</dl>"))
 
 
-def _settings_section(title, settings):
-    return section(title, table(("name", "value"), settings.items(), "lw")) if settings else None
+def _settings_section(title, settings, *notes):
+    return section(title, *notes, table(("name", "value"), settings.items(), "lw")) if settings else None

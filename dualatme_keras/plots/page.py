@@ -23,7 +23,11 @@ section > :last-child { margin-bottom: 0; }
 .muted { color: var(--muted); }
 section { margin-top: 1.25rem; padding: 1.25rem; background: var(--paper); border: 1px solid var(--line);
   border-radius: .75rem; }
-.scroll { overflow: auto; max-height: 34rem; }
+.scroll { overflow: auto; max-height: 34rem; --shade: color-mix(in srgb, var(--ink) 22%, transparent);
+  background: linear-gradient(to right, var(--paper) 50%, transparent) left / 1.8rem 100% no-repeat local,
+    linear-gradient(to left, var(--paper) 50%, transparent) right / 1.8rem 100% no-repeat local,
+    linear-gradient(to right, var(--shade), transparent) left / .6rem 100% no-repeat,
+    linear-gradient(to left, var(--shade), transparent) right / .6rem 100% no-repeat; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .93rem; }
 th { position: sticky; top: 0; background: var(--paper); color: var(--muted); font-weight: 600;
   font-size: .82rem; box-shadow: inset 0 -2px var(--line); }

@@ -239,6 +239,7 @@ def test_the_report_says_what_folds_chose(workdir):
         ]
         (workdir / "folds" / fold).mkdir(parents=True)
         (workdir / "folds" / fold / "selection.json").write_text(json.dumps(rows))
+    (workdir / "config.json").write_text(json.dumps({"epochs": 60}))
     evaluate_run(workdir)
     texts = read_page(workdir).texts
     place = texts.index("What the folds chose")
@@ -246,6 +247,9 @@ def test_the_report_says_what_folds_chose(workdir):
         *("a", "1 of 3", ".4000", ".4000"),
         *("b", "2 of 3", ".4000", ".4000"),
     ]
+    # What is told of the run may not be what a fold was trained with.
+    after_configuration = texts[texts.index("Configuration") :]
+    assert any("What a fold chose" in text for text in after_configuration)
 
 
 def test_a_second_evaluation_gives_the_same_files(workdir):
