@@ -28,6 +28,7 @@ from dualatme_keras.choices import MODELS, PRESETS
 from dualatme_keras.evaluation import compare_predictions
 from dualatme_keras.evaluation.challenge_log import clip_name
 from dualatme_keras.evaluation.protocol_audit import score_protocol_audit
+from dualatme_keras.evaluation.seeds import mean_answer
 from dualatme_keras.metrics import pooled_scores
 from dualatme_keras.runs import Predictions, RunDirectory, read_predictions, score_predictions
 
@@ -243,20 +244,20 @@ class Kept:
     """What `results/` has of an experiment on one set.
 
     Attributes:
-        answers: of each seed.
+        answers: of each seed, by the seed.
         seconds: of each seed's run; None where nobody measured.
     """
 
-    answers: tuple[Predictions, ...]
+    answers: dict[str, Predictions]
     seconds: tuple[int | None, ...]
 
     def mean(self, score: str, part: str = "full") -> str:
         """Mean and standard deviation over seeds."""
-        return _spread([score_predictions(one)[part][score] for one in self.answers])
+        return _spread([score_predictions(one)[part][score] for one in self.answers.values()])
 
     def interval(self) -> str:
         """95% of UF1 over subjects, of all seeds."""
-        columns = zip(*(one.columns for one in self.answers), strict=True)
+        columns = zip(*(one.columns for one in self.answers.values()), strict=True)
         _, subjects, databases, labels, told, _ = map(np.concatenate, columns)
         return _interval(pooled_scores(labels, told, subjects, databases)["full"], "uf1")
 
@@ -272,18 +273,17 @@ def read(folder: str, name: str) -> Kept | None:
     rows = _kept_rows(folder, name)
     if not rows:
         return None
-    answers, seconds = [], []
-    for own in rows.values():
+    answers, seconds = {}, []
+    for seed, own in rows.items():
         names = [column.removeprefix("p_") for column in own[0] if column.startswith("p_")]
         probabilities = np.array([[row[f"p_{name}"] for name in names] for row in own], np.float32)
         columns = (np.array([row[key] for row in own]) for key in ("subject", "database"))
         clips = np.array(["/".join((row["database"], row["subject"], row["clip"])) for row in own])
         labels = np.array([row["label"] for row in own], np.int64)
-        answers.append(
-            Predictions(clips, *columns, labels, probabilities.argmax(axis=1), probabilities, tuple(names))
-        )
+        told = probabilities.argmax(axis=1)
+        answers[seed] = Predictions(clips, *columns, labels, told, probabilities, tuple(names))
         seconds.append(int(own[0]["seconds"]) if own[0]["seconds"] else None)
-    return Kept(tuple(answers), tuple(seconds))
+    return Kept(answers, tuple(seconds))
 
 
 def networks_table(folder: str) -> str:
@@ -291,7 +291,7 @@ def networks_table(folder: str) -> str:
     rows = [
         (
             *("network", "parameters", "UF1", "95% over people", "UAR", "CASME II", "SMIC"),
-            *("against `linear`", "p", "McNemar p", "seeds", "minutes", "flags"),
+            *("against `linear`", "p", "McNemar p, seeds together", "seeds", "minutes", "flags"),
         )
     ]
     for name, experiment in NETWORKS.items():
@@ -322,7 +322,7 @@ def networks_table(folder: str) -> str:
 
 def _most_frequent(folder):
     """The row that every network has to beat."""
-    clips = read(folder, "linear").answers[0]
+    clips = read(folder, "linear").answers["1"]
     told = np.full_like(clips.labels, np.bincount(clips.labels).argmax())
     scores = pooled_scores(clips.labels, told, clips.subjects, clips.databases)
     full, *databases = (scores[part] for part in ("full", "casme2", "smic"))
@@ -352,9 +352,14 @@ def _against_linear(folder, name):
 
 @functools.cache
 def compare(folder: str, first: str, other: str) -> dict:
-    """Tests one experiment against another, see `compare_runs`."""
+    """Tests the seeds that two experiments both have, where seeds matter, see `compare_runs`."""
     runs = {name: read(folder, name).answers for name in (first, other)}
-    return compare_predictions(runs)["against_first"][0]
+    if not any(EXPERIMENTS[name].one_seed for name in runs):
+        shared = set.intersection(*map(set, runs.values()))
+        runs = {name: {seed: answers[seed] for seed in sorted(shared)} for name, answers in runs.items()}
+    return compare_predictions({name: [*answers.values()] for name, answers in runs.items()})[
+        "against_first"
+    ][0]
 
 
 def variants_table(experiments: dict[str, Experiment]) -> str:
@@ -363,14 +368,28 @@ def variants_table(experiments: dict[str, Experiment]) -> str:
     for name, experiment in experiments.items():
         kept = [read(folder, name) for folder in SETS]
         cells = [f"{one.mean('uf1')} / {one.mean('uar')}" if one else "not run" for one in kept]
-        seeds = " and ".join(dict.fromkeys(str(len(one.answers)) for one in kept if one))
-        rows.append((experiment.title, *cells, seeds, f"`{_flags(experiment)}`"))
+        rows.append((experiment.title, *cells, _seeds(kept), f"`{_flags(experiment)}`"))
     return _table(rows)
+
+
+def _seeds(kept):
+    """How many there are, of both sets together where these are as many."""
+    return " and ".join(dict.fromkeys(str(len(one.answers)) for one in kept if one))
 
 
 def pretraining_table() -> str:
     """From random weights and from weights learned on drawn motion."""
-    rows = [("preset", "set", "from random weights", "from drawn motion", "difference of UF1", "p", "seeds")]
+    rows = [
+        (
+            "preset",
+            "set",
+            "from random weights",
+            "from drawn motion",
+            "difference of UF1, same seeds",
+            "p",
+            "seeds",
+        )
+    ]
     for title, (without, with_drawn) in PRETRAINING.items():
         for folder in SETS:
             kept = [read(folder, name) for name in (without, with_drawn)]
@@ -387,7 +406,7 @@ def pretraining_table() -> str:
 
 def protocols_table() -> str:
     """Trained on both databases, on the same one, on the other one."""
-    rows = [("tested on", "network", "trained on", *(f"`{folder}`" for folder in SETS))]
+    rows = [("tested on", "network", "trained on", *(f"`{folder}`" for folder in SETS), "seeds")]
     trained_on = {"": "both, but this person", "_sde": "the same database", "_hde": "the other database"}
     for part, title in (("casme2", "CASME II"), ("smic", "SMIC")):
         for network in ("plus", "linear"):
@@ -396,7 +415,7 @@ def protocols_table() -> str:
                 cells = [
                     f"{one.mean('uf1', part)} / {one.mean('uar', part)}" if one else "not run" for one in kept
                 ]
-                rows.append((title, f"`{network}`", words, *cells))
+                rows.append((title, f"`{network}`", words, *cells, _seeds(kept)))
     return _table(rows)
 
 
@@ -420,24 +439,31 @@ def leak_table() -> str:
 
 
 def agreement_table() -> str:
-    """Clips that nobody gets right: how many networks are wrong about how many clips."""
-    rows = [("", *(f"`{folder}`" for folder in SETS))]
+    """Clips that nobody gets right, and those that all of them tell as the same other class."""
     names = [name for name in NETWORKS if all(read(folder, name) for folder in SETS)]
+    networks = ", ".join(f"`{name.removesuffix('_none')}`" for name in names)
+    rows = [(f"of {networks}", *(f"`{folder}`" for folder in SETS))]
     for part, title in (("full", "clips"), ("casme2", "CASME II"), ("smic", "SMIC")):
-        cells = []
+        wrong, alike = [], []
         for folder in SETS:
-            wrong = [_wrong(read(folder, name), part) for name in names]
-            cells.append(f"{int(np.all(wrong, axis=0).sum())} of {len(wrong[0])}")
-        rows.append((f"{title} that all of {', '.join(f'`{name}`' for name in names)} get wrong", *cells))
+            labels, told = zip(*(_told(read(folder, name), part) for name in names), strict=True)
+            missed = np.all(np.array(told) != labels, axis=0)
+            wrong.append(f"{missed.sum()} of {len(missed)}")
+            alike.append(f"{(missed & np.all(np.array(told) == told[0], axis=0)).sum()} of {len(missed)}")
+        rows += [
+            (f"{title} that all get wrong", *wrong),
+            (f"{title} that all tell as the same other class", *alike),
+        ]
     return _table(rows)
 
 
-def _wrong(kept, part):
-    """Which clips most seeds get wrong."""
-    first = kept.answers[0]
-    told = [one.of_paths(sorted(first.paths)) for one in kept.answers]
-    rows = np.array([part in ("full", database) for database in told[0].databases])
-    return (np.mean([one.predictions != one.labels for one in told], axis=0) > 0.5)[rows]
+def _told(kept, part):
+    """Labels, and what a network's seeds answer together, in the order of paths."""
+    together = mean_answer([*kept.answers.values()])
+    rows = np.argsort(together.paths)
+    if part != "full":
+        rows = rows[together.databases[rows] == part]
+    return together.labels[rows], together.predictions[rows]
 
 
 def readme_table() -> str:
@@ -449,28 +475,30 @@ def readme_table() -> str:
         "released_none": "Dual-ATME as published, `--preset=released`, trained on the clips",
         "ststnet": "STSTNet, trained on the clips",
     }
-    rows = [("309 clips of 40 people, UF1 / UAR", *(f"`{folder}`" for folder in SETS))]
+    rows = [("309 clips of 40 people, UF1 / UAR", *(f"`{folder}`" for folder in SETS), "seeds")]
     for name, title in titles.items():
         kept = [read(folder, name) for folder in SETS]
         if not any(kept):
             continue
         cells = [
             " / ".join(
-                _score(np.mean([score_predictions(answers)["full"][score] for answers in one.answers]))
+                _score(
+                    np.mean([score_predictions(answers)["full"][score] for answers in one.answers.values()])
+                )
                 for score in ("uf1", "uar")
             )
             if one
             else "not run"
             for one in kept
         ]
-        rows.append((title, *cells))
+        rows.append((title, *cells, _seeds(kept)))
     return _table(rows)
 
 
 def weights_table() -> str:
     """What the weights that ship, which are those of seed 1, tell of clips that they have not seen."""
     rows = [("clips", *(f"`{folder}`" for folder in SETS))]
-    scores = [score_predictions(read(folder, "facs").answers[0]) for folder in SETS]
+    scores = [score_predictions(read(folder, "facs").answers["1"]) for folder in SETS]
     for part, title in (("full", "all"), ("casme2", "CASME II"), ("smic", "SMIC-HS")):
         cells = [
             " / ".join(f"{_score(one[part][key])} {_interval(one[part], key)}" for key in ("uf1", "uar"))

@@ -44,12 +44,12 @@ def test_every_row_can_be_run(results):
 def test_all_answers_are_of_the_same_clips(results):
     files = sorted(ROOT.glob("results/*/*.csv"))
     assert files
-    first = results.read("megc2019_flow", "linear").answers[0]
+    first = results.read("megc2019_flow", "linear").answers["1"]
     whole = {(path, label) for path, label in zip(first.paths, first.labels, strict=True)}
     assert len(whole) == 309
     for file in files:
         kept = results.read(file.parent.name, file.stem)
-        for answers in kept.answers:
+        for answers in kept.answers.values():
             assert {(path, label) for path, label in zip(answers.paths, answers.labels, strict=True)} == whole
             np.testing.assert_allclose(answers.probabilities.sum(axis=1), 1, atol=2e-4)
 
@@ -57,7 +57,7 @@ def test_all_answers_are_of_the_same_clips(results):
 def test_a_row_by_hand(results):
     """What one row says, from its file."""
     kept = results.read("megc2019_flow", "linear")
-    scores = score_predictions(kept.answers[0])["full"]
+    scores = score_predictions(kept.answers["1"])["full"]
     row = next(
         line for line in results.networks_table("megc2019_flow").splitlines() if line.startswith("| `linear`")
     )

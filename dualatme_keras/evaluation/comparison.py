@@ -12,7 +12,14 @@ from scipy.stats import binomtest
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation.run import score_run
 from dualatme_keras.evaluation.seeds import find_seeds, mean_answer
-from dualatme_keras.evaluation.tables import SCORES, align_columns, format_score
+from dualatme_keras.evaluation.tables import (
+    PART_OF_PROTOCOL,
+    SCORES,
+    align_columns,
+    few_subjects,
+    format_score,
+    missing_folds,
+)
 from dualatme_keras.megc2019 import ALL_DATABASES, database_title, order_databases
 from dualatme_keras.metrics.pooled import SCORE_FUNCTIONS
 from dualatme_keras.runs import Predictions, RunDirectory, score_predictions
@@ -54,19 +61,22 @@ def compare_runs(runs: Sequence[str | os.PathLike]) -> dict:
         of a two-sided permutation test which exchanges both runs' answers person by person; `mcnemar`, the
         clips that only one of both got right (`run`, `first`) and the exact two-sided `p`; and `subjects`, by
         `database/subject` the share of clips right, `[first, run]`.
+        `samples` and `subjects`, how many there are; `missing_folds`, how many of the protocol's folds they
+        are where some are missing, as in seeds.json; `few_subjects`, what to say of intervals then.
 
     Raises:
         DualATMEError: fewer than two runs, or one twice, a folder without predictions, or other clips than in
             the first.
     """
-    predictions, names = {}, Counter(Path(run).name for run in runs)
+    predictions, missing, names = {}, None, Counter(Path(run).name for run in runs)
     for run in runs:
         seeds = [RunDirectory(run).seed(seed).path for seed in find_seeds(run)] or [Path(run)]
         name = Path(run).name if names[Path(run).name] == 1 else str(run)
         if name in predictions:
             raise DualATMEError(f"Expected each run once. Received: {name} twice.")
-        predictions[name] = [score_run(seed)[0] for seed in seeds]
-    return compare_predictions(predictions)
+        predictions[name], metrics = zip(*map(score_run, seeds), strict=True)
+        missing = missing or missing_folds(metrics[0])
+    return compare_predictions(predictions) | {"missing_folds": missing}
 
 
 def compare_predictions(runs: Mapping[str, Sequence[Predictions]]) -> dict:
@@ -74,6 +84,9 @@ def compare_predictions(runs: Mapping[str, Sequence[Predictions]]) -> dict:
 
     Args:
         runs: the answers of each run's seeds, by the run's name; the first is compared with.
+
+    Returns:
+        The same; whether folds are missing is not known, `missing_folds` is None.
     """
     if len(runs) < 2:
         raise DualATMEError(f"Expected two runs or more to compare. Received: {len(runs)}.")
@@ -102,6 +115,10 @@ def compare_predictions(runs: Mapping[str, Sequence[Predictions]]) -> dict:
             for one, score in zip(answers, scores, strict=True)
         ],
         "against_first": [_compare(clips, first, other) for other in others],
+        "samples": metrics[0][ALL_DATABASES]["samples"],
+        "subjects": metrics[0][ALL_DATABASES]["subjects"],
+        "few_subjects": few_subjects(metrics[0]),
+        "missing_folds": None,
     }
 
 
@@ -199,6 +216,10 @@ def format_comparison(result: dict) -> str:
         for run in runs
     ]
     lines = align_columns(rows, counts=1)
+    lines.append(f"{count(result['samples'], 'clip')} of {count(result['subjects'], 'subject')}")
+    missing = result["missing_folds"]
+    lines += filter(None, (missing and PART_OF_PROTOCOL.format(missing), result["few_subjects"]))
+    together = ", the seeds' joint answer" if max(run["seeds"] for run in runs) > 1 else ""
     for one in result["against_first"]:
         lines += ["", f"{one['name']} against {runs[0]['name']}: difference [95% over subjects], p"]
         rows = [("", *SCORES.values())]
@@ -208,7 +229,7 @@ def format_comparison(result: dict) -> str:
         mcnemar = one["mcnemar"]
         lines.append(
             f"only {one['name']} right: {count(mcnemar['run'], 'clip')}; only {runs[0]['name']}: "
-            f"{mcnemar['first']} (McNemar p {_format_p(mcnemar['p'])})"
+            f"{mcnemar['first']} (McNemar p {_format_p(mcnemar['p'])}{together})"
         )
         changes = {name: after - before for name, (before, after) in one["subjects"].items()}
         better, worse = (sum(sign * change > 0 for change in changes.values()) for sign in (1, -1))

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from dualatme_keras.choices import presets_with_weights
 from dualatme_keras.evaluation.challenge_log import clip_name
 from dualatme_keras.evaluation.tables import (
     PART_OF_PROTOCOL,
@@ -113,7 +114,7 @@ def report_sections(
         "selection": _selection_section(selections),
         "mistakes": _mistakes_section(predictions, pictures, missing_pictures),
         "subjects": _subjects_section(predictions),
-        "protocol": _protocol_section(bool(settings["config"]), predictions.class_names),
+        "protocol": _protocol_section(settings["config"], predictions.class_names),
         "config": _settings_section("Configuration", settings["config"], *notes),
         "environment": _settings_section("Environment", settings["environment"]),
     }
@@ -300,10 +301,16 @@ def _subjects_section(predictions):
     return section("Subjects", table(("subject", "database", "clips", "correct", "share"), rows, "llrrr"))
 
 
-def _protocol_section(trained, class_names):
+def _protocol_section(config, class_names):
     """What the scores mean. Predictions without a training run next to them may come from any weights."""
     order = ", ".join(f"{index} {name}" for index, name in enumerate(class_names)) + "."
-    notes = (_TRAINED if trained else _UNKNOWN) | _SCORING | {"Class order": order}
+    notes = (_TRAINED if config else _UNKNOWN) | _SCORING | {"Class order": order}
+    starts = {value for name, value in config.items() if name.split(".")[-1] == "initial_weights"}
+    if files := starts.difference(["none", "null"], presets_with_weights()):
+        notes["Left-out people"] += (
+            f" It began with the weights of {', '.join(sorted(files))}: a test only if these were trained "
+            "without these people too."
+        )
     pairs = (f"<dt>{text(term)}</dt><dd>{text(meaning)}</dd>" for term, meaning in notes.items())
     return section("Protocol", Html(f"<dl>{''.join(pairs)}</dl>"))
 

@@ -1,5 +1,6 @@
 """Runs against each other: differences, intervals and tests, held to what can be counted or enumerated."""
 
+import dataclasses
 import itertools
 import json
 import sys
@@ -12,9 +13,10 @@ from sklearn.metrics import f1_score
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import script_calls
 
+from dualatme_keras.data import Clip, Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import compare_runs, format_comparison
-from dualatme_keras.runs import Predictions, write_predictions
+from dualatme_keras.runs import Predictions, write_predictions, write_run_folds
 
 COMMAND = Path(__file__).parents[2] / "dualatme_keras" / "commands" / "compare.py"
 PEOPLE = ["sub01", "sub02", "sub03", "s01", "s02", "s03"]
@@ -125,12 +127,36 @@ def test_seeds_count_together(tmp_path, told):
     run, (one,) = result["runs"][1], result["against_first"]
     scores = [uf1(answers(0.75, seed + 10)) for seed in (1, 2, 3)]
     assert run["seeds"] == 3
+    assert ", the seeds' joint answer)" in format_comparison(result)
     assert run["scores"]["full"]["uf1"] == {
         "mean": pytest.approx(np.mean(scores)),
         "values": pytest.approx(scores),
     }
     share = np.mean([answers(0.75, seed + 10)[:8] == LABELS[:8] for seed in (1, 2, 3)])
     assert one["subjects"]["casme2/sub01"][1] == pytest.approx(share)
+
+
+def test_a_part_of_the_protocol_is_called_one(runs):
+    """Both runs have six of seven folds, and six people are few."""
+    whole = format_comparison(compare_runs(runs))
+    assert "48 clips of 6 subjects" in whole
+    assert "Intervals over fewer than 10 subjects say little: Full, CASME II, SMIC" in whole
+    assert "folds" not in whole
+    clips = {
+        person: tuple(
+            Clip(PATHS[row], person, DATABASES[row], int(LABELS[row]))
+            for row in np.flatnonzero(person == SUBJECTS)
+        )
+        for person in PEOPLE
+    }
+    folds = [Fold(person, train=(), test=own) for person, own in clips.items()]
+    missing = Fold(
+        "s04", train=(), test=(dataclasses.replace(clips["s03"][0], path="s04.png", subject="s04"),)
+    )
+    write_run_folds(runs[1], [*folds, missing])
+    result = compare_runs(runs)
+    assert result["missing_folds"] == "6 of 7 folds"
+    assert "6 of 7 folds: scores of a part, not of the whole protocol" in format_comparison(result)
 
 
 def test_people_of_as_many_right_answers_are_alike(tmp_path):

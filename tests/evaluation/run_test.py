@@ -252,6 +252,28 @@ def test_the_report_says_what_folds_chose(workdir):
     assert any("What a fold chose" in text for text in after_configuration)
 
 
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"initial_weights": "none"}, None),
+        ({"initial_weights": "facs"}, None),
+        (
+            {"initial_weights": "runs/a/final/model.keras"},
+            "the weights of runs/a/final/model.keras: a test only",
+        ),
+        (
+            {"initial_weights": None, "settings_of_candidates": {"x": {"initial_weights": "x.keras"}}},
+            "of x.keras",
+        ),
+    ],
+)
+def test_the_report_vouches_for_no_weights_of_others(config, told, workdir):
+    (workdir / "config.json").write_text(json.dumps(config))
+    evaluate_run(workdir)
+    (words,) = [text for text in read_page(workdir).texts if "without any clip of its subject" in text]
+    assert told in words if told else words.endswith("of its subject.")
+
+
 def test_a_second_evaluation_gives_the_same_files(workdir):
     evaluate_run(workdir)
     before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
