@@ -32,9 +32,19 @@ def describe_classes(class_names: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
+NO_EXPRESSION = "none"
+"""Label of a clip in which no expression is found."""
+
+
 def check_class_names(class_names: Sequence[str], ground_truth: str | None = None) -> None:
     """Raises `DualATMEError` unless these can be classes; with the organisers' list, unless they are its."""
-    if len({name.casefold() for name in class_names}) < max(2, len(class_names)) or not all(class_names):
+    names = {name.casefold() for name in class_names}
+    if NO_EXPRESSION in names:
+        raise DualATMEError(
+            f"Expected `class_names` without {NO_EXPRESSION!r}, which is the answer where no expression is "
+            f"seen. Received: {class_names!r}. Call the class otherwise, neutral for example."
+        )
+    if len(names) < max(2, len(class_names)) or not all(class_names):
         raise DualATMEError(
             "Expected `class_names` to be two names or more that differ by more than capitals. "
             f"Received: {class_names!r}."

@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import itertools
+import re
 import shutil
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +21,7 @@ from dualatme_keras.data import audit, make_folds, read_lists
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.evaluation import evaluate_run, format_table
 from dualatme_keras.preparation import PrepareConfig, prepare_database
+from dualatme_keras.preparation.output import prepare_again
 from dualatme_keras.runs import (
     Predictions,
     read_predictions,
@@ -49,6 +52,14 @@ def root(tmp_path_factory):
     with (root / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     return root
+
+
+def write_video(path, frames):
+    """Of 30 frames a second, without losses."""
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FFV1"), 30.0, frames[0].shape[1::-1])
+    for frame in frames:
+        video.write(np.ascontiguousarray(frame[..., ::-1]))
+    video.release()
 
 
 def config(root, output, **changes):
@@ -119,6 +130,48 @@ def test_the_command_takes_a_database(root, tmp_path):
     assert not ended.value.code
     lists = tmp_path / "out" / "MEGC2019" / "v_cde_flow"
     assert (lists / "sub01_test.txt").read_text() == "lab/flow/sub01_one_flow.png 0 lab\n"
+
+
+def test_a_video_that_was_cut_anew_is_prepared_anew(root, tmp_path):
+    """Under its own name. Its first frame is another; what is not cut stays as it is."""
+    frames = [np.array(Image.open(root / "clips" / "bob0" / f"{number}.png")) for number in (1, 2, 3)]
+    for place in ("Anna/negative/one.avi", "Bob/surprise/two.avi"):
+        (tmp_path / "raw" / place).parent.mkdir(parents=True)
+        write_video(tmp_path / "raw" / place, frames)
+
+    def prepare():
+        return prepare_database(config(tmp_path / "raw", tmp_path / "out", annotations=None))
+
+    prepare()
+    images = [tmp_path / "out" / "own" / "flow" / f"{name}_flow.png" for name in ("Anna_one", "Bob_two")]
+    before = [(image.read_bytes(), image.stat().st_mtime_ns) for image in images]
+    prepare_again(images[0])
+    write_video(tmp_path / "raw" / "Anna/negative/one.avi", [np.roll(frames[0], 5, axis=1), *frames[1:]])
+    with pytest.raises(
+        DualATMEError, match="frames of Anna_one as they were. Received: .*one.avi, which was"
+    ):
+        prepare_again(images[0])
+    assert prepare().prepared == 2
+    after = [(image.read_bytes(), image.stat().st_mtime_ns) for image in images]
+    assert after[0][0] != before[0][0]
+    assert after[1] == before[1]
+
+
+def test_what_shows_no_expression_is_not_prepared(root, tmp_path):
+    """Five minutes of video have many apexes; a frame that was doubled has no motion."""
+    frames = [np.array(Image.open(root / "clips" / "bob0" / f"{number}.png")) for number in (1, 2)]
+    for place, shown in (
+        ("Anna/negative/long.avi", frames * 155),
+        ("Bob/surprise/still.avi", frames[:1] * 2),
+    ):
+        (tmp_path / "raw" / place).parent.mkdir(parents=True)
+        write_video(tmp_path / "raw" / place, shown)
+    result = prepare_database(config(tmp_path / "raw", tmp_path / "out", annotations=None))
+    assert result.prepared == 0
+    assert re.search(
+        "10 seconds at most. Received: .* of 10.3 seconds. Cut out the one", result.failed["Anna_long"]
+    )
+    assert result.failed["Bob_still"] == "Expected motion. Received: frames 0 and 1, which are the same."
 
 
 def test_clips_that_are_gone_from_a_folder_take_no_part(root, tmp_path):

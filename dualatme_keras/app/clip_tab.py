@@ -1,6 +1,7 @@
 """The tab of clips: files, a webcam and made-up examples go in, an answer comes out."""
 
 import functools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from dualatme_keras.recognition import Recognition, Recognizer
 from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 ONE, SEVERAL = "A clip of one expression", "A longer video: find its expressions"
+
+_LOG = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.25
 
@@ -198,7 +201,11 @@ def _with_progress(work: Callable) -> Iterator[tuple[str, str]]:
             time.sleep(_POLL_SECONDS)
     finally:
         gone.set()
-    result = future.result()
+    try:
+        result = future.result()
+    except Exception:  # whatever libraries raise: a page that stands still would tell nobody
+        _LOG.exception("a clip was not answered")
+        result = DualATMEError("The program has a fault, or too little memory; its log says more.")
     if isinstance(result, DualATMEError):
         yield _failed(str(result)), ""
     else:

@@ -18,9 +18,12 @@ function capture(duration) {
   canvas.height = Math.round(video.videoHeight * scale);
   const context = canvas.getContext("2d");
   const frames = [], times = [];
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    // A camera that is gone gives no frame that could end this.
+    const late = setTimeout(() => reject(new Error("a camera that gives no more frames")), 1000 * duration + 3000);
     function take(now) {
       if (times.length && now - times[0] > 1000 * duration) {
+        clearTimeout(late);
         Promise.all(frames).then((blobs) => resolve([blobs, times]));
         return;
       }

@@ -87,6 +87,18 @@ def define_run(flags: "Flags"):
     )
 
 
+def define_faces(flags: "Flags") -> list:
+    """Defines the flags that say where faces are found: `--landmarks`, `--landmarks_file` and `--face`."""
+    from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES
+
+    where = "where faces are found; default: as for the run"
+    return [
+        flags.DEFINE_enum("landmarks", None, SOURCES, where),
+        flags.DEFINE_string("landmarks_file", None, "the .task model of mediapipe, or the table of file"),
+        flags.DEFINE_enum("face", "largest", FACE_CHOICES, "which of several faces is taken"),
+    ]
+
+
 class _Workers(absl.flags.ArgumentParser):
     """A number of workers, or a word that says how many."""
 

@@ -39,6 +39,11 @@ def main(_arguments):
     for flag in (_LISTS, _DATA_ROOT, _ATTENTION, _ACTION_UNITS):
         if flag.present and not _WEIGHTS.value:
             raise DualATMEError(f"Expected --{flag.name} with --weights. Received: it alone. Leave it out.")
+    if _ATTENTION.present and (preset_weights(_WEIGHTS.value) or _WEIGHTS.value.endswith(".keras")):
+        raise DualATMEError(
+            f"Expected --attention with a .pth file. Received: --weights={_WEIGHTS.value}, which says where "
+            "its attention stands. Leave it out."
+        )
     if _WEIGHTS.value:
         _print_weights()
     elif _WORKDIR.value and find_seeds(_WORKDIR.value):

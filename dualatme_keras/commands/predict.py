@@ -7,10 +7,17 @@ import os
 import sys
 from pathlib import Path
 
-from dualatme_keras.commands import Flags, define_run, define_workers, quiet_libraries, setting_values
+from dualatme_keras.commands import (
+    Flags,
+    define_faces,
+    define_run,
+    define_workers,
+    quiet_libraries,
+    setting_values,
+)
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import check_apart, check_file, check_folder
-from dualatme_keras.preprocessing import FACE_CHOICES, SOURCES, read_settings
+from dualatme_keras.preprocessing import read_settings
 from dualatme_keras.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dualatme_keras.workers import compute_as_workers
 
@@ -38,11 +45,7 @@ _UNFINISHED = flags.DEFINE_boolean("unfinished", False, "take a run's folds alth
 _SETTINGS = flags.DEFINE_string(
     "settings", None, "prepare.json, or published, where a run, file or server has none"
 )
-_LANDMARKS = flags.DEFINE_enum("landmarks", None, SOURCES, "where faces are found; default: as for the run")
-_LANDMARKS_FILE = flags.DEFINE_string(
-    "landmarks_file", None, "the .task model of mediapipe, or the table of file"
-)
-_FACE = flags.DEFINE_enum("face", "largest", FACE_CHOICES, "which of several faces is taken")
+_FACES = define_faces(flags)
 _WORKERS = define_workers(flags, "clips are answered")
 
 
@@ -145,7 +148,7 @@ def _at(row):
 def _recognizer():
     from dualatme_keras.recognition import Recognizer, RemoteRecognizer
 
-    landmarks, file, face = _LANDMARKS.value, _LANDMARKS_FILE.value, _FACE.value
+    landmarks, file, face = (flag.value for flag in _FACES)
     settings = read_settings(_SETTINGS.value) if _SETTINGS.value else None
     if not (_EXPORT.value or _SERVER.value):
         return Recognizer(

@@ -12,7 +12,7 @@ from dualatme_keras.errors import DualATMEError
 
 flags = Flags(__doc__, continues=True)
 _OUTPUT = flags.DEFINE_string("output", "facs.keras", "file of weights to write, for --initial_weights too")
-_PRESET = flags.DEFINE_enum("preset", "facs", list(PRESETS), "network; facs alone tells action units")
+_PRESET = flags.DEFINE_enum("preset", "facs", list(PRESETS), "network; facs and plus tell action units")
 _IMAGES = flags.DEFINE_integer("images", None, "clips drawn in all; default: as for the weights that ship")
 _SEED = flags.DEFINE_integer("seed", None, "of weights, clips and dropout; default: likewise", lower_bound=0)
 

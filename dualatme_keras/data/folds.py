@@ -48,7 +48,7 @@ def make_folds(
             raise DualATMEError(
                 f"Expected clips to train on and to test on in fold {fold.name!r} of {protocol} over "
                 f"{', '.join(chosen)}. Received: {len(fold.train)} to train on, {len(fold.test)} to test on. "
-                "Take more databases or subjects, or leave this fold out."
+                "Take more databases or subjects, or leave that database out with `databases`."
             )
     return folds
 

@@ -91,8 +91,11 @@ def _clips(root, output):
             folders.clear()
             continue
         empty = depth == 3 and not folders and not files  # a copy that was stopped
+        # A single image of a subject may be a portrait; at the place of a clip it is one.
+        unread = [place / file for file in files if depth >= 2 and file.suffix.lower() in _OTHER_IMAGES]
         if empty or sum(suffix in (*IMAGE_SUFFIXES, *_OTHER_IMAGES) for suffix in suffixes) > 1:
-            others.append(place)
+            unread = [place]
+        others += unread
         for file, suffix in zip(files, suffixes, strict=True):
             if depth == 2 and suffix in VIDEO_SUFFIXES:
                 clips.append(place / file)

@@ -4,7 +4,8 @@ import keras
 
 
 class Float32Layer(keras.layers.Layer):
-    """Takes its inputs as they come, whatever the policy: to be computed on in float32, the result cast."""
+    """Takes its inputs as they come, whatever the policy: to be computed on in float32 at least, the result
+    cast."""
 
     def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)

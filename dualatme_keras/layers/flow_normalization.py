@@ -39,8 +39,8 @@ class FlowNormalization(Float32Layer):
         self.limit, self.size = limit, size
 
     def call(self, inputs):
-        images = ops.cast(inputs, "float32")
-        images = images - ops.median(images, axis=(1, 2), keepdims=True)
+        images = ops.cast(inputs, keras.backend.result_type(self.compute_dtype, "float32"))
+        images = images - _median(images)
         flow, strain = images[..., :2], images[..., 2:]
         images = ops.concatenate([self._to_unit_size(flow), self._to_unit_size(strain)], axis=-1)
         if self.limit is not None:
@@ -61,3 +61,11 @@ class FlowNormalization(Float32Layer):
             size = ops.mean(ops.abs(channels), **axes)
         # An image file has steps of 1/127.5: less than a tenth of one is no motion.
         return channels / ops.maximum(size, 1e-3)
+
+
+def _median(images):
+    """Of each channel, `(batch, 1, 1, channels)`: `ops.median`, without what LiteRT has no operation for."""
+    _, height, width, channels = ops.shape(images)
+    count = height * width
+    ordered = ops.sort(ops.reshape(images, (-1, count, channels)), axis=1)
+    return ((ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2)[:, None, None]

@@ -241,7 +241,7 @@ def _class_names(num_classes, class_names):
         return tuple(f"class_{index}" for index in range(num_classes))
     class_names = tuple(class_names)
     if len(set(class_names)) < len(class_names) or num_classes not in (None, len(class_names)):
-        raise ValueError(
+        raise DualATMEError(
             "Expected `class_names` to be different names, as many as `num_classes`. "
             f"Received: class_names={class_names}, num_classes={num_classes}."
         )
@@ -258,39 +258,39 @@ def _check_config(config):
         ("implementation", IMPLEMENTATIONS),
     ):
         if config[key] not in allowed:
-            raise ValueError(f"Expected `{key}` out of {', '.join(allowed)}. Received: {config[key]!r}.")
+            raise DualATMEError(f"Expected `{key}` out of {', '.join(allowed)}. Received: {config[key]!r}.")
     if config["image_size"] < 4 or config["image_size"] % 4:
-        raise ValueError(
+        raise DualATMEError(
             "Expected `image_size` to be a positive multiple of 4 (two poolings halve it). "
             f"Received: image_size={config['image_size']}."
         )
     if len(config["filters"]) != 2:
-        raise ValueError(f"Expected two numbers of filters. Received: filters={config['filters']}.")
+        raise DualATMEError(f"Expected two numbers of filters. Received: filters={config['filters']}.")
     branches, attention = config["branches"], config["attention"]
     if branches != "both" and attention not in ("none", branches):
-        raise ValueError(
+        raise DualATMEError(
             f"Expected `attention` to be 'none' or {branches!r} with the single branch {branches!r}. "
             f"Received: attention={attention!r}."
         )
     if branches != "both" and config["similarity_weight"]:
-        raise ValueError(
+        raise DualATMEError(
             "Expected `similarity_weight=0` with a single branch, which has nothing to be similar to. "
             f"Received: similarity_weight={config['similarity_weight']}."
         )
     if config["implementation"] == "fast" and config["backbone"] != "inception":
-        raise ValueError(
+        raise DualATMEError(
             "Expected `implementation='plain'` or 'auto' without Inception blocks. "
             f"Received: implementation='fast', backbone={config['backbone']!r}."
         )
     if unknown := [name for name in config["linear_path"] if name not in LINEAR_PATH]:
-        raise ValueError(f"Expected `linear_path` out of {', '.join(LINEAR_PATH)}. Received: {unknown}.")
+        raise DualATMEError(f"Expected `linear_path` out of {', '.join(LINEAR_PATH)}. Received: {unknown}.")
     if branches == "puzzled" and "flow" in config["linear_path"]:
-        raise ValueError(
+        raise DualATMEError(
             "Expected `linear_path` without 'flow', which is of the entire face, with the single branch "
             f"'puzzled'. Received: linear_path={config['linear_path']}."
         )
     if branches == "entire" and config["puzzle_source"] == "layer":
-        raise ValueError(
+        raise DualATMEError(
             "Expected `puzzle_source='image'` with the single branch 'entire'. Received: 'layer'."
         )
 

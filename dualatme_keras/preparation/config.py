@@ -72,7 +72,7 @@ class PrepareConfig(PrepareSettings):
                 f"{self.dataset}, whose clips have those of MEGC2019."
             )
         check_class_names(self.class_names, self.ground_truth)
-        check_workers(self.workers, self.executor)
+        check_workers(self.workers, self.executor, self.ray_address)
         if self.dataset in ("casme2", "samm") and self.annotations is None:
             raise DualATMEError(f"Expected `annotations` for {self.dataset}. Received: none.")
 

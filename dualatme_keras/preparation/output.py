@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -113,8 +114,9 @@ class PreparedFolder:
         files = [*self._images(row), *([self._flow_file(row)] if self._keep_flow else [])]
         if not all(file.is_file() for file in files):
             return False
-        # Records of earlier versions do not tell of the choice of the face: it was the largest.
-        earlier, now = {"face": "largest"} | row["origin"], dict(origin)
+        # Records of earlier versions do not tell of the choice of the face, which was the largest, nor of the
+        # video.
+        earlier, now = {"face": "largest", "file": origin["file"]} | row["origin"], dict(origin)
         before, given = earlier.pop("landmarks"), now.pop("landmarks")
         if isinstance(given, str):
             return earlier == now and before == given
@@ -249,6 +251,11 @@ def prepare_again(image: str | os.PathLike) -> PreparedClip:
             f"Expected the frames of {name} where they were. Received: {told}. dualatme-prepare with --root "
             "at their new place notes it."
         )
+    if video_facts(place) != row["origin"].get("file", video_facts(place)):
+        raise DualATMEError(
+            f"Expected the frames of {name} as they were. Received: {place}, which was changed since. "
+            "dualatme-prepare makes the clip anew."
+        )
     with open_frames(place, name) as frames:
         if missing := set(wanted) - set(frames.numbers):
             raise DualATMEError(f"Expected frames {wanted} of {name} in {place}. Missing: {min(missing)}.")
@@ -263,6 +270,12 @@ def prepare_again(image: str | os.PathLike) -> PreparedClip:
         course=np.zeros(0),
     )
     return prepare_onset_apex(onset_apex, read_settings(record.parents[2] / SETTINGS_FILE))
+
+
+def video_facts(place: str | os.PathLike) -> list[int] | None:
+    """Size and time of change of a video, in bytes and nanoseconds; None for a folder of frames."""
+    status = os.stat(place)
+    return None if stat.S_ISDIR(status.st_mode) else [status.st_size, status.st_mtime_ns]
 
 
 def record_of(image: str | os.PathLike) -> Path:

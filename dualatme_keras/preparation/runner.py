@@ -20,13 +20,15 @@ from dualatme_keras.databases.smic import read_smic
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import locked
 from dualatme_keras.preparation.config import PrepareConfig
-from dualatme_keras.preparation.output import PreparedFolder, read_rows
+from dualatme_keras.preparation.output import PreparedFolder, read_rows, video_facts
 from dualatme_keras.preparation.preview import write_preview
 from dualatme_keras.preprocessing import (
     PreparedClip,
     PrepareSettings,
+    check_length,
+    find_onset_apex,
     landmark_source,
-    prepare_clip,
+    prepare_onset_apex,
     read_landmarks,
 )
 from dualatme_keras.progress import ClipProgress
@@ -173,8 +175,8 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
 def clip_origin(record: ClipRecord, root, config: PrepareConfig, table: Mapping) -> dict:
     """What decides a clip's images, besides the settings: a clip made from something else is made anew.
 
-    `frames` is the folder or video, or None where there is none; `landmarks` those of the `table`, or the
-    name of their source; `face` which of several is taken.
+    `frames` is the folder or video, or None where there is none; `file` tells a video from one that was cut
+    anew; `landmarks` are those of the `table`, or the name of their source; `face` which of several is taken.
     """
     try:
         frames = str(frames_place(record, root).resolve())
@@ -186,6 +188,7 @@ def clip_origin(record: ClipRecord, root, config: PrepareConfig, table: Mapping)
     return {
         "dataset": config.dataset,
         "frames": frames,
+        "file": frames and video_facts(frames),
         **numbers,
         "landmarks": landmarks,
         "face": config.face,
@@ -196,11 +199,15 @@ def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) 
     """Prepares one clip.
 
     Raises:
-        DualATMEError: the clip has no frames, no face or other faults; names them.
+        DualATMEError: the clip has no frames, no face, no motion or other faults; names them.
     """
     with open_clip(record, root) as frames:
         numbers = clip_numbers(record, frames.numbers)
-        return prepare_clip(numbers, frames.read, locate, settings, record.apex, record.name)
+        if record.apex is None:
+            check_length(frames, len(numbers), "Cut out the one, or name its frames by `annotations`.")
+        found = find_onset_apex(numbers, frames.read, locate, settings.margin, record.apex, record.name)
+    found.check_motion()
+    return prepare_onset_apex(found, settings)
 
 
 def _results(config, folder, root, locate, clips):

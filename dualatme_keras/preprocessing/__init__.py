@@ -22,6 +22,7 @@ from dualatme_keras.preprocessing.head_motion import head_motion
 from dualatme_keras.preprocessing.landmarks import LANDMARK_COLUMNS, SOURCES, landmark_source, read_landmarks
 from dualatme_keras.preprocessing.onset_apex import (
     OnsetApex,
+    check_length,
     expression_motion,
     find_onset_apex,
     to_grey,
@@ -59,6 +60,7 @@ __all__ = [
     "SpottingCourse",
     "align_face",
     "check_face",
+    "check_length",
     "differing_settings",
     "draw_contact_sheet",
     "encode_flow",

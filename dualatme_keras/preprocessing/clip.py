@@ -79,7 +79,7 @@ def prepare_clip(
         The images and how they came about.
 
     Raises:
-        DualATMEError: there is no face or no motion to find, or frames differ in size.
+        DualATMEError: there is no face, or frames differ in size.
     """
     return prepare_onset_apex(find_onset_apex(frames, read, locate, settings.margin, apex, name), settings)
 

@@ -102,7 +102,7 @@ def _detect(detector, frame):
     """
     if found := detector.detect(frame):
         return found
-    border = max(frame.shape[:2]) // 3
+    border = min(max(frame.shape[:2]) // 3, *frame.shape[:2])  # of a long strip not all of its length
     room = np.pad(frame, ((border, border), (border, border), (0, 0)), mode="edge")
     return [
         face._replace(

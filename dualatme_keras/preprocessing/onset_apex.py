@@ -10,7 +10,14 @@ from dualatme_keras.geometry.constants import LUMINANCE
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, motion_between, spot_apex
 from dualatme_keras.preprocessing.landmarks import Locate
-from dualatme_keras.video import check_size
+from dualatme_keras.video import Frames, check_size
+
+LONGEST_SECONDS = 10.0
+"""Longest clip in which one apex is spotted: ten times what a micro-expression takes."""
+
+MOST_FRAMES = 2000
+"""As many frames have 10 seconds at 200 a second: the limit where the frame rate is not known. Their motion
+takes 400 MB."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +44,35 @@ class OnsetApex:
     course: np.ndarray
     doubts: tuple[str, ...] = ()
     course_frames: tuple[int, ...] = ()
+
+    def check_motion(self) -> None:
+        """Raises `DualATMEError` where both frames are the same, as where a video's were doubled."""
+        if np.array_equal(self.onset_frame, self.apex_frame):
+            raise DualATMEError(
+                f"Expected motion. Received: frames {self.onset} and {self.apex}, which are the same."
+            )
+
+
+def check_length(frames: Frames, count: int, instead: str) -> None:
+    """Raises `DualATMEError` where there are too many frames for the clip of one expression.
+
+    Args:
+        frames: of the clip.
+        count: how many of them there are from onset to offset.
+        instead: what to do then, in a sentence.
+    """
+    rate = frames.frames_per_second
+    if rate is None:
+        longest, length, long = f"{MOST_FRAMES} frames", f"{count} frames", count > MOST_FRAMES
+    else:
+        seconds = round((count - 1) / rate, 1)  # from the first to the last
+        longest, length = f"{LONGEST_SECONDS:g} seconds", f"{seconds:.1f} seconds"
+        long = seconds > LONGEST_SECONDS
+    if long:
+        raise DualATMEError(
+            f"Expected the clip of one expression, {longest} at most. Received: {frames.name} of {length}. "
+            f"{instead}"
+        )
 
 
 def find_onset_apex(

@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import CLASS_NAMES
 from dualatme_keras.preprocessing import (
     OnsetApex,
     PrepareSettings,
+    check_length,
     expression_motion,
     find_onset_apex,
     landmark_source,
@@ -21,14 +20,7 @@ from dualatme_keras.preprocessing import (
 )
 from dualatme_keras.preprocessing.landmarks import Locate
 from dualatme_keras.recognition.result import LostExpression, Recognition, SpottedVideo
-from dualatme_keras.video import Clip, Frames, open_frames
-
-LONGEST_SECONDS = 10.0
-"""Longest clip in which one apex is spotted: ten times what a micro-expression takes."""
-
-MOST_FRAMES = 2000
-"""As many frames have 10 seconds at 200 a second: the limit where the frame rate is not known. Their motion
-takes 400 MB."""
+from dualatme_keras.video import Clip, open_frames
 
 
 def face_source(
@@ -133,18 +125,14 @@ class ClipRecognizer(abc.ABC):
         if len(numbers) == 2 and apex is None:
             apex = numbers[1]
         if apex is None:
-            _check_length(frames, len(numbers))
+            check_length(frames, len(numbers), "Find its expressions with `spot`, or cut out the one.")
         if apex is not None and apex not in numbers[1:]:
             raise DualATMEError(
                 f"Expected the apex after the onset {numbers[0]} and up to the offset {numbers[-1]}. "
                 f"Received: {apex}."
             )
         onset_apex = find_onset_apex(numbers, frames.read, self._locate, self._margin, apex, frames.name)
-        if np.array_equal(onset_apex.onset_frame, onset_apex.apex_frame):
-            raise DualATMEError(
-                f"Expected motion. Received: frames {onset_apex.onset} and {onset_apex.apex}, which are "
-                "the same."
-            )
+        onset_apex.check_motion()
         return onset_apex
 
     def spot(
@@ -214,20 +202,4 @@ class ClipRecognizer(abc.ABC):
             onset_seconds=frames.seconds(onset_apex.onset),
             apex_seconds=frames.seconds(onset_apex.apex),
             offset_seconds=frames.seconds(offset),
-        )
-
-
-def _check_length(frames: Frames, count: int):
-    """Raises `DualATMEError` where there are too many frames for the clip of one expression."""
-    rate = frames.frames_per_second
-    if rate is None:
-        longest, length, long = f"{MOST_FRAMES} frames", f"{count} frames", count > MOST_FRAMES
-    else:
-        seconds = round((count - 1) / rate, 1)  # from the first to the last
-        longest, length = f"{LONGEST_SECONDS:g} seconds", f"{seconds:.1f} seconds"
-        long = seconds > LONGEST_SECONDS
-    if long:
-        raise DualATMEError(
-            f"Expected the clip of one expression, {longest} at most. Received: {frames.name} of {length}. "
-            "Find its expressions with `spot`, or cut out the one."
         )

@@ -138,7 +138,7 @@ def predict_clips(
 
 
 def _scheduler(recognizer, workers, executor, ray_address):
-    check_workers(workers, executor)
+    check_workers(workers, executor, ray_address)
     if isinstance(recognizer, RemoteRecognizer):
         if workers not in (1, "auto") or executor != "processes":
             raise DualATMEError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dualatme_keras.megc2019 import CLASS_NAMES
+from dualatme_keras.megc2019 import CLASS_NAMES, NO_EXPRESSION
 from dualatme_keras.preprocessing import LARGE_MOTION, LITTLE_MOTION, OnsetApex, PreparedClip, SpottingCourse
 
 _AFTER_CLASSES = (
@@ -25,9 +25,6 @@ _AFTER_CLASSES = (
     "picture",
     "error",
 )
-
-NO_EXPRESSION = "none"
-"""Label of a clip in which no expression is found."""
 
 TOLD_FROM = 0.5
 """Probability from which an action unit is told on a side."""

@@ -63,6 +63,9 @@ def _computation(begun, now):
         if name == "versions":
             before, after = begun.get(name, {}), now.get(name, {})
             for package in _changed(before, after):
+                if package not in before:
+                    yield "unrecorded", f"a run that did not record the version of {package}"
+                    continue
                 yield "version", f"version of {package} {before.get(package)} -> {after.get(package)}"
         else:
             before = begun.get(name)

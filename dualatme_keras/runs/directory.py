@@ -74,8 +74,13 @@ class RunDirectory:
         return self.path / "folds" / name
 
     def unfinished(self, name: str) -> Path:
-        """Folder of what a fold, or `final`, that is being trained can go on from."""
+        """Folder of what a fold that is being trained can go on from."""
         return self.fold(f".{name}.unfinished")
+
+    @property
+    def unfinished_final(self) -> Path:
+        """The same of the network that is trained on all clips; there may be a subject of that name."""
+        return self.path / ".final.unfinished"
 
     def finished(self, name: str) -> bool:
         """Whether a fold is complete."""

@@ -68,7 +68,7 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
 
     Raises:
         DualATMEError: there is no run or no network of that kind, the run is not finished, or seeds of
-            unequal settings.
+            unequal settings; or `networks` or `unfinished` of a file.
     """
     path = preset_weights(path) or Path(path)
     if networks not in NETWORKS:
@@ -78,6 +78,11 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
             raise DualATMEError(
                 f"Expected a run with `networks={networks!r}`. Received: {path.name}, a file of one network. "
                 "Leave `networks` out."
+            )
+        if unfinished:
+            raise DualATMEError(
+                f"Expected a run with `unfinished=True`. Received: {path.name}, a file of one network. Leave "
+                "it out."
             )
         return TrainedRun(path, (path,), _settings_of_file(path), None)
     seeds = [run for run in RunDirectory(path).seeds().values() if run.config.exists()]

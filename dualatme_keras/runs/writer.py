@@ -138,7 +138,7 @@ class RunWriter(RunDirectory):
     def write_final(self, files: Mapping[str, bytes]) -> None:
         """Writes the network that was trained on all clips, all or nothing; see `training_files`."""
         replace_folder(self.final_model.parent, functools.partial(_write_files, files))
-        shutil.rmtree(self.unfinished(FINAL), ignore_errors=True)
+        shutil.rmtree(self.unfinished_final, ignore_errors=True)
 
 
 def training_files(

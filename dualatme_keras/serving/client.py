@@ -114,7 +114,7 @@ class Client:
             ServerUnavailable: no answer after all tries.
             RequestRefused: the server refused a part; those after it were not sent.
         """
-        arrays = _as_arrays(inputs)
+        arrays = as_arrays(inputs)
         batch = len(next(iter(arrays.values())))
         parts = []
         for first in range(0, batch, self.batch_size):
@@ -193,7 +193,8 @@ class Client:
         ) from last
 
 
-def _as_arrays(inputs):
+def as_arrays(inputs: Mapping) -> dict[str, np.ndarray]:
+    """Inputs as they are sent, see `Client.predict`; raises `DualATMEError` as it does."""
     if not isinstance(inputs, Mapping) or not inputs:
         raise DualATMEError(
             f"Expected a mapping from names of inputs to arrays. Received: {inputs!r:.80}. "

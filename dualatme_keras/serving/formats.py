@@ -56,8 +56,8 @@ class Converter(NamedTuple):
         Raises:
             DualATMEError: it answers otherwise than the network.
         """
-        # As few operations as it takes.
-        plain = DualATME.from_config({**model.get_config(), "implementation": "plain"})
+        # As few operations as it takes, and those that every runtime has.
+        plain = DualATME.from_config({**model.get_config(), "implementation": "plain", "dtype": "float32"})
         plain.set_weights(model.get_weights())
         answering = prediction_model(plain)
         # The number of the largest probability is left out: Keras's argmax has operations ONNX does not.

@@ -12,7 +12,7 @@ import tensorflow as tf
 from dualatme_keras.data.lists import read_text
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.preprocessing import SETTINGS_FILE, read_settings
-from dualatme_keras.serving.client import RequestRefused
+from dualatme_keras.serving.client import RequestRefused, as_arrays
 
 
 class LocalExport:
@@ -62,6 +62,7 @@ class LocalExport:
         """Answers for a batch, see `Client.predict`.
 
         Raises:
+            DualATMEError: inputs are empty, not equally long, or have NaN, infinite numbers or text.
             RequestRefused: the signature is not there or has other inputs, or the graph refuses one.
         """
         if signature not in self._model.signatures:
@@ -69,14 +70,18 @@ class LocalExport:
                 f"Expected a signature out of {', '.join(self._model.signatures)} of {self.path}. "
                 f"Received: {signature!r}."
             )
+        arrays = as_arrays(inputs)
         wanted = sorted(self._model.signatures[signature].structured_input_signature[1])
-        if sorted(inputs) != wanted:
+        if sorted(arrays) != wanted:
             raise RequestRefused(
                 f"Expected the inputs {', '.join(wanted)} of signature {signature}. "
-                f"Received: {', '.join(sorted(inputs)) or 'none'}."
+                f"Received: {', '.join(sorted(arrays))}."
             )
         try:
-            tensors = {name: tf.constant(list(values)) for name, values in inputs.items()}
+            tensors = {
+                name: tf.constant(array.tolist() if array.dtype == object else array)
+                for name, array in arrays.items()
+            }
             answers = self._model.signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:
             lines = error.message.splitlines()

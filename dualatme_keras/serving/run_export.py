@@ -82,14 +82,14 @@ def export_run(
     kept = ()
     converters = {name: CONVERTERS[name] for name in formats if name in CONVERTERS}
     for converter in converters.values():
-        converter.check_packages()  # before a server sees anything
+        converter.check_packages()
+    for name, converter in converters.items():  # a server sees nothing before all of them are there
+        paths[name] = output / name / f"{version}{converter.suffix}"
+        converter.convert(model, paths[name])
     if "saved_model" in formats:
         path = export_saved_model(model, output, version, known, found.metrics, warm_up, model_name)
         kept = _write_server_files(output, model_name)
-        paths["saved_model"] = path
-    for name, converter in converters.items():
-        paths[name] = output / name / f"{version}{converter.suffix}"
-        converter.convert(model, paths[name])
+        paths = {"saved_model": path, **paths}
     return ExportResult(version, paths, _why_without_frames(known), kept)
 
 

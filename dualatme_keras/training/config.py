@@ -65,6 +65,7 @@ _NOT_THE_NETWORKS = (
 _OF_SOLVERS = {
     "logistic": ("logistic_c",),
     "gradient": (
+        *("jit_compile", "steps_per_execution"),
         *("loss", "optimizer", "learning_rate", "epochs", "weight_decay", "label_smoothing", "schedule"),
         *("warmup_epochs", "ema_momentum", "shift", "zoom", "rotation", "magnitude", "mixup"),
     ),
@@ -209,6 +210,9 @@ class TrainConfig:
     strict: bool = False
 
     def __post_init__(self):
+        for name in self.__dataclass_fields__:
+            if isinstance(value := getattr(self, name), list):  # no key of the compiled network
+                object.__setattr__(self, name, tuple(value))
         for name, allowed in (("model", tuple(MODELS)), ("preset", tuple(PRESETS))):
             self._check_choice(name, allowed)
         if self.resolved() is not self:
@@ -236,11 +240,17 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < lowest:
                 raise DualATMEError(f"Expected `{name}` to be an integer from {lowest}. Received: {value!r}.")
-        check_workers(self.workers, self.executor)
+        check_workers(self.workers, self.executor, self.ray_address)
         for name in ("weight_decay", "label_smoothing", "ema_momentum"):
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise DualATMEError(f"Expected `{name}` from 0 to below 1. Received: {value!r}.")
+        if self.optimizer == "nadam" and self.precision == "mixed_float16":
+            raise DualATMEError(
+                "Expected another `optimizer` with `precision='mixed_float16'`. Received: "
+                "`optimizer='nadam'`, of which Keras hides a variable where losses are scaled: a fold "
+                "would depend on those before it."
+            )
         if self.label_smoothing and self.loss != "crossentropy":
             raise DualATMEError(
                 "Expected `label_smoothing` with `loss='crossentropy'`. "
@@ -308,7 +318,10 @@ class TrainConfig:
 
     def _refuse_what_is_of_the_other_solver(self):
         """What would have no effect, unless it is what the network brings."""
-        recipe = training_recipe(self.model, self.preset)
+        recipe = {
+            **{name: field.default for name, field in self.__dataclass_fields__.items()},
+            **training_recipe(self.model, self.preset),
+        }
         other = "gradient" if self.solver == "logistic" else "logistic"
         for name in _OF_SOLVERS[other]:
             if (given := getattr(self, name)) != recipe[name]:

@@ -16,7 +16,7 @@ from dualatme_keras.models import resolve_implementation
 from dualatme_keras.training.config import TrainConfig
 from dualatme_keras.versions import installed_versions
 
-_PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scikit-learn", "pillow")
+_PACKAGES = ("dualatme-keras", "tensorflow", "keras", "numpy", "scipy", "scikit-learn", "pillow")
 
 
 def prepare_devices(config: TrainConfig) -> None:
@@ -113,15 +113,19 @@ def describe_computation(config: TrainConfig) -> dict:
     """What a run's settings come to on this machine, as far as it rounds differently elsewhere.
 
     Returns:
-        `versions` of this package, Keras and TensorFlow; `implementation` of the network, `plain`
+        `versions` of this package, Keras and TensorFlow, and of what fits a regression and divides people
+        where a run does so; `implementation` of the network, `plain`
         or `fast`; `device`, and how many of them share a batch; `threads` of each network, None on GPUs.
     """
     gpus = _gpu_names()
     device = gpus[0] if gpus else "CPU"
     if config.distribute != "none":
         device = f"{get_strategy(config).num_replicas_in_sync} x {device}"
+    fits = config.solver == "logistic" or config.select
     return {
-        "versions": installed_versions(("dualatme-keras", "keras", "tensorflow")),
+        "versions": installed_versions(
+            ("dualatme-keras", "keras", "tensorflow", *(("scipy", "scikit-learn") if fits else ()))
+        ),
         "implementation": resolve_implementation(config.implementation),
         "device": device,
         "threads": None if gpus else threads_of_each(config),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import cloudpickle
 import keras
 
-from dualatme_keras.choices import RENAMED
+from dualatme_keras.choices import RENAMED, preset_config
 from dualatme_keras.data import Fold
 from dualatme_keras.data.pipeline import INPUTS
 from dualatme_keras.errors import DualATMEError
@@ -86,7 +86,10 @@ class Extensions:
             return tuple(tensor.name for tensor in self.build_model(config).inputs)
         if config.model != "dualatme":
             return ("entire",)
-        return INPUTS if config.puzzle_source == "image" else ("entire",)
+        if config.puzzle_source == "layer":
+            return ("entire",)
+        branches = preset_config(config.preset).get("branches", "both")
+        return INPUTS if branches == "both" else (branches,)
 
     def new_callbacks(self, fold: Fold) -> list[keras.callbacks.Callback]:
         """The callbacks for a fold, which is shown without its test clips: these choose nothing."""

@@ -195,8 +195,7 @@ class FoldRunner:
         by_name = {fold.name: fold for fold in folds}
         shared = run if self._config.executor != "ray" else None  # machines may have no file system in common
         jobs = [
-            (fold, seed, shared and shared.unfinished(fold.name), self._tensorboard(run, fold))
-            for fold in folds
+            (fold, seed, shared and _unfinished(shared, fold), self._tensorboard(run, fold)) for fold in folds
         ]
 
         def here(job):
@@ -225,7 +224,9 @@ class FoldRunner:
         """All that a worker needs, images among it: it reads nothing."""
         threads = threads_of_each(self._config)
         config = dataclasses.replace(
-            self._config, seed=0, workdir="", subjects=(), workers=1, executor="processes", threads=threads
+            self._config,
+            **{"seed": 0, "workdir": "", "subjects": (), "threads": threads},
+            **{"workers": 1, "executor": "processes", "ray_address": "auto"},
         )
         # Functions as bytes: those sent twice would be two functions.
         return functools.partial(
@@ -238,6 +239,11 @@ class FoldRunner:
             self._table,
             {path: content for one in self._configs.values() for path, content in _sent(one).items()},
         )
+
+
+def _unfinished(run, fold):
+    """What is tested on nothing is trained on everything."""
+    return run.unfinished(fold.name) if fold.test else run.unfinished_final
 
 
 def _sent(config):

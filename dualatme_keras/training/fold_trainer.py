@@ -1,6 +1,7 @@
 """One network, built and compiled once, that is trained anew for each fold."""
 
 import functools
+import math
 import random
 import zlib
 
@@ -135,7 +136,9 @@ class FoldTrainer:
             callbacks += [*filter(None, [checkpoint.callback(self._config.epochs, before)])]
         if done:
             pass_epochs(batches, done, self._config.steps_per_execution)
-        history = self._model.fit(
+        rows = []  # Keras's own history does not tell which epochs a callback left a value out of
+        callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda _, logs: rows.append({**logs})))
+        self._model.fit(
             batches,
             shuffle=False,  # the dataset does, reproducibly
             epochs=self._config.epochs,
@@ -143,8 +146,9 @@ class FoldTrainer:
             callbacks=callbacks,
             class_weight=class_weight,
             verbose=0,
-        ).history
-        return {name: [*before.get(name, ()), *values] for name, values in history.items()}
+        )
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [*before.get(name, ()), *(row.get(name, math.nan) for row in rows)] for name in names}
 
     def _fit_logistic(self, batches, class_weight, callbacks):
         """A logistic regression is one epoch, of each clip and its mirror image."""

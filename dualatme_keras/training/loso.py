@@ -142,6 +142,12 @@ def run_seeds(
     configs = [candidate_config(given, candidate).resolved() for candidate in candidates.values()] or [config]
     for one in configs:
         extensions.check(one)
+    if len(seeds) > 1 and config.solver == "logistic" and not candidates:
+        print(
+            f"{len(seeds)} seeds of one run: nothing in it is random. Seeds of `initial_weights` are, see "
+            "dualatme-pretrain.",
+            file=stream,
+        )
     if config.tensorboard:
         check_tensorboard()
     prepare_devices(config)

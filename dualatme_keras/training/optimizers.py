@@ -18,8 +18,8 @@ def new_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
         "rmsprop": (keras.optimizers.RMSprop, {}),
         "sgd": (keras.optimizers.SGD, {"momentum": 0.9}),
     }[config.optimizer]
-    if config.weight_decay:
-        options = {**options, "weight_decay": config.weight_decay}
+    if config.weight_decay or config.optimizer == "adamw":  # whose own default is not 0
+        options = {**options, "weight_decay": config.weight_decay or 0.0}
     if config.ema_momentum:
         options = {**options, "use_ema": True, "ema_momentum": config.ema_momentum}
     return constructor(config.learning_rate, **options)

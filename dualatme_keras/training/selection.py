@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from dualatme_keras.choices import PUBLISHED_RECIPE
+from dualatme_keras.choices import MODELS, PRESETS, PUBLISHED_RECIPE, training_recipe
 from dualatme_keras.data import Fold
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import read_json
@@ -86,6 +86,12 @@ def read_candidates(path: str | os.PathLike, config: TrainConfig) -> dict[str, d
 def candidate_config(config: TrainConfig, candidate: Mapping) -> TrainConfig:
     """The settings of a run as a candidate would have them; what is of presets is not another network's."""
     others = {"select": None}
+    model, preset, solver = (
+        candidate.get(name, getattr(config, name)) for name in ("model", "preset", "solver")
+    )
+    known = model in MODELS and preset in PRESETS
+    if (solver or (known and training_recipe(model, preset)["solver"])) == "logistic":
+        others |= {"jit_compile": False, "steps_per_execution": 1}  # for the candidates that take steps
     if candidate.get("model", "dualatme") != "dualatme":
         others |= {name: TrainConfig.__dataclass_fields__[name].default for name in OF_PRESETS}
     return dataclasses.replace(config, **{**others, **candidate})

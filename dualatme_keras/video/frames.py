@@ -26,6 +26,9 @@ _CONTAINER = re.compile(
 """How a file begins that holds its video itself: AVI, MP4 and MOV, Matroska and WebM, MPEG, WMV, Flash, Ogg.
 What reads videos also takes lists of other files and addresses for one, whatever they are called."""
 
+_SQUARE = 0.02
+"""How far pixels may be from square: less than faces differ."""
+
 _KEPT_BYTES = 2**27
 """A video whose frames take no more memory is decoded once, when it is opened."""
 
@@ -227,6 +230,12 @@ class _VideoFile(Frames):
             raise DualATMEError(
                 f"Expected a video whose frames are turned by quarters. Received: {path}, by {turn:g} "
                 "degrees more. Write it anew with its frames upright."
+            )
+        wide, high = map(self._capture.get, (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+        if wide > 0 and high > 0 and abs(wide / high - 1) > _SQUARE:
+            raise DualATMEError(
+                f"Expected a video of square pixels. Received: {path}, whose are {wide / high:.3g}:1. Write "
+                "it anew: ffmpeg -i IN -vf scale=iw*sar:ih,setsar=1 OUT."
             )
         super().__init__(name, range(count), frames_per_second or self._rate(count))
         self._open()

@@ -66,8 +66,8 @@ class ProcessExecutor:
         lost = 0
         while left:
             pool = self._pool_for(packed)
-            futures = {pool.submit(_call, job): (number, job) for number, job in left.items()}
-            try:
+            try:  # a process may have died since the last call, too
+                futures = {pool.submit(_call, job): (number, job) for number, job in left.items()}
                 for future in as_completed(futures):
                     number, job = futures[future]
                     result = future.result()

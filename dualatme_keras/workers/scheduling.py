@@ -20,8 +20,8 @@ _ALONE = 2
 """Jobs that this process does before others are asked: the first compiles, the second tells the time."""
 
 
-def check_workers(workers: int | str, executor: str) -> None:
-    """Raises `DualATMEError` where there is no such executor, or no such number of workers of it."""
+def check_workers(workers: int | str, executor: str, ray_address: str = "auto") -> None:
+    """Raises `DualATMEError` where there is no such executor, or no such workers or address of it."""
     if executor not in EXECUTORS:
         raise DualATMEError(f"Expected `executor` out of {', '.join(EXECUTORS)}. Received: {executor!r}.")
     if workers != "auto" and (not isinstance(workers, numbers.Integral) or workers < 1):
@@ -30,6 +30,11 @@ def check_workers(workers: int | str, executor: str) -> None:
         raise DualATMEError(
             "Expected `workers` with `executor='processes'`. Received: `executor='ray'`, whose cluster "
             "decides how many jobs it runs."
+        )
+    if executor != "ray" and ray_address != "auto":
+        raise DualATMEError(
+            "Expected `ray_address` with `executor='ray'`. "
+            f"Received: `ray_address={ray_address!r}` with `executor={executor!r}`, where it has no effect."
         )
 
 
@@ -87,7 +92,7 @@ class Scheduler:
         start_seconds: float = 0.0,
         gpus: bool = False,
     ):
-        check_workers(workers, executor)
+        check_workers(workers, executor, ray_address)
         self._workers, self._ray_address, self._gpus = workers, ray_address, gpus
         self._elsewhere = executor == "ray"
         self._threads, self._bytes, self._start_seconds = threads, bytes_of_each, start_seconds

@@ -27,6 +27,7 @@ from dualatme_keras.app.answer import answer_piece, video_piece
 from dualatme_keras.app.clip_tab import ONE, SEVERAL, ClipAnswers
 from dualatme_keras.app.run_tab import clip_of_run, run_piece
 from dualatme_keras.app.uploads import Upload
+from dualatme_keras.commands import app as app_command
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.runs import RunDirectory, read_predictions, write_predictions
 from dualatme_keras.video import image_file
@@ -255,6 +256,34 @@ def test_a_mistake_opens_to_its_clip(prepared_run):
     told = clip_of_run([str(run)], which)
     raw.with_name("moved").rename(raw)
     assert "Expected the frames of" in told
+
+
+def test_a_fault_of_the_program_is_told_and_logged(recognizer, folder, faces, monkeypatch, caplog):
+    def recognize(*_arguments, **_more):
+        raise MemoryError("as much as that")
+
+    monkeypatch.setattr(recognizer, "recognize", recognize)
+    pair = [stored(folder, f"{n}.png", image_file(faces[n])) for n in (0, 1)]
+    *_, (status, answer, _files) = ClipAnswers(recognizer, folder).of_files(pair, ONE, "")
+    assert "No answer. The program has a fault, or too little memory" in status
+    assert not answer
+    assert "as much as that" in caplog.text
+    assert not files_in(folder)
+
+
+@pytest.mark.parametrize("seeds", [False, True])
+def test_runs_that_answer_can_be_opened(seeds, runs, tmp_path, monkeypatch):
+    """Once, however they are named; of a folder of seeds each."""
+    monkeypatch.chdir(tmp_path)
+    asked = Path("runs", "mine")
+    for seed in (1, 2) if seeds else (0,):
+        run = asked / f"seed_{seed}" if seeds else asked
+        run.mkdir(parents=True)
+        (run / "predictions.csv").touch()
+    found = app_command.finished_runs([str(asked.absolute())], "runs")
+    names = ["seed_1", "seed_2"] if seeds else ["mine"]
+    assert [run.name for run in found] == names
+    assert [run.name for run in app_command.finished_runs([str(asked)], "elsewhere")] == names
 
 
 @pytest.mark.long

@@ -374,6 +374,10 @@ def test_evaluate_says_where_reports_are(monkeypatch, capsys, tmp_path):
     assert (new / "predictions.csv").exists()
     with pytest.raises(SystemExit, match="Expected --workdir to be a new folder"):
         evaluate(*given, f"--workdir={new}")
+    with pytest.raises(
+        SystemExit, match="Expected --attention with a .pth file. Received: --weights=a.keras"
+    ):
+        evaluate(*given, "--attention=entire")
     with pytest.raises(SystemExit, match="Expected --lists with --weights"):
         evaluate("--weights=a.keras")
     with pytest.raises(SystemExit, match="Expected --workdir, or --weights"):

@@ -229,6 +229,16 @@ def test_what_looks_like_a_clip_elsewhere_is_not_passed_over(tmp_path, place):
         shutil.rmtree(tmp_path / "s01", ignore_errors=True)  # also where no clip is right
 
 
+@pytest.mark.parametrize("place", ["s01/negative/grin.gif", "s01/negative/grin/1.webp"])
+def test_a_single_file_of_another_kind_is_told_too(tmp_path, place):
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_bytes(b"")
+    (tmp_path / "s02" / "negative").mkdir(parents=True)
+    (tmp_path / "s02" / "negative" / "frown.mp4").write_bytes(b"")
+    with pytest.raises(DualATMEError, match="Received: .*grin.*of another kind"):
+        read_folder(tmp_path)
+
+
 def test_an_empty_folder_in_place_of_a_clip_is_told(tmp_path):
     (tmp_path / "s01" / "negative" / "frown").mkdir(parents=True)
     with pytest.raises(DualATMEError, match="Received: .*frown, elsewhere, empty or"):

@@ -81,7 +81,7 @@ TENSORFLOW_ONLY = ("face_alignment",)
 NAMES = [pytest.param(n, marks=pytest.mark.tensorflow if n in TENSORFLOW_ONLY else ()) for n in CASES]
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["float32", "float64", "mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_layer(name, policy):
     """Config, build, symbolic and eager call, shapes, types, variables and one training step."""
@@ -298,10 +298,12 @@ def test_flow_normalization_undoes_what_minmax_hides():
     """Another zero for each channel, another unit of flow and of strain."""
     rng = np.random.default_rng(0)
     images = rng.standard_t(2, (3, 8, 8, 3)).astype("float32") / 20
-    changed = images * [0.3, 0.3, 2.0] + [0.1, -0.2, 0.3]
+    changed = images.astype("float64") * [0.3, 0.3, 2.0] + [0.1, -0.2, 0.3]
     layer = layers.FlowNormalization()
     normalized = np.asarray(layer(images))
     np.testing.assert_allclose(layer(changed), normalized, atol=2e-4)
+    exact = layers.FlowNormalization(dtype="float64")
+    np.testing.assert_allclose(exact(changed), exact(images), atol=1e-12)
     assert 4.0 < np.abs(normalized).max() < 4.5
     assert np.abs(np.asarray(layer(np.zeros((1, 4, 4, 3), "float32")))).max() == 0
     with pytest.raises(DualATMEError, match="positive `limit`, or None. Received: 0"):

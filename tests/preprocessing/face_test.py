@@ -76,6 +76,14 @@ def test_a_face_that_fills_its_frame_is_found_with_room_around_it(other):
     np.testing.assert_allclose(found.landmarks, landmarks_at(60, 50, 60))
 
 
+def test_a_long_strip_gets_no_room_as_long_as_itself():
+    sizes = []
+    detector = Detector("Eye", lambda frame: sizes.append(frame.shape) or [])
+    with pytest.raises(DualATMEError, match="a face in the onset frame"):
+        locate_detected(detector, "central", np.zeros((40, 6000, 3), "uint8"), "clip")
+    assert max(np.prod(size) for size in sizes) <= 3 * 120 * 6080
+
+
 def test_what_the_detector_is_not_sure_of_is_doubted():
     assert locate(face_at(100, 100, 120, confidence=0.85)).doubts == ("detector's confidence 0.85",)
     narrow = face_at(100, 100, 120)._replace(landmarks=landmarks_at(100, 100, 60))

@@ -51,6 +51,18 @@ def test_differences_in_words(change, expected):
     assert list(find_differences(RECORD, {**RECORD, **change})) == expected
 
 
+def test_another_version_of_what_fits_a_regression():
+    now = {
+        **RECORD,
+        "computed_with": {**RECORD["computed_with"], "versions": {"keras": "3.15", "scipy": "1.2"}},
+    }
+    begun = {**RECORD, "computed_with": {**now["computed_with"], "versions": {"keras": "3.15"}}}
+    ((name, words),) = find_differences(begun, now)
+    assert (name, words) == ("unrecorded", "a run that did not record the version of scipy")
+    other = {**now, "computed_with": {**now["computed_with"], "versions": {"keras": "3.15", "scipy": "1.3"}}}
+    assert list(find_differences(now, other)) == [("version", "version of scipy 1.2 -> 1.3")]
+
+
 def test_what_may_differ_is_no_difference():
     assert not list(find_differences(RECORD, {**RECORD, "epochs": 30}, may_differ=("epochs",)))
 

@@ -392,7 +392,8 @@ def test_what_the_network_knows_goes_with_it(tmp_path):
     assert read_settings(version / "assets" / "prepare.json") == SETTINGS
     export = LocalExport(version)
     inputs = unrelated_inputs(network)
-    answers, outputs = export.predict(inputs), network(inputs, training=False)
+    wide = {name: np.asarray(images, "float64") for name, images in inputs.items()}  # as NumPy makes them
+    answers, outputs = export.predict(wide), network(inputs, training=False)
     assert list(answers["label"]) == [names[index] for index in answers["probabilities"].argmax(axis=1)]
     assert answers["action_unit_numbers"].tolist() == [list(units)] * 32
     expected = tf.sigmoid(outputs["action_units"])

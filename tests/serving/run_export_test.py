@@ -20,7 +20,7 @@ from small_runs import SETTINGS, write_run
 
 import dualatme_keras
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.models import prediction_model
+from dualatme_keras.models import DualATME, prediction_model
 from dualatme_keras.serving import export_run
 from dualatme_keras.serving.formats import CONVERTERS
 from dualatme_keras.serving.server_files import batching_parameters, models_config
@@ -84,6 +84,21 @@ def test_other_runtimes_answer_as_keras(form, batch, run, output):
         given = Interpreter(str(output / "litert" / "1.tflite")).get_signature_runner()(**images)
     for name in ("probabilities", "similarity"):
         np.testing.assert_allclose(given[name], expected[name], atol=1e-4)
+
+
+@pytest.mark.skipif(not LITERT, reason="this Keras writes no LiteRT")
+def test_the_weights_of_this_package_for_other_runtimes(tmp_path):
+    """Their network normalizes flow. Export compares what both files answer."""
+    result = export_run("facs", tmp_path, formats=["onnx", *LITERT])
+    assert all(path.stat().st_size > 100_000 for path in result.paths.values())
+
+
+@pytest.mark.skipif(not LITERT, reason="this Keras writes no LiteRT")
+@pytest.mark.parametrize("precision", ["mixed_float16", "float64"])
+def test_other_runtimes_compute_in_float32(precision, tmp_path):
+    network = DualATME.from_preset("tiny", backbone="convolution", dtype=precision)
+    for name, converter in CONVERTERS.items():
+        converter.convert(network, tmp_path / f"{name}{converter.suffix}")
 
 
 @pytest.mark.skipif(not LITERT, reason="this Keras writes no LiteRT")

@@ -53,6 +53,20 @@ def test_steps_of_a_network_that_is_fitted_take_epochs(network):
     assert TrainConfig(**network, solver="gradient", epochs=3).resolved().epochs == 3
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"preset": "plus", "jit_compile": True}, "`jit_compile` with `solver='gradient'`"),
+        ({"model": "linear", "steps_per_execution": 4}, "`steps_per_execution` with `solver='gradient'`"),
+        ({"ray_address": "head:6379"}, "`ray_address` with `executor='ray'`"),
+    ],
+)
+def test_settings_without_effect_are_refused(settings, message):
+    with pytest.raises(DualATMEError, match=f"Expected {message}"):
+        TrainConfig(**settings)
+    TrainConfig(**{"executor": "ray", **settings, "preset": "paper", "model": "dualatme"})
+
+
 @pytest.mark.parametrize("rate", [0.0, -1e-3, float("inf"), float("nan")])
 def test_learning_rates_that_are_none(rate):
     with pytest.raises(DualATMEError, match="`learning_rate` to be a positive"):
@@ -81,6 +95,23 @@ def test_classes_that_are_none(names):
         DualATMEError, match="`class_names` to be two names or more that differ by more than capitals"
     ):
         TrainConfig(class_names=names)
+
+
+def test_lists_are_as_good_as_tuples():
+    given = TrainConfig(class_names=["calm", "tense"], subjects=["sub01"])
+    assert given == TrainConfig(class_names=("calm", "tense"), subjects=("sub01",))
+    assert hash(given.for_any_run())
+
+
+def test_an_optimizer_whose_state_would_stay_from_fold_to_fold_is_refused():
+    TrainConfig(optimizer="nadam", precision="mixed_bfloat16")
+    with pytest.raises(DualATMEError, match="another `optimizer` with `precision='mixed_float16'`"):
+        TrainConfig(optimizer="nadam", precision="mixed_float16")
+
+
+def test_a_class_is_not_called_as_no_expression_is():
+    with pytest.raises(DualATMEError, match="`class_names` without 'none'"):
+        TrainConfig(class_names=("None", "smile"))
 
 
 def test_folds_share_the_devices_in_one_way():

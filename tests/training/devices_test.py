@@ -24,6 +24,9 @@ def test_a_computation_is_described():
     assert alone["implementation"] == "fast"
     assert alone["threads"] == threads_of_each(TrainConfig())
     assert list(alone["versions"]) == ["dualatme-keras", "keras", "tensorflow"]
+    for settings in ({"preset": "plus"}, {"select": "settings.json"}):
+        versions = describe_computation(TrainConfig(**settings).resolved())["versions"]
+        assert list(versions)[3:] == ["scipy", "scikit-learn"]
 
 
 def test_another_number_of_threads_comes_too_late():

@@ -63,12 +63,24 @@ def test_images_that_the_network_does_not_take_need_not_be_there(tmp_path):
     assert len(run_loso(config, linear()).predictions) == 18
     with pytest.raises(DualATMEError, match="flow_puzzle"):
         run_loso(elsewhere(config, tmp_path, "both"), linear(("entire", "puzzled")))
+    for settings in (
+        {"preset": "entire_only", "puzzle_source": "layer"},
+        {"preset": "facs", "implementation": "fast"},
+    ):
+        with pytest.raises(DualATMEError, match="`(puzzle_source|implementation)="):
+            run_loso(
+                dataclasses.replace(
+                    elsewhere(config, tmp_path, "no"), **{"puzzle_source": "layer", **settings}
+                )
+            )
 
 
 def test_images_that_are_needed(config):
     assert Extensions().inputs(config) == ("entire", "puzzled")
     assert Extensions().inputs(dataclasses.replace(config, puzzle_source="layer")) == ("entire",)
     assert Extensions(linear(("puzzled",))).inputs(config) == ("puzzled",)
+    for branch in ("entire", "puzzled"):
+        assert Extensions().inputs(dataclasses.replace(config, preset=f"{branch}_only")) == (branch,)
 
 
 def test_a_network_is_known_under_earlier_names_of_its_arguments(config):
@@ -130,6 +142,19 @@ def test_what_cannot_be_sent_to_workers_is_refused(config, tmp_path):
         assert not Path(config.workdir).exists()
         run_loso(dataclasses.replace(config, final_model=True), linear(), callbacks)
     assert sorted((tmp_path / "log").read_text().split()) == sorted([*SUBJECTS, "final"])
+
+
+def test_callbacks_may_tell_something_of_some_epochs(config):
+    class Probe(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch % 2:
+                logs["probe"] = 7.0
+
+    config = dataclasses.replace(config, epochs=3, subjects=("s01",), workers=1, final_model=False)
+    run_loso(config, linear(), lambda fold: [Probe()])
+    header, *rows = (Path(config.workdir) / "folds" / "s01" / "history.csv").read_text().splitlines()
+    column = header.split(",").index("probe")
+    assert [row.split(",")[column] for row in rows] == ["nan", "7.0", "nan"]
 
 
 def test_callbacks_may_end_a_fold(config):

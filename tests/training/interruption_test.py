@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from colour_runs import rerun
 
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.runs import RunDirectory
 from dualatme_keras.training import checkpoints, run_loso
 
 
@@ -71,6 +72,20 @@ def test_goes_on_at_the_last_saved_epoch(changes, small, stopping, tmp_path):
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
     assert "history.csv" in {Path(name).name for name in contents(tmp_path / "parts")}
     assert [path.name for path in (tmp_path / "parts" / "folds").iterdir()] == ["006"]
+
+
+def test_the_final_network_is_no_fold_that_could_go_on(small, stopping, tmp_path):
+    """A subject may be called `final`: its fold must not begin with what has seen its clips."""
+    changes = {"subjects": ("006",), "epochs": 3, "final_model": True, "workdir": str(tmp_path / "run")}
+    run_loso(dataclasses.replace(small, **{**changes, "final_model": False}))
+    stopping[:] = [1]
+    with pytest.raises(Stop):
+        run_loso(dataclasses.replace(small, **changes))
+    assert [path.name for path in (tmp_path / "run" / "folds").iterdir()] == ["006"]
+    assert RunDirectory(tmp_path / "run").unfinished_final.is_dir()
+    result = run_loso(dataclasses.replace(small, **changes))
+    assert len((result.final_model.parent / "history.csv").read_text().splitlines()) == 4
+    assert not RunDirectory(tmp_path / "run").unfinished_final.exists()
 
 
 def test_with_callbacks_a_fold_begins_anew(small, stopping, tmp_path):

@@ -65,4 +65,10 @@ def test_optimizers_have_the_settings_of_the_published_run():
         assert config["learning_rate"] == pytest.approx(0.02)
         if name in ("adam", "adamw", "nadam"):
             assert config["epsilon"] == 1e-8
+        assert not config["weight_decay"]  # AdamW's own default is not 0
     assert made["sgd"].get_config()["momentum"] == 0.9
+    decaying = (
+        new_optimizer(TrainConfig(optimizer=name, weight_decay=0.1, learning_rate=0.02))
+        for name in OPTIMIZERS
+    )
+    assert {optimizer.weight_decay for optimizer in decaying} == {0.1}

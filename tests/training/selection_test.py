@@ -33,6 +33,9 @@ def test_candidates_are_named_or_combined(tmp_path):
     read_candidates(
         write(tmp_path, {"weak": {"logistic_c": 1.0}, "line": named["line"]}), TrainConfig(preset="plus")
     )
+    # What only steps have a use for says nothing to the others.
+    faster = TrainConfig(jit_compile=True, steps_per_execution=2)
+    assert read_candidates(write(tmp_path, {"net": {"epochs": 3}, "line": named["line"]}), faster)
     combined = read_candidates(write(tmp_path, {"epochs": [2, 5], "mirror": [True, False]}), TrainConfig())
     assert list(combined.values()) == [
         {"epochs": epochs, "mirror": mirror} for epochs in (2, 5) for mirror in (True, False)

@@ -119,8 +119,9 @@ def test_grey_of_16_bits_is_turned_too(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "turned")[..., 0], RAMP[:40] >> 8)
 
 
-def turned_video(path, frame, degrees):
-    """A video that is to be turned clockwise, as a phone held upright writes it: by the track's matrix."""
+def turned_video(path, frame, degrees, widened=1.0):
+    """A video that is to be turned clockwise, as a phone held upright writes it: by the track's matrix; or
+    whose pixels are to be widened."""
     video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 30.0, frame.shape[1::-1])
     for _ in range(3):
         video.write(np.ascontiguousarray(frame[..., ::-1]))
@@ -128,7 +129,8 @@ def turned_video(path, frame, degrees):
     content = bytearray(path.read_bytes())
     at = content.index(b"tkhd") + 44
     cosine, sine = (round(65536 * turn(np.deg2rad(degrees))) for turn in (np.cos, np.sin))
-    content[at : at + 36] = struct.pack(">9i", cosine, sine, 0, -sine, cosine, 0, 0, 0, 2**30)
+    across = round(cosine * widened)
+    content[at : at + 36] = struct.pack(">9i", across, sine, 0, -sine, cosine, 0, 0, 0, 2**30)
     path.write_bytes(content)
 
 
@@ -148,6 +150,13 @@ def test_videos_turned_by_other_angles_are_refused(tmp_path):
     turned_video(tmp_path / "turned.mp4", np.zeros((48, 64, 3), "uint8"), 45)
     with pytest.raises(DualATMEError, match="turned by quarters.*turned.mp4, by 45 degrees more"):
         open_frames(tmp_path / "turned.mp4")
+
+
+def test_videos_of_pixels_that_are_not_square_are_refused(tmp_path):
+    """As camcorders write them: faces would be too narrow."""
+    turned_video(tmp_path / "narrow.mp4", np.zeros((48, 64, 3), "uint8"), 0, 4 / 3)
+    with pytest.raises(DualATMEError, match="square pixels.*narrow.mp4, whose are 1.33:1"):
+        open_frames(tmp_path / "narrow.mp4")
 
 
 def record_in_a_browser(path, count):

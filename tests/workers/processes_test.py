@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import cloudpickle
@@ -52,6 +53,14 @@ def test_jobs_of_dead_workers_are_run_again(tmp_path):
     results = run(tmp_path, range(8), fatal=(1, 5))
     assert {job: square for job, (_, square) in results.items()} == {job: job * job for job in range(8)}
     assert {path.name for path in tmp_path.glob("died_*")} == {"died_1", "died_5"}
+
+
+def test_a_worker_that_dies_while_it_waits_is_replaced(tmp_path):
+    executor, new = ProcessExecutor(2), functools.partial(new_worker, tmp_path)
+    first = dict(executor.run(new, range(4)))
+    os.kill(first[0][0], signal.SIGKILL)
+    time.sleep(1)  # until the pool knows
+    assert {job: square for job, (_, square) in executor.run(new, range(4))} == {0: 0, 1: 1, 2: 4, 3: 9}
 
 
 def test_jobs_that_always_kill_are_told(tmp_path):
