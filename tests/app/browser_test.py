@@ -347,10 +347,14 @@ def test_nothing_is_asked_of_other_machines(visit, browser):
     )
 
 
+@pytest.fixture
+def axe():
+    return pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility(visit, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+def test_accessibility(axe, visit, scheme):
     page = visit(color_scheme=scheme, bypass_csp=True)  # axe is put into the page as a script
     found = findings(axe, page)
     page.get_by_role("tab", name="Webcam").click()
