@@ -337,6 +337,11 @@ def _most_frequent(folder):
     )
 
 
+def _difference(compared):
+    difference = compared["parts"]["full"]["uf1"]["difference"]
+    return f"{'-' if difference < 0 else '+'}{_score(abs(difference))}"
+
+
 def _flags(experiment):
     return experiment.flags.replace("{drawn}", "WEIGHTS")
 
@@ -345,9 +350,7 @@ def _against_linear(folder, name):
     if read(folder, "linear") is None:
         return "", "", ""
     result = compare(folder, "linear", name)
-    score = result["parts"]["full"]["uf1"]
-    sign = "-" if score["difference"] < 0 else "+"
-    return (f"{sign}{_score(abs(score['difference']))}", _p(score["p"]), _p(result["mcnemar"]["p"]))
+    return _difference(result), _p(result["parts"]["full"]["uf1"]["p"]), _p(result["mcnemar"]["p"])
 
 
 @functools.cache
@@ -363,11 +366,17 @@ def compare(folder: str, first: str, other: str) -> dict:
 
 
 def variants_table(experiments: dict[str, Experiment]) -> str:
-    """UF1 / UAR of each row on both sets."""
-    rows = [("", *(f"`{folder}`" for folder in SETS), "seeds", "flags")]
+    """UF1 / UAR of each row on both sets, and its UF1 less the first row's, of seeds that both have."""
+    first = next(iter(experiments))
+    rows = [("", *(f"`{folder}`" for folder in SETS), "UF1 against the first, same seeds", "seeds", "flags")]
     for name, experiment in experiments.items():
         kept = [read(folder, name) for folder in SETS]
         cells = [f"{one.mean('uf1')} / {one.mean('uar')}" if one else "not run" for one in kept]
+        against = [
+            _difference(compare(folder, first, name)) if one and name != first and read(folder, first) else ""
+            for folder, one in zip(SETS, kept, strict=True)
+        ]
+        cells.append(" and ".join(filter(None, against)))
         rows.append((experiment.title, *cells, _seeds(kept), f"`{_flags(experiment)}`"))
     return _table(rows)
 
@@ -397,9 +406,8 @@ def pretraining_table() -> str:
             seeds = " and ".join(str(len(one.answers)) if one else "0" for one in kept)
             tested = ("", "")
             if all(kept):
-                score = compare(folder, without, with_drawn)["parts"]["full"]["uf1"]
-                sign = "-" if score["difference"] < 0 else "+"
-                tested = (f"{sign}{_score(abs(score['difference']))}", _p(score["p"]))
+                compared = compare(folder, without, with_drawn)
+                tested = (_difference(compared), _p(compared["parts"]["full"]["uf1"]["p"]))
             rows.append((title, f"`{folder}`", *cells, *tested, seeds))
     return _table(rows)
 
