@@ -3,12 +3,13 @@
 import dataclasses
 import os
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from dualatme_keras.choices import preset_weights
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import check_folder, replace_file
+from dualatme_keras.files import check_folder, make_folder, replace_file
 from dualatme_keras.models import load_model
 from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import read_run
@@ -83,13 +84,17 @@ def export_run(
     converters = {name: CONVERTERS[name] for name in formats if name in CONVERTERS}
     for converter in converters.values():
         converter.check_packages()
-    for name, converter in converters.items():  # a server sees nothing before all of them are there
-        paths[name] = output / name / f"{version}{converter.suffix}"
-        converter.convert(model, paths[name])
-    if "saved_model" in formats:
-        path = export_saved_model(model, output, version, known, found.metrics, warm_up, model_name)
-        kept = _write_server_files(output, model_name)
-        paths = {"saved_model": path, **paths}
+    with tempfile.TemporaryDirectory() as folder:  # a server sees nothing before all of them are there
+        for name, converter in converters.items():
+            converter.convert(model, Path(folder, name + converter.suffix))
+        if "saved_model" in formats:
+            path = export_saved_model(model, output, version, known, found.metrics, warm_up, model_name)
+            kept = _write_server_files(output, model_name)
+            paths["saved_model"] = path
+        for name, converter in converters.items():
+            paths[name] = output / name / f"{version}{converter.suffix}"
+            make_folder(paths[name].parent)
+            replace_file(paths[name], Path(folder, name + converter.suffix).read_bytes())
     return ExportResult(version, paths, _why_without_frames(known), kept)
 
 
