@@ -200,9 +200,12 @@ def test_every_setting_has_a_flag(received):
     of_presets = ("preset", "initial_weights", "implementation", "puzzle_source")
     combinations = (
         ("workers", "tensorboard", "model", "select", "class_names"),
-        ("distribute", "executor", "model", "audit_protocol", "ground_truth"),
+        ("distribute", "executor", "ray_address", "model", "audit_protocol", "ground_truth"),
     )
-    for left_out in (*combinations, ("distribute", "executor", "select", "ground_truth", *of_presets)):
+    for left_out in (
+        *combinations,
+        (*("distribute", "executor", "ray_address", "select", "ground_truth"), *of_presets),
+    ):
         values = {name: value for name, value in OTHERS.items() if name not in left_out}
         given = {
             name: ",".join(value) if isinstance(value, tuple) else value for name, value in values.items()

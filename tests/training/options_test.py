@@ -18,7 +18,7 @@ from dualatme_keras.errors import DualATMEError
 
 
 def test_classes_of_another_number(base, tmp_path):
-    names = ("red", "green", "blue", "none")
+    names = ("red", "green", "blue", "white")
     own = dict.fromkeys(("loss", "epochs", "batch_size", "learning_rate"))
     # Nothing to trace.
     changes = {"model": "linear", "preset": "paper", "subjects": ("s01",)}
@@ -28,15 +28,15 @@ def test_classes_of_another_number(base, tmp_path):
     assert result.predictions.probabilities.shape == (6, 4)
     assert np.shape(result.metrics["full"]["confusion"]) == (4, 4)
     header = (tmp_path / "run" / "predictions.csv").read_text().splitlines()[0]
-    assert header.endswith("prediction,p_red,p_green,p_blue,p_none")
+    assert header.endswith("prediction,p_red,p_green,p_blue,p_white")
     assert keras.models.load_model(result.final_model).output_shape == (None, 4)
-    with pytest.raises(DualATMEError, match="Received: class_names .*'none'"):
+    with pytest.raises(DualATMEError, match="Received: class_names .*'white'"):
         rerun(base, tmp_path / "run", epochs=None)
     config = tmp_path / "run" / "config.json"
     record = json.loads(config.read_text())
     del record["class_names"]  # as earlier versions, which had those of MEGC2019
     config.write_text(json.dumps(record))
-    with pytest.raises(DualATMEError, match="Received: class_names .*'none'"):
+    with pytest.raises(DualATMEError, match="Received: class_names .*'white'"):
         rerun(base, tmp_path / "run", class_names=names, epochs=None)
 
 
