@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.megc2019 import ALL_DATABASES, DATABASES, parse_subject
 
-_LONGEST_NAME = 200
+LONGEST_NAME = 200
 """Bytes of a name, so that what is written for a clip fits into the 255 of a file's name."""
 
 
@@ -22,8 +22,8 @@ def fault_of_name(name: str) -> str | None:
         return "begins with a drive"
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
         return "has line breaks or control characters"
-    if len(name.encode()) > _LONGEST_NAME:
-        return f"is longer than {_LONGEST_NAME} bytes"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"is longer than {LONGEST_NAME} bytes"
     return None
 
 

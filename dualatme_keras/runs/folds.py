@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from dualatme_keras.data.clips import Clip, Fold
-from dualatme_keras.data.names import fault_of_name
+from dualatme_keras.data.names import LONGEST_NAME
 from dualatme_keras.errors import DualATMEError
 from dualatme_keras.files import csv_rows, replace_file
 from dualatme_keras.runs.directory import RunDirectory
@@ -114,9 +114,10 @@ def read_run_folds(workdir: str | os.PathLike) -> RunFolds | None:
         if len(row) != len(COLUMNS) or not row[-1].isdecimal() or len(row[-1]) > 9:
             raise DualATMEError(f"{file}:{line}: Expected {','.join(COLUMNS)}. Received: {row}.")
         name, path, subject, database, label = row
-        if fault := name not in clips and fault_of_name(name):
+        if len(name.encode()) > LONGEST_NAME:
             raise DualATMEError(
-                f"{file}:{line}: Expected the fold's name. Received: {name!r:.80}, which {fault}."
+                f"{file}:{line}: Expected the fold's name, {LONGEST_NAME} bytes at most, which names a "
+                f"folder. Received: {name[:20]}..."
             )
         clips.setdefault(name, []).append(Clip(path, subject, database, int(label)))
     if not clips:

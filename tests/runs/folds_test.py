@@ -98,11 +98,7 @@ def test_other_labels_are_other_clips(run):
         ("fold,path,subject,database,label\nsub01,a.png,sub01,casme2,x\n", "folds.csv:2: Expected"),
         (
             f"fold,path,subject,database,label\n{'9' * 300},a,s,smic,1\n",
-            "2: .*fold's name.*longer than 200 bytes",
-        ),
-        (
-            "fold,path,subject,database,label\n../s,a,s,smic,1\n",
-            "fold's name. .*which leads to another folder",
+            "folds.csv:2: .*fold's name, 200 bytes at most",
         ),
     ],
 )
