@@ -308,8 +308,8 @@ def _protocol_section(config, class_names):
     starts = {value for name, value in config.items() if name.split(".")[-1] == "initial_weights"}
     if files := starts.difference(["none", "null"], presets_with_weights()):
         notes["Left-out people"] += (
-            f" It began with the weights of {', '.join(sorted(files))}: a test only if these were trained "
-            "without these people too."
+            f" It, or a candidate of its choice, began with the weights of {', '.join(sorted(files))}: a "
+            "test only if these were trained without these people too."
         )
     pairs = (f"<dt>{text(term)}</dt><dd>{text(meaning)}</dd>" for term, meaning in notes.items())
     return section("Protocol", Html(f"<dl>{''.join(pairs)}</dl>"))

@@ -137,6 +137,10 @@ class PreparedFolder:
         names = ("label", "emotion", "action_units", "source")
         known = row | {name: getattr(record, name) for name in names}
         known |= {"warnings": _told(record), "class_names": self._class_names}
+        # From now on a rewritten video is noticed, also of a record of an earlier version.
+        place = row["origin"].get("frames")
+        if place and "file" not in row["origin"]:
+            known["origin"] = {**row["origin"], "file": video_facts(place)}
         if known != row:
             self._write_row(known)
         return known["label"] != row["label"]

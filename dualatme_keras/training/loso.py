@@ -142,7 +142,7 @@ def run_seeds(
     configs = [candidate_config(given, candidate).resolved() for candidate in candidates.values()] or [config]
     for one in configs:
         extensions.check(one)
-    if len(seeds) > 1 and config.solver == "logistic" and not candidates:
+    if len(seeds) > 1 and config.solver == "logistic" and not candidates and augment is None:
         print(
             f"{len(seeds)} seeds of one run: nothing in it is random. Seeds of `initial_weights` are, see "
             "dualatme-pretrain.",

@@ -235,7 +235,7 @@ class _VideoFile(Frames):
         if wide > 0 and high > 0 and abs(wide / high - 1) > _SQUARE:
             raise DualATMEError(
                 f"Expected a video of square pixels. Received: {path}, whose are {wide / high:.3g}:1. Write "
-                "it anew: ffmpeg -i IN -vf scale=iw*sar:ih,setsar=1 OUT."
+                "it anew: ffmpeg -i IN -vf scale=iw*sar:ih,setsar=1 -c:v ffv1 OUT.avi."
             )
         super().__init__(name, range(count), frames_per_second or self._rate(count))
         self._open()
