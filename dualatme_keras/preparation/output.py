@@ -131,16 +131,14 @@ class PreparedFolder:
         row = self._row(record)
         return row and row["origin"].get("frames")
 
-    def relabel(self, record: ClipRecord) -> bool:
+    def relabel(self, record: ClipRecord, origin: dict) -> bool:
         """Brings what the annotation says into the record of a finished clip; tells whether that was news."""
         row = self._row(record)
         names = ("label", "emotion", "action_units", "source")
         known = row | {name: getattr(record, name) for name in names}
         known |= {"warnings": _told(record), "class_names": self._class_names}
         # From now on a rewritten video is noticed, also of a record of an earlier version.
-        place = row["origin"].get("frames")
-        if place and "file" not in row["origin"]:
-            known["origin"] = {**row["origin"], "file": video_facts(place)}
+        known["origin"] = row["origin"] | {"file": origin["file"]}
         if known != row:
             self._write_row(known)
         return known["label"] != row["label"]

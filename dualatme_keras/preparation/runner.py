@@ -142,7 +142,7 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
         folder = PreparedFolder(config.output, config.settings, config.class_names, config.keep_flow)
         left_out = folder.leave_out(_gone(earlier, every_record, config))
         finished = [record for record in records if folder.finished(record, origins[record.name])]
-        relabelled = [record.name for record in finished if folder.relabel(record)]
+        relabelled = [record.name for record in finished if folder.relabel(record, origins[record.name])]
         done = {record.name for record in finished}
         left = [(record, origins[record.name]) for record in records if record.name not in done]
         replaced = [
@@ -204,7 +204,9 @@ def prepare_record(record: ClipRecord, root, locate, settings: PrepareSettings) 
     with open_clip(record, root) as frames:
         numbers = clip_numbers(record, frames.numbers)
         if record.apex is None:
-            check_length(frames, len(numbers), "Cut out the one, or name its frames by `annotations`.")
+            # A camera of 200 frames a second may have written a video that tells of 30.
+            instead = "Cut out the one, or name its frames by `annotations`."
+            check_length(record.name, len(numbers), None, instead)
         found = find_onset_apex(numbers, frames.read, locate, settings.margin, record.apex, record.name)
     found.check_motion()
     return prepare_onset_apex(found, settings)

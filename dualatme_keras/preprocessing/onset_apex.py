@@ -10,7 +10,7 @@ from dualatme_keras.geometry.constants import LUMINANCE
 from dualatme_keras.preprocessing.alignment import align_face, eye_transform, transform_points
 from dualatme_keras.preprocessing.apex import SPOTTING_SIZE, expression_course, motion_between, spot_apex
 from dualatme_keras.preprocessing.landmarks import Locate
-from dualatme_keras.video import Frames, check_size
+from dualatme_keras.video import check_size
 
 LONGEST_SECONDS = 10.0
 """Longest clip in which one apex is spotted: ten times what a micro-expression takes."""
@@ -53,15 +53,15 @@ class OnsetApex:
             )
 
 
-def check_length(frames: Frames, count: int, instead: str) -> None:
+def check_length(name: str, count: int, rate: float | None, instead: str) -> None:
     """Raises `DualATMEError` where there are too many frames for the clip of one expression.
 
     Args:
-        frames: of the clip.
-        count: how many of them there are from onset to offset.
+        name: of the clip.
+        count: how many frames it has from onset to offset.
+        rate: frames per second; None where it is not known.
         instead: what to do then, in a sentence.
     """
-    rate = frames.frames_per_second
     if rate is None:
         longest, length, long = f"{MOST_FRAMES} frames", f"{count} frames", count > MOST_FRAMES
     else:
@@ -70,7 +70,7 @@ def check_length(frames: Frames, count: int, instead: str) -> None:
         long = seconds > LONGEST_SECONDS
     if long:
         raise DualATMEError(
-            f"Expected the clip of one expression, {longest} at most. Received: {frames.name} of {length}. "
+            f"Expected the clip of one expression, {longest} at most. Received: {name} of {length}. "
             f"{instead}"
         )
 

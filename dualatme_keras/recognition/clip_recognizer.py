@@ -125,7 +125,8 @@ class ClipRecognizer(abc.ABC):
         if len(numbers) == 2 and apex is None:
             apex = numbers[1]
         if apex is None:
-            check_length(frames, len(numbers), "Find its expressions with `spot`, or cut out the one.")
+            instead = "Find its expressions with `spot`, or cut out the one."
+            check_length(frames.name, len(numbers), frames.frames_per_second, instead)
         if apex is not None and apex not in numbers[1:]:
             raise DualATMEError(
                 f"Expected the apex after the onset {numbers[0]} and up to the offset {numbers[-1]}. "

@@ -479,7 +479,7 @@ def prepared(folder):
     row = {"name": "sub01_EP01", "database": "casme2", "path": "casme2/flow/sub01_EP01_flow.png"}
     row |= {"subject": "sub01", "clip": "EP01", "label": 0, "emotion": "happiness", "action_units": "12"}
     row |= {"onset": 1, "apex": 2, "apex_found": "annotated", "offset": 3, "flow_max": 1.5, "doubts": ""}
-    origin = {"dataset": "casme2", "frames": "/x", "onset": 1, "apex": 2, "offset": 3}
+    origin = {"dataset": "casme2", "frames": "/x", "file": None, "onset": 1, "apex": 2, "offset": 3}
     origin |= {"landmarks": "mtcnn", "face": "largest"}
     row |= {"origin": origin, "source": "table.csv:2", "warnings": ""}
     row |= dict(zip(LANDMARK_COLUMNS, LANDMARKS, strict=True))
@@ -497,7 +497,7 @@ def _use_prepared(output, record, origin):
 
     prepared = PreparedFolder(output, PrepareSettings())
     prepared.finished(record, origin)
-    prepared.relabel(record)
+    prepared.relabel(record, origin)
     rows = prepared.manifest_rows()
     prepared.write_manifest(rows)
     write_preview(prepared, rows)
