@@ -59,6 +59,11 @@ class Recognizer(ClipRecognizer):
         if not paths:
             raise DualATMEError("Expected a run or a file of weights. Received: none.")
         runs = [read_run(path, networks, unfinished) for path in paths]
+        if unfinished and all(run.path.is_file() for run in runs):
+            raise DualATMEError(
+                f"Expected a run with `unfinished=True`. Received: {runs[0].path.name}, a file of one network. "
+                "Leave it out."
+            )
         self.settings = runs[0].settings_for(settings)
         for run in runs[1:]:
             run.settings_for(self.settings)

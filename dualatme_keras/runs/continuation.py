@@ -18,6 +18,7 @@ DEFAULTS = {
     "audit_protocol": False,
     "select_splits": 3,
     "candidates": None,
+    "adamw_decay": None,
 }
 """What a record of an earlier version does not have, and what its run had."""
 
@@ -36,6 +37,8 @@ def find_differences(begun: dict, now: dict, may_differ=()) -> Iterator[tuple[st
         it is in words, e.g. `batch_size 5 -> 6`, `the images of smic changed`.
     """
     begun, now = ({**DEFAULTS, **record} for record in (begun, now))
+    if begun.get("solver") == now.get("solver") == "logistic" and not begun["candidates"]:
+        may_differ = (*may_differ, "jit_compile")  # which earlier versions took there too, without effect
     names = sorted({*begun, *now} - {*may_differ})
     unrecorded = [name for name in names if name not in begun]
     for name in names:
@@ -43,6 +46,8 @@ def find_differences(begun: dict, now: dict, may_differ=()) -> Iterator[tuple[st
             continue
         if name == "computed_with":
             yield from _computation(begun[name], now.get(name, {}))
+        elif name == "adamw_decay":
+            yield None, "adamw without `weight_decay`, which decayed by .004 in the version of then"
         elif name == "lists_sha256":
             yield None, "the lists changed"
         elif name == "images_sha256":
@@ -62,11 +67,12 @@ def _computation(begun, now):
     for name in _changed(begun, now):
         if name == "versions":
             before, after = begun.get(name, {}), now.get(name, {})
-            for package in _changed(before, after):
-                if package not in before:
-                    yield "unrecorded", f"a run that did not record the version of {package}"
-                    continue
-                yield "version", f"version of {package} {before.get(package)} -> {after.get(package)}"
+            changed = _changed(before, after)
+            for package in changed:
+                if package in before:
+                    yield "version", f"version of {package} {before[package]} -> {after.get(package)}"
+            if new := [package for package in changed if package not in before]:
+                yield "unrecorded", f"a run that did not record the version of {', '.join(new)}"
         else:
             before = begun.get(name)
             kept_by_an_argument = before and name in ("implementation", "threads")

@@ -64,11 +64,11 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
         networks: `final`, the network trained on all clips; `folds`, those of all folds; `auto`, the first
             where there is one, else the second.
         unfinished: also take the folds of a run of which not all are finished. What they answer changes when
-            the run goes on.
+            the run goes on. It says nothing about a file.
 
     Raises:
         DualATMEError: there is no run or no network of that kind, the run is not finished, or seeds of
-            unequal settings; or `networks` or `unfinished` of a file.
+            unequal settings; or `networks` of a file.
     """
     path = preset_weights(path) or Path(path)
     if networks not in NETWORKS:
@@ -78,11 +78,6 @@ def read_run(path: str | os.PathLike, networks: str = "auto", unfinished: bool =
             raise DualATMEError(
                 f"Expected a run with `networks={networks!r}`. Received: {path.name}, a file of one network. "
                 "Leave `networks` out."
-            )
-        if unfinished:
-            raise DualATMEError(
-                f"Expected a run with `unfinished=True`. Received: {path.name}, a file of one network. Leave "
-                "it out."
             )
         return TrainedRun(path, (path,), _settings_of_file(path), None)
     seeds = [run for run in RunDirectory(path).seeds().values() if run.config.exists()]

@@ -114,7 +114,11 @@ class RunWriter(RunDirectory):
     def write_folds(self, folds: Sequence[Fold]) -> RunFolds:
         """Writes folds.csv: all folds of the protocol, whichever of them are run now."""
         write_run_folds(self.path, folds)
-        return read_run_folds(self.path)
+        run_folds = read_run_folds(self.path)
+        # Earlier versions kept the unfinished final network here, as if it were a fold.
+        if FINAL not in run_folds.clips:
+            shutil.rmtree(self.unfinished(FINAL), ignore_errors=True)
+        return run_folds
 
     def write_scores(self, predictions: Predictions, metrics: dict) -> None:
         """Writes predictions.csv, pooled over folds, and metrics.json."""

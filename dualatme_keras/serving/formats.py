@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 from dualatme_keras.errors import DualATMEError
-from dualatme_keras.files import make_folder, replace_file, writing
+from dualatme_keras.files import writing
 from dualatme_keras.models import DualATME, prediction_model
 from dualatme_keras.serving.signatures import example_inputs
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability or similarity from the network's."""
+"""Largest difference of a probability or similarity from those of the network in float32."""
 
 
 class Converter(NamedTuple):
@@ -50,8 +50,8 @@ class Converter(NamedTuple):
                 f"{', '.join(missing)}. pip install 'dualatme-keras[formats]'."
             )
 
-    def convert(self, model: DualATME, path: Path) -> None:
-        """Writes the network as a file with the inputs of `serving_default`, for any batch size.
+    def convert(self, model: DualATME) -> bytes:
+        """The network in float32 as a file with the inputs of `serving_default`, for any batch size.
 
         Raises:
             DualATMEError: it answers otherwise than the network.
@@ -67,13 +67,13 @@ class Converter(NamedTuple):
             tensor.name: keras.InputSpec(shape=tensor.shape, dtype="float32", name=tensor.name)
             for tensor in model.inputs
         }
-        make_folder(path.parent)
-        with writing(path), tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            partial = Path(folder) / path.name
-            answering.export(str(partial), format=self.format, verbose=False, input_signature=[specs])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"network{self.suffix}")
+            with writing(path):
+                answering.export(str(path), format=self.format, verbose=False, input_signature=[specs])
             for batch in (1, 5):
-                self._compare(answering, partial, example_inputs(model, "serving_default", batch))
-            replace_file(path, partial.read_bytes())
+                self._compare(answering, path, example_inputs(model, "serving_default", batch))
+            return path.read_bytes()
 
     def _compare(self, answering, path, inputs):
         expected = {name: np.asarray(value) for name, value in answering(inputs).items()}

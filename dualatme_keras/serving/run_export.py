@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def export_run(
     Writes `OUTPUT/VERSION/` (see `export_saved_model`), `OUTPUT/models.config` and
     `OUTPUT/batching_parameters.txt` for the server, unless others are there; `OUTPUT/onnx/VERSION.onnx`; and
     `OUTPUT/litert/VERSION.tflite`. The latter two take what `serving_default` takes, and are compared with
-    the network before they are kept.
+    the network in float32 before they are kept.
 
     Args:
         run: folder of a run with a final network, a file of weights, or `facs`, the weights of this package.
@@ -84,17 +83,16 @@ def export_run(
     converters = {name: CONVERTERS[name] for name in formats if name in CONVERTERS}
     for converter in converters.values():
         converter.check_packages()
-    with tempfile.TemporaryDirectory() as folder:  # a server sees nothing before all of them are there
-        for name, converter in converters.items():
-            converter.convert(model, Path(folder, name + converter.suffix))
-        if "saved_model" in formats:
-            path = export_saved_model(model, output, version, known, found.metrics, warm_up, model_name)
-            kept = _write_server_files(output, model_name)
-            paths["saved_model"] = path
-        for name, converter in converters.items():
-            paths[name] = output / name / f"{version}{converter.suffix}"
-            make_folder(paths[name].parent)
-            replace_file(paths[name], Path(folder, name + converter.suffix).read_bytes())
+    # A server sees nothing before all of them are converted.
+    converted = {name: converter.convert(model) for name, converter in converters.items()}
+    if "saved_model" in formats:
+        path = export_saved_model(model, output, version, known, found.metrics, warm_up, model_name)
+        kept = _write_server_files(output, model_name)
+        paths["saved_model"] = path
+    for name, content in converted.items():
+        paths[name] = output / name / f"{version}{converters[name].suffix}"
+        make_folder(paths[name].parent)
+        replace_file(paths[name], content)
     return ExportResult(version, paths, _why_without_frames(known), kept)
 
 

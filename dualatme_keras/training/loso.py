@@ -166,6 +166,8 @@ def run_seeds(
         "preparation": preparation and dataclasses.asdict(preparation),
         "initial_weights_sha256": digests if candidates else digests[0],
         **describe_candidates(candidates, configs),
+        # None of versions in which Keras's own default decayed, and where `adamw` has one of its own.
+        "adamw_decay": 0.0 if any(map(_undecayed, configs)) else None,
         "computed_with": describe_computation(config),
         **extensions.record(config),
     }
@@ -180,6 +182,10 @@ def run_seeds(
             diverged = _run_folds(own, folds, run, runner, stream)
             results.append(_finish(own, clips, run_folds, run, runner, stream, diverged))
     return results
+
+
+def _undecayed(config):
+    return config.optimizer == "adamw" and not config.weight_decay
 
 
 def _run_folds(config, folds, run, runner, stream):

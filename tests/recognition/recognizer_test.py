@@ -142,9 +142,12 @@ def test_folds_answer_together(run, frames, answer, tmp_path):
     np.testing.assert_allclose(list(found.probabilities.values()), np.mean(expected, axis=0), atol=1e-5)
     agree = [one.argmax() == np.mean(expected, axis=0).argmax() for one in expected]
     assert found.agreement == np.mean(agree)
-    both = dualatme_keras.Recognizer([path, path / "folds" / "s01" / "model.keras"])
+    one = path / "folds" / "s01" / "model.keras"
+    both = dualatme_keras.Recognizer([path, one], unfinished=True)
     members = both.recognize(frames, apex=answer.apex).members
     np.testing.assert_allclose(members[1], expected[0], atol=1e-5)
+    with pytest.raises(DualATMEError, match="a run with `unfinished=True`. Received: model.keras, a file"):
+        dualatme_keras.Recognizer(one, unfinished=True)
     other = tmp_path / "other"
     write_run(other, folds=0, attention="none")
     with pytest.raises(DualATMEError, match="one architecture"):

@@ -55,10 +55,6 @@ def test_unfinished_runs_answer_only_when_asked(tmp_path):
     assert names(read_run(run)) == ["a", "b", "c"]
 
 
-def test_a_file_is_one_finished_network():
-    with pytest.raises(DualATMEError, match="a run with `unfinished=True`. Received: facs.keras"):
-        read_run("facs", unfinished=True)
-
 
 def test_final_network_of_an_unfinished_run_is_whole(tmp_path):
     run = touch_run(tmp_path / "run")

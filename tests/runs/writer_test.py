@@ -54,12 +54,13 @@ def test_differences_in_words(change, expected):
 def test_another_version_of_what_fits_a_regression():
     now = {
         **RECORD,
-        "computed_with": {**RECORD["computed_with"], "versions": {"keras": "3.15", "scipy": "1.2"}},
+        "computed_with": {**RECORD["computed_with"], "versions": {"keras": "3.15", "scipy": "1.2", "scikit-learn": "1"}},
     }
     begun = {**RECORD, "computed_with": {**now["computed_with"], "versions": {"keras": "3.15"}}}
     ((name, words),) = find_differences(begun, now)
-    assert (name, words) == ("unrecorded", "a run that did not record the version of scipy")
-    other = {**now, "computed_with": {**now["computed_with"], "versions": {"keras": "3.15", "scipy": "1.3"}}}
+    assert (name, words) == ("unrecorded", "a run that did not record the version of scikit-learn, scipy")
+    versions = now["computed_with"]["versions"] | {"scipy": "1.3"}
+    other = {**now, "computed_with": {**now["computed_with"], "versions": versions}}
     assert list(find_differences(now, other)) == [("version", "version of scipy 1.2 -> 1.3")]
 
 
@@ -78,6 +79,23 @@ def test_settings_that_are_gone_and_new_ones():
 def test_what_is_plugged_in_is_not_there_where_no_record_has_it(name):
     assert list(find_differences(RECORD, {**RECORD, name: "mine"})) == [(None, f"{name} None -> 'mine'")]
     assert list(find_differences({**RECORD, name: "mine"}, RECORD)) == [(None, f"{name} 'mine' -> None")]
+
+
+def test_adamw_of_versions_in_which_it_decayed_unasked():
+    """Nobody goes on with it; a decay that was asked for is the same one."""
+    begun = {**RECORD, "optimizer": "adamw", "weight_decay": 0.0}
+    ((name, words),) = find_differences(begun, {**begun, "adamw_decay": 0.0})
+    assert name is None and "decayed by .004" in words
+    assert not list(find_differences(begun, {**begun, "adamw_decay": None}))
+
+
+@pytest.mark.parametrize("candidates", [None, {"one": {}, "two": {}}])
+def test_compiling_says_nothing_about_runs_without_steps(candidates):
+    now = {**RECORD, "solver": "logistic", "candidates": candidates, "jit_compile": False}
+    found = list(find_differences({**now, "jit_compile": True}, now))
+    assert found == ([(None, "jit_compile True -> False")] if candidates else [])
+    steps = {**now, "solver": "gradient"}
+    assert len(list(find_differences({**steps, "jit_compile": True}, steps))) == 1
 
 
 def test_run_with_earlier_names_of_settings(tmp_path):

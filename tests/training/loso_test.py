@@ -193,6 +193,16 @@ def test_auditing_the_protocol_changes_no_answer(small, tmp_path):
     assert shorter.metrics["full"]["uf1"] == audit["epochs"]["uf1"][1]
 
 
+def test_a_run_of_adamw_from_a_version_in_which_it_decayed_is_refused(small, tmp_path):
+    rerun(small, tmp_path, subjects=("s01",), epochs=1, optimizer="adamw")
+    file = tmp_path / "config.json"
+    record = json.loads(file.read_text())
+    assert record.pop("adamw_decay") == 0.0
+    file.write_text(json.dumps(record))
+    with pytest.raises(DualATMEError, match="adamw without `weight_decay`, which decayed by .004"):
+        rerun(small, tmp_path, subjects=("sub01",), epochs=1, optimizer="adamw")
+
+
 def test_run_of_other_settings_is_refused(finished, base):
     before = Path(base.workdir, "predictions.csv").read_bytes()
     with pytest.raises(DualATMEError, match="batch_size 7 -> 6, seed 1 -> 2"):
