@@ -144,8 +144,8 @@ def run_seeds(
         extensions.check(one)
     if len(seeds) > 1 and config.solver == "logistic" and not candidates and augment is None:
         print(
-            f"{len(seeds)} seeds of one run: nothing in it is random. Seeds of `initial_weights` are, see "
-            "dualatme-pretrain.",
+            f"Nothing is random in this run: all {len(seeds)} seeds answer alike. Weights that "
+            "dualatme-pretrain learned with other seeds would answer otherwise.",
             file=stream,
         )
     if config.tensorboard:

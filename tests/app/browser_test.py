@@ -295,6 +295,27 @@ def test_a_webcam_is_answered(visit, server):
 
 
 @pytest.mark.long
+def test_a_camera_that_stops_is_told_and_may_be_tried_again(visit):
+    page = visit()
+    page.evaluate(
+        """() => {
+            navigator.mediaDevices.getUserMedia = async () => {
+                const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
+                const drawing = setInterval(() => context.fillRect(0, 0, Math.random() * 300, 99), 20);
+                setTimeout(() => clearInterval(drawing), 4000);
+                return canvas.captureStream(30);
+            };
+        }"""
+    )
+    page.get_by_role("tab", name="Webcam").click()
+    page.get_by_label("Seconds").select_option("2")
+    record = page.get_by_role("button", name="Record")
+    record.click()
+    page.get_by_text("Received: a camera that gives no more frames.").wait_for(timeout=30_000)
+    assert record.is_enabled()
+
+
+@pytest.mark.long
 def test_a_run_and_two_side_by_side(visit, runs):
     page = visit()
     page.get_by_role("tab", name="A run").click()

@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import script_calls
 from written_videos import write_video
 
 from dualatme_keras.app import new_page, serve_page
@@ -29,6 +30,8 @@ from dualatme_keras.app.run_tab import clip_of_run, run_piece
 from dualatme_keras.app.uploads import Upload
 from dualatme_keras.commands import app as app_command
 from dualatme_keras.errors import DualATMEError
+from dualatme_keras.models import DualATME
+from dualatme_keras.preprocessing import PrepareSettings
 from dualatme_keras.runs import RunDirectory, read_predictions, write_predictions
 from dualatme_keras.video import image_file
 
@@ -300,6 +303,14 @@ def test_forgotten_uploads_are_deleted(monkeypatch):
         while Path(stored[0]).exists() and time.monotonic() < deadline:
             time.sleep(0.5)
         assert not Path(stored[0]).exists()
+
+
+def test_clips_are_not_taken_for_aligned_faces_unasked(tmp_path):
+    """As the network's images were: a visitor's clips are answered wrongly then, or it is said."""
+    settings = PrepareSettings(landmarks="template")
+    DualATME.from_preset("tiny", preparation=settings).save(tmp_path / "model.keras")
+    with pytest.raises(SystemExit, match="aligned already. Name a detector, --landmarks=mtcnn"):
+        script_calls.call(app_command.__file__, f"--run={tmp_path / 'model.keras'}", "--nobrowser")
 
 
 def test_the_command_serves_and_deletes(tmp_path):
