@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import itertools
 import json
-import re
 import shutil
 import sys
 from pathlib import Path

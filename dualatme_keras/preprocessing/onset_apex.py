@@ -70,8 +70,7 @@ def check_length(name: str, count: int, rate: float | None, instead: str) -> Non
         long = seconds > LONGEST_SECONDS
     if long:
         raise DualATMEError(
-            f"Expected the clip of one expression, {longest} at most. Received: {name} of {length}. "
-            f"{instead}"
+            f"Expected the clip of one expression, {longest} at most. Received: {name} of {length}. {instead}"
         )
 
 

@@ -61,8 +61,8 @@ class Recognizer(ClipRecognizer):
         runs = [read_run(path, networks, unfinished) for path in paths]
         if unfinished and all(run.path.is_file() for run in runs):
             raise DualATMEError(
-                f"Expected a run with `unfinished=True`. Received: {runs[0].path.name}, a file of one network. "
-                "Leave it out."
+                f"Expected a run with `unfinished=True`. Received: {runs[0].path.name}, a file of one "
+                "network. Leave it out."
             )
         self.settings = runs[0].settings_for(settings)
         for run in runs[1:]:

@@ -55,7 +55,6 @@ def test_unfinished_runs_answer_only_when_asked(tmp_path):
     assert names(read_run(run)) == ["a", "b", "c"]
 
 
-
 def test_final_network_of_an_unfinished_run_is_whole(tmp_path):
     run = touch_run(tmp_path / "run")
     clips = [Clip(f"{name}.png", name, "smic", 0) for name in "abc"]

@@ -54,7 +54,10 @@ def test_differences_in_words(change, expected):
 def test_another_version_of_what_fits_a_regression():
     now = {
         **RECORD,
-        "computed_with": {**RECORD["computed_with"], "versions": {"keras": "3.15", "scipy": "1.2", "scikit-learn": "1"}},
+        "computed_with": {
+            **RECORD["computed_with"],
+            "versions": {"keras": "3.15", "scipy": "1.2", "scikit-learn": "1"},
+        },
     }
     begun = {**RECORD, "computed_with": {**now["computed_with"], "versions": {"keras": "3.15"}}}
     ((name, words),) = find_differences(begun, now)
@@ -85,7 +88,8 @@ def test_adamw_of_versions_in_which_it_decayed_unasked():
     """Nobody goes on with it; a decay that was asked for is the same one."""
     begun = {**RECORD, "optimizer": "adamw", "weight_decay": 0.0}
     ((name, words),) = find_differences(begun, {**begun, "adamw_decay": 0.0})
-    assert name is None and "decayed by .004" in words
+    assert name is None
+    assert "decayed by .004" in words
     assert not list(find_differences(begun, {**begun, "adamw_decay": None}))
 
 
