@@ -107,8 +107,8 @@ def prepare_database(config: PrepareConfig, stream: TextIO | None = None) -> Pre
     """Prepares a database: images, manifest, preview, and lists over all databases of the output.
 
     Clips that an earlier call finished from the same frames, onset, apex, offset and landmarks are kept;
-    labels, and which clips take part, are always those of this call. A clip that fails does not stop the
-    others, and takes no part, whatever an earlier call made of it.
+    labels, and which clips take part, are always those of this call; only own clips of an earlier table stay.
+    A clip that fails does not stop the others, and takes no part, whatever an earlier call made of it.
 
     Args:
         config: the settings.
